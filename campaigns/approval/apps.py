@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class ApprovalConfig(AppConfig):
+    name = "campaigns.approval"

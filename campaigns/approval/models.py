@@ -1,0 +1,84 @@
+"""Reviews of revisions, and the verdicts people gave."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from attune.kernel.models import TenantModel
+from attune.kernel.tenancy import TenantForeignKey
+from campaigns.content.models import Revision
+
+
+class Review(TenantModel):
+    """A revision waiting for a person. One open review a revision."""
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        APPROVED = "approved"
+        REJECTED = "rejected"
+        CHANGES_REQUESTED = "changes_requested"
+        CANCELLED = "cancelled"
+
+    revision = TenantForeignKey(Revision, on_delete=models.CASCADE, related_name="reviews")
+    state = models.CharField(max_length=18, choices=State, default=State.OPEN)
+    submitted_by = models.BigIntegerField(null=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(TenantModel.Meta):
+        db_table = "review"
+        constraints = [
+            models.UniqueConstraint(
+                name="one_open_review_per_revision",
+                fields=["tenant_id", "revision"],
+                condition=models.Q(state="open"),
+            ),
+        ]
+        indexes = [models.Index(fields=["tenant_id", "state", "id"], name="review_by_state")]
+
+    def __str__(self) -> str:
+        return f"Review of {self.revision}"
+
+
+class Verdict(TenantModel):
+    """What a person decided, why, after how long. Appended, never edited."""
+
+    class Kind(models.TextChoices):
+        APPROVE = "approve"
+        REJECT = "reject"
+        REQUEST_CHANGES = "request_changes"
+
+    class Reason(models.TextChoices):
+        NONE = "", "–"
+        OFF_BRAND = "off_brand", "Off brand"
+        UNSUPPORTED = "unsupported", "Claims what we cannot support"
+        WRONG_TONE = "wrong_tone", "Wrong tone"
+        UNCLEAR = "unclear", "Unclear or clumsy"
+        REPETITIVE = "repetitive", "Too much like another"
+        LEGAL = "legal", "Legal concern"
+        OTHER = "other", "Other"
+
+    review = TenantForeignKey(Review, on_delete=models.CASCADE, related_name="verdicts")
+    kind = models.CharField(max_length=16, choices=Kind)
+    reason = models.CharField(max_length=12, choices=Reason, blank=True, default="")
+    comment = models.CharField(max_length=500, blank=True, default="")
+    by_id = models.BigIntegerField()
+    by_label = models.CharField(max_length=200)
+    author_id = models.BigIntegerField(null=True)
+    hash = models.CharField(max_length=64)
+    seconds = models.FloatField(default=0)
+
+    class Meta(TenantModel.Meta):
+        db_table = "verdict"
+        constraints = [
+            models.CheckConstraint(
+                name="an_author_does_not_approve",
+                condition=~models.Q(kind="approve", by_id=models.F("author_id")),
+            ),
+            models.CheckConstraint(
+                name="a_rejection_has_a_reason",
+                condition=~models.Q(kind="reject", reason=""),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} by {self.by_label}"

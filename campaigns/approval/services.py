@@ -1,0 +1,97 @@
+"""Review: submit, decide. What is decided on is a revision, never an asset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from attune.kernel import audit, live
+from attune.kernel.errors import Conflict, Forbidden, Invalid
+from attune.kernel.states import Machine, advance
+from attune.kernel.tenancy import current_tenant
+from campaigns.approval.models import Review, Verdict
+from campaigns.content.models import Revision
+from campaigns.content.services import REVISION
+from campaigns.content.services import edit as content_edit
+
+REVIEW = Machine(
+    "review",
+    {
+        ("open", "approve"): "approved",
+        ("open", "reject"): "rejected",
+        ("open", "request_changes"): "changes_requested",
+        ("open", "cancel"): "cancelled",
+    },
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewer:
+    """Who decides. The role is checked at the door (tenants/roles.py); here only authorship."""
+
+    id: int
+    label: str
+
+
+def submit(*, revision: Revision, by_id: int | None) -> Review:
+    """Put a revision before the reviewers. A blocked one is refused with its findings."""
+    if revision.blocked:
+        found = revision.checks.filter(verdict="block").values_list("message", "span")
+        reasons = "; ".join(f"{message} {f'“{span}”' if span else ''}" for message, span in found)
+        raise Invalid.one("revision", f"A check blocks it: {reasons}", "Edit the text.")
+    advance(REVISION, revision, "submit")
+    review = Review.objects.create(revision=revision, submitted_by=by_id)
+    audit.record("approval.submit", review)
+    live.push(current_tenant(), "reviews", str(review.pk))
+    return review
+
+
+def decide(
+    *, review: Review, by: Reviewer, kind: str, reason: str = "", comment: str = ""
+) -> Verdict:
+    """Approve, reject (with a reason) or ask for changes. The author cannot approve."""
+    revision = review.revision
+    if kind not in Verdict.Kind.values:
+        raise Invalid.one("kind", f"Choose one of {', '.join(Verdict.Kind.values)}.")
+    if kind == Verdict.Kind.APPROVE and by.id == revision.author_id:
+        raise Forbidden("Who wrote or requested a text cannot approve it; ask another reviewer.")
+    if reason not in Verdict.Reason.values:
+        raise Invalid.one("reason", "This is not one of the reasons.")
+    if kind == Verdict.Kind.REJECT and not reason:
+        raise Invalid.one("reason", "A rejection needs a reason: the model learns from it.")
+    if review.state != Review.State.OPEN:
+        raise Conflict(f"This review was decided already: {review.state.replace('_', ' ')}.")
+    if kind == Verdict.Kind.APPROVE:
+        _retire_predecessor(revision)
+    advance(REVIEW, review, kind, reason=reason)
+    advance(REVISION, revision, kind)
+    verdict = Verdict.objects.create(
+        review=review, kind=kind, reason=reason, comment=comment[:500], by_id=by.id,
+        by_label=by.label, author_id=revision.author_id, hash=revision.hash,
+        seconds=(timezone.now() - review.created_at).total_seconds(),
+    )  # fmt: skip
+    Review.objects.filter(pk=review.pk).update(closed_at=timezone.now())
+    audit.record("approval.decide", verdict, revision=str(revision.pk))
+    live.push(current_tenant(), "reviews", str(review.pk))
+    return verdict
+
+
+def _retire_predecessor(revision: Revision) -> None:
+    for older in Revision.objects.filter(asset=revision.asset, state=Revision.State.APPROVED):
+        advance(REVISION, older, "supersede")
+
+
+def cancel_open(*, revision: Revision) -> None:
+    """Close the open review of a revision that an edit replaced."""
+    for review in Review.objects.filter(revision=revision, state=Review.State.OPEN):
+        advance(REVIEW, review, "cancel")
+
+
+def edit(
+    *, revision: Revision, components: dict[str, str], author_id: int | None
+) -> Revision:
+    """A person's edit: a new revision; an approval of the old one is void, its review closed."""
+    fresh = content_edit(revision=revision, components=components, author_id=author_id)
+    cancel_open(revision=revision)
+    return fresh

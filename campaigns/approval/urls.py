@@ -1,0 +1,10 @@
+from django.urls import path
+
+from campaigns.approval import views
+
+app_name = "approval"
+urlpatterns = [
+    path("", views.queue, name="queue"),
+    path("<uuid:pk>", views.review, name="review"),
+    path("<uuid:pk>/decide", views.decide, name="decide"),
+]

@@ -1,0 +1,60 @@
+"""The review queue and one review."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_POST
+
+from attune.web.pages import paged
+from campaigns.approval import selectors, services
+from campaigns.approval.models import Verdict
+from campaigns.content import selectors as content
+from tenants.pages import go, page
+
+
+@page("approval.view")
+def queue(request: HttpRequest) -> HttpResponse:
+    rows = selectors.open_reviews()
+    return render(request, "approval/queue.html", {"page": paged(request, rows)})
+
+
+@page("approval.view")
+def review(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    row = selectors.review(pk)
+    revision = row.revision
+    old = revision.parent.components if revision.parent else {}
+    context = {
+        "review": row,
+        "revision": revision,
+        "components": [
+            {"name": k, "before": old.get(k, ""), "text": v, "diff": content.diff(old.get(k, ""), v)}
+            for k, v in revision.components.items()
+        ],
+        "compared": bool(old),
+        "checks": revision.checks.order_by("-verdict", "kind"),
+        "verdicts": selectors.verdicts_of(revision.pk),
+        "reasons": [r for r in Verdict.Reason.choices if r[0]],
+        "own": revision.author_id == request.user.pk,
+        "waiting": selectors.open_reviews().count(),
+    }
+    return render(request, "approval/review.html", context)
+
+
+@require_POST
+@page("approval.decide")
+def decide(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    by = services.Reviewer(id=request.user.pk, label=str(request.user))
+    services.decide(
+        review=selectors.review(pk),
+        by=by,
+        kind=request.POST.get("kind", ""),
+        reason=request.POST.get("reason", ""),
+        comment=request.POST.get("comment", ""),
+    )
+    following = selectors.open_reviews().first()
+    if following is None:
+        return go(request, "approval:queue")
+    return go(request, "approval:review", following.pk)

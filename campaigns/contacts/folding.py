@@ -1,0 +1,107 @@
+"""From events to profile, set by set: recomputed from the facts, so running twice changes
+nothing, and late events and merges need no special case."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import connection
+
+from attune.kernel.tenancy import current_tenant
+
+TAKE_SQL = """
+DELETE FROM contact_change WHERE id IN (
+  SELECT id FROM contact_change WHERE tenant_id = %s ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
+RETURNING contact_id"""
+
+LATEST_TRAITS = """
+  SELECT DISTINCT ON (e.contact_id, t.key) e.contact_id, t.key, t.value
+  FROM event e CROSS JOIN LATERAL jsonb_each(e.properties) AS t(key, value)
+  WHERE e.tenant_id = %(tenant)s AND e.contact_id = ANY(%(contacts)s) AND e.type = 'identify'
+  ORDER BY e.contact_id, t.key, e.at DESC, e.id DESC"""
+
+TRAITS_SQL = f"""
+WITH latest AS ({LATEST_TRAITS}),
+bags AS (SELECT contact_id, jsonb_object_agg(key, value) AS bag FROM latest
+         WHERE value <> 'null'::jsonb GROUP BY contact_id)
+UPDATE contact c SET traits = bag,
+  email = left(coalesce(lower(btrim(bag->>'email')), c.email), 254),
+  phone = left(coalesce(bag->>'phone', c.phone), 40),
+  name = left(coalesce(bag->>'name', nullif(concat_ws(' ', coalesce(bag->>'firstName',
+         bag->>'first_name'), coalesce(bag->>'lastName', bag->>'last_name')), ''), c.name), 200),
+  locale = left(coalesce(bag->>'locale', bag->>'language', c.locale), 20),
+  timezone = left(coalesce(bag->>'timezone', c.timezone), 50)
+FROM bags WHERE c.tenant_id = %(tenant)s AND c.id = bags.contact_id"""  # noqa: S608
+
+TRAIT_ROWS_SQL = f"""
+WITH latest AS ({LATEST_TRAITS})
+INSERT INTO trait (id, tenant_id, contact_id, key, text, number)
+SELECT gen_random_uuid(), %(tenant)s, contact_id, left(key, 80), left(value #>> '{{}}', 300),
+  CASE WHEN jsonb_typeof(value) = 'number' AND abs((value #>> '{{}}')::numeric) < 1e300
+       THEN (value #>> '{{}}')::float8 END
+FROM latest WHERE jsonb_typeof(value) IN ('string', 'number', 'boolean')
+  AND length(key) <= 80
+ON CONFLICT (tenant_id, contact_id, key)
+DO UPDATE SET text = excluded.text, number = excluded.number
+  WHERE trait.text <> excluded.text OR trait.number IS DISTINCT FROM excluded.number"""  # noqa: S608
+
+DROP_TRAITS_SQL = f"""
+WITH latest AS ({LATEST_TRAITS})
+DELETE FROM trait t WHERE t.tenant_id = %(tenant)s AND t.contact_id = ANY(%(contacts)s)
+  AND NOT EXISTS (SELECT 1 FROM latest l WHERE l.contact_id = t.contact_id AND l.key = t.key
+                  AND jsonb_typeof(l.value) IN ('string', 'number', 'boolean'))"""  # noqa: S608
+
+ORDER_NAMES = "('Order Completed', 'Purchase')"
+PROFILE_SQL = f"""
+WITH facts AS (
+  SELECT contact_id, min(at) AS first_seen, max(at) AS last_seen, count(*) AS events,
+    count(*) FILTER (WHERE name IN {ORDER_NAMES}) AS orders,
+    coalesce(sum(value_cents) FILTER (WHERE name IN {ORDER_NAMES}), 0) AS revenue,
+    max(at) FILTER (WHERE name IN {ORDER_NAMES}) AS last_order,
+    count(*) FILTER (WHERE name = 'Message Sent') AS messages,
+    count(*) FILTER (WHERE name = 'Message Clicked') AS clicks
+  FROM event WHERE tenant_id = %(tenant)s AND contact_id = ANY(%(contacts)s) AND NOT is_machine
+  GROUP BY contact_id),
+tastes AS (
+  SELECT contact_id, jsonb_object_agg(category, share) AS categories,
+    (array_agg(category ORDER BY share DESC, category))[1] AS top FROM (
+    SELECT contact_id, category,
+      round(sum(CASE WHEN name IN {ORDER_NAMES} THEN 4 ELSE 1 END)
+        / sum(sum(CASE WHEN name IN {ORDER_NAMES} THEN 4 ELSE 1 END)) OVER (PARTITION BY contact_id)
+        , 3) AS share
+    FROM event WHERE tenant_id = %(tenant)s AND contact_id = ANY(%(contacts)s)
+      AND category <> '' AND NOT is_machine GROUP BY contact_id, category) weighed
+  GROUP BY contact_id)
+INSERT INTO profile (id, tenant_id, contact_id, first_seen_at, last_seen_at, events, orders,
+  revenue_cents, last_order_at, categories, top_category, messages, clicks, lifecycle, updated_at)
+SELECT gen_random_uuid(), %(tenant)s, f.contact_id, first_seen, last_seen, events, orders, revenue,
+  last_order, coalesce(categories, '{{}}'), coalesce(top, ''), messages, clicks,
+  CASE WHEN orders = 0 AND last_seen < now() - interval '60 days' THEN 'dormant'
+       WHEN orders = 0 THEN 'visitor'
+       WHEN last_order < now() - interval '120 days' THEN 'lapsed'
+       WHEN orders = 1 THEN 'new' WHEN orders >= 5 THEN 'loyal' ELSE 'active' END, now()
+FROM facts f LEFT JOIN tastes t ON t.contact_id = f.contact_id
+ON CONFLICT (tenant_id, contact_id) DO UPDATE SET first_seen_at = excluded.first_seen_at,
+  last_seen_at = excluded.last_seen_at, events = excluded.events, orders = excluded.orders,
+  revenue_cents = excluded.revenue_cents, last_order_at = excluded.last_order_at,
+  categories = excluded.categories, top_category = excluded.top_category,
+  messages = excluded.messages, clicks = excluded.clicks, lifecycle = excluded.lifecycle,
+  updated_at = excluded.updated_at"""  # noqa: S608
+
+
+def take_changed(most: int) -> list[UUID]:
+    """Take up to `most` entries off the queue; their distinct contacts. The caller's transaction
+    decides: a rollback puts them back."""
+    with connection.cursor() as cursor:
+        cursor.execute(TAKE_SQL, [current_tenant(), most])
+        return sorted({row[0] for row in cursor.fetchall()})
+
+
+def fold(contacts: list[UUID]) -> None:
+    """Work out traits and profile of these contacts again, from their events."""
+    if not contacts:
+        return
+    values = {"tenant": current_tenant(), "contacts": contacts}
+    with connection.cursor() as cursor:
+        for statement in (TRAITS_SQL, DROP_TRAITS_SQL, TRAIT_ROWS_SQL, PROFILE_SQL):
+            cursor.execute(statement, values)

@@ -1,0 +1,135 @@
+"""Import of customer files: upload, dry run, run in batches, resume."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from itertools import islice
+from typing import Any
+
+from django.core.files.uploadedfile import UploadedFile
+
+from attune.kernel import audit, limits
+from attune.kernel.errors import Conflict, Invalid
+from attune.kernel.states import Machine, advance
+from campaigns.contacts import imports, services
+from campaigns.contacts.jobs import RUN_IMPORT, RunImport
+from campaigns.contacts.models import ContactImport, ImportProblem
+
+BATCH = 1_000
+IMPORT = Machine(
+    "import",
+    {
+        ("uploaded", "check"): "checked",
+        ("checked", "check"): "checked",
+        ("checked", "start"): "running",
+        ("uploaded", "start"): "running",
+        ("running", "finish"): "finished",
+        ("running", "fail"): "failed",
+        ("failed", "start"): "running",
+        ("uploaded", "fail"): "failed",
+    },
+)
+
+
+def upload(*, file: UploadedFile) -> ContactImport:
+    """Keep a file and read its head. Refuses what cannot be a customer list, with the reason."""
+    name = file.name or "file"
+    format_ = {"csv": "csv", "txt": "csv", "tsv": "csv", "jsonl": "jsonl", "ndjson": "jsonl"}.get(
+        name.rsplit(".", 1)[-1].lower()
+    )
+    if format_ is None:
+        raise Invalid.one("file", "Only .csv, .tsv and .jsonl files are taken.", "Export as CSV.")
+    if (file.size or 0) > limits.IMPORT_BYTES:
+        raise Invalid.one("file", "The file is larger than 200 MB.", "Split it.")
+    sample = list(islice(imports.rows(io.BytesIO(file.read(1_000_000)), format=format_), 6))
+    good = [row for row in sample if not row.problem]
+    if not good:
+        reason = sample[0].problem if sample else "It has no rows under its header."
+        raise Invalid.one("file", f"No row of the file can be read. {reason}")
+    file.seek(0)
+    columns = list(dict.fromkeys(name for row in good for name in row.cells))
+    row = ContactImport.objects.create(
+        filename=name[:200],
+        format=format_,
+        file=file,
+        columns=columns,
+        sample=[[str(r.cells.get(c, "")) for c in columns] for r in good[:5]],
+        mapping=imports.guess_mapping(columns),
+    )
+    audit.record("contacts.upload", row)
+    return row
+
+
+def start(*, of: ContactImport, mapping: dict[str, str], dry_run: bool) -> None:
+    """Set the mapping and put the run (or a dry run, which writes nothing) on the queue."""
+    targets = set(mapping.values())
+    unknown = [
+        t for t in targets
+        if t and t not in (*imports.TARGETS, "userId+email") and not t.startswith("trait:")
+    ]  # fmt: skip
+    if unknown:
+        raise Invalid.one("mapping", f"Unknown target {unknown[0]!r}.")
+    if not targets & {"userId", "anonymousId", "userId+email"}:
+        raise Invalid.one("mapping", "No column identifies the customer.", "Map one to userId.")
+    if not dry_run:
+        advance(IMPORT, of, "start")
+    elif of.state not in {"uploaded", "checked"}:
+        raise Conflict("A dry run comes before the run.")
+    of.mapping = mapping
+    ImportProblem.objects.filter(of=of, dry=True).delete()
+    of.job = RUN_IMPORT.enqueue(RunImport(import_id=of.pk, dry_run=dry_run))
+    of.save(update_fields=["mapping", "job"])
+
+
+def count_rows(of: ContactImport) -> int:
+    with of.file.open("rb") as file:
+        return sum(1 for _ in imports.rows(file, format=of.format))
+
+
+def batches(of: ContactImport, *, skip: int) -> Any:
+    """Lists of rows after the first `skip`."""
+    with of.file.open("rb") as file:
+        source = islice(imports.rows(file, format=of.format), skip, None)
+        while batch := list(islice(source, BATCH)):
+            yield batch
+
+
+def take_batch(of: ContactImport, batch: list[imports.Row], *, dry_run: bool) -> tuple[int, int]:
+    """Write one batch and move the cursor in the same transaction. (accepted, rejected)."""
+    problems = [
+        ImportProblem(of=of, line=r.line, field="row", reason=r.problem, raw=r.raw, dry=dry_run)
+        for r in batch
+        if r.problem
+    ]
+    good = [row for row in batch if not row.problem]
+    items = [imports.to_identify(row, of.mapping, import_id=str(of.pk)) for row in good]
+    judge: Callable[..., Any] = services.judge_events if dry_run else services.record_events
+    receipt = judge(items, source="import", history=True)
+    for refusal in receipt.rejected:
+        row = good[refusal.index]
+        problems.append(
+            ImportProblem(
+                of=of, line=row.line, field=refusal.field, reason=refusal.reason[:300],
+                raw=row.raw, dry=dry_run,
+            )  # fmt: skip
+        )
+    ImportProblem.objects.bulk_create(problems)
+    accepted = len(batch) - len(problems)
+    if not dry_run:
+        of.next_row += len(batch)
+        of.accepted += accepted
+        of.rejected += len(problems)
+        of.save(update_fields=["next_row", "accepted", "rejected"])
+    return accepted, len(problems)
+
+
+def problems_csv(of: ContactImport) -> str:
+    """The rows that were not taken, as a file that can be mended and imported again."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["line", "field", "reason", "row"])
+    for p in of.problems.order_by("line"):
+        writer.writerow([p.line, p.field, p.reason, imports.guard_formula(p.raw)])
+    return out.getvalue()

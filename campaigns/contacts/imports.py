@@ -1,0 +1,179 @@
+"""Files of customers to events, row by row: pure except for reading the open file."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import orjson
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+ENCODINGS = ("utf-8-sig", "utf-16", "cp1252")
+TARGETS = ("userId", "anonymousId", "email", "name", "phone", "locale", "timezone")
+GUESSES = {
+    "userid": "userId", "user_id": "userId", "id": "userId", "customer_id": "userId",
+    "external_id": "userId", "e-mail": "email", "email": "email", "mail": "email",
+    "name": "name", "full_name": "name", "phone": "phone", "mobile": "phone",
+    "locale": "locale", "language": "locale", "timezone": "timezone", "time_zone": "timezone",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One data row: its line in the file (the first line is 1) and its cells by column."""
+
+    line: int
+    cells: dict[str, Any]
+    problem: str = ""
+    raw: str = ""
+
+
+def detect_encoding(sample: bytes) -> str:
+    """UTF-8 (with or without mark), UTF-16 with mark, or Windows-1252, in this order."""
+    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    try:
+        sample[: len(sample) - 4 if len(sample) > 64 else None].decode("utf-8")
+        return "utf-8-sig"
+    except UnicodeDecodeError:
+        return "cp1252"
+
+
+def rows(file: BinaryIO, *, format: str) -> Iterator[Row]:
+    """Every row of the file; a broken one carries its problem and does not stop the rest."""
+    sample = file.read(65536)
+    file.seek(0)
+    if format == "jsonl":
+        yield from _jsonl(file)
+        return
+    encoding = detect_encoding(sample)
+    text = io.TextIOWrapper(file, encoding=encoding, errors="replace", newline="")
+    head = sample.decode(encoding, "replace").splitlines()[:1] or [""]
+    delimiter = max(",;\t|", key=head[0].count)
+    reader = csv.reader(text, delimiter=delimiter)
+    try:
+        columns = [clean(name) for name in next(reader)]
+    except (StopIteration, csv.Error):
+        return
+    yield from _csv(reader, columns)
+
+
+def _csv(reader: Any, columns: list[str]) -> Iterator[Row]:
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as wrong:
+            yield Row(reader.line_num, {}, f"The row cannot be read as CSV: {wrong}.")
+            continue
+        if not cells:
+            continue
+        line = reader.line_num
+        raw = ",".join(cells)[:2000]
+        if len(cells) != len(columns):
+            yield Row(
+                line, {}, f"The row has {len(cells)} cells, the header has {len(columns)}.", raw
+            )
+        elif any("�" in cell or "\x00" in cell for cell in cells):
+            yield Row(
+                line, {}, "The row holds bytes that are not text; save the file as UTF-8.",
+                raw.replace("\x00", "�"),
+            )  # fmt: skip
+        else:
+            pairs = zip(columns, cells, strict=True)
+            yield Row(line, {name: clean(cell) for name, cell in pairs}, raw=raw)
+
+
+def _jsonl(file: BinaryIO) -> Iterator[Row]:
+    for line, raw in enumerate(file, start=1):
+        if not raw.strip():
+            continue
+        shown = raw.decode("utf-8", "replace").strip()[:2000].replace("\x00", "�")
+        try:
+            value = orjson.loads(raw)
+        except ValueError as wrong:
+            yield Row(line, {}, f"The line is not valid JSON: {wrong}.", shown)
+            continue
+        if not isinstance(value, dict):
+            yield Row(line, {}, "The line is not a JSON object.", shown)
+            continue
+        flat = {k: clean(v) if isinstance(v, str) else v for k, v in value.items()}
+        yield Row(line, flat, raw=shown)
+
+
+def clean(cell: str) -> str:
+    """A cell without the quote that spreadsheets put before formulas, and without the formula's
+    power: a leading = + - @ of a text that is no number loses it."""
+    cell = cell.strip().removeprefix("\ufeff")
+    if cell.startswith("'") and cell[1:2] in FORMULA:
+        cell = cell[1:]
+    while cell.startswith(FORMULA) and not _is_number(cell):
+        cell = cell[1:].lstrip()
+    return cell
+
+
+def _is_number(cell: str) -> bool:
+    digits = cell[1:].replace(" ", "").replace("-", "").replace(".", "").replace(",", "")
+    return cell[0] in "+-" and digits.isdigit()
+
+
+def guess_mapping(columns: list[str]) -> dict[str, str]:
+    """What each column probably is: an identity, a known trait, or `trait:<column>`."""
+    mapping: dict[str, str] = {}
+    for column in columns:
+        target = GUESSES.get(column.strip().lower().replace(" ", "_"), f"trait:{column}")
+        mapping[column] = f"trait:{column}" if target in mapping.values() else target
+    if "userId" not in mapping.values() and "email" in mapping.values():
+        column = next(c for c, t in mapping.items() if t == "email")
+        mapping[column] = "userId+email"
+    return mapping
+
+
+def typed(cell: Any) -> Any:
+    """A cell as a number or truth value where it clearly is one; leading zeros stay text."""
+    if not isinstance(cell, str):
+        return cell
+    low = cell.lower()
+    if low in {"true", "false"}:
+        return low == "true"
+    if cell.startswith("0") and len(cell) > 1 and cell[1].isdigit():
+        return cell
+    try:
+        number = float(cell)
+    except ValueError:
+        return cell
+    if number != number or abs(number) > 1e15 or not cell[-1].isdigit():
+        return cell
+    return int(number) if number.is_integer() and "." not in cell and "e" not in low else number
+
+
+def to_identify(row: Row, mapping: dict[str, str], *, import_id: str) -> dict[str, Any]:
+    """The identify event of a row. Its message id is the row's place in this import, so that a
+    resumed or repeated run counts nobody twice."""
+    item: dict[str, Any] = {"type": "identify", "messageId": f"import-{import_id}-{row.line}"}
+    traits: dict[str, Any] = {}
+    for column, target in mapping.items():
+        cell = row.cells.get(column)
+        if cell in ("", None) or not target:
+            continue
+        if target == "userId+email":
+            item["userId"], traits["email"] = str(cell).lower(), str(cell).lower()
+        elif target in {"userId", "anonymousId"}:
+            item[target] = str(cell)
+        elif target.startswith("trait:"):
+            traits[target.removeprefix("trait:")[:80]] = typed(cell)
+        else:
+            traits[target] = str(cell)
+    item["traits"] = traits
+    return item
+
+
+def guard_formula(cell: Any) -> str:
+    """A cell for a CSV that leaves us: a formula is shown, not run (OWASP CSV injection)."""
+    text = "" if cell is None else str(cell)
+    return "'" + text if text.startswith(FORMULA) and not _is_number(text) else text

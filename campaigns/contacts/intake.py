@@ -1,0 +1,254 @@
+"""Raw JSON to events: pure. Shapes and limits follow the Segment HTTP tracking API."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from attune.kernel import limits
+from attune.kernel.models import new_id
+
+TYPES = frozenset({"identify", "track", "page", "screen", "group", "alias"})
+PAST = timedelta(days=limits.EVENT_PAST_DAYS)
+FUTURE = timedelta(hours=limits.EVENT_FUTURE_HOURS)
+VALUE_KEYS = ("revenue", "total", "value")
+MACHINE_AGENTS = ("bot", "crawler", "spider", "headless", "preview", "scanner", "barracuda")
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """One accepted event, ready for its row. JSON columns are encoded already."""
+
+    id: uuid.UUID
+    message_id: str
+    type: str
+    name: str
+    user_id: str
+    anonymous_id: str
+    properties: bytes
+    context: bytes
+    value_cents: int | None
+    category: str
+    at: datetime
+    client_at: datetime | None
+    is_machine: bool
+    previous_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """One refused event: the field, why, and what was sent."""
+
+    field: str
+    reason: str
+    raw: Any
+    index: int = 0
+
+
+class _Refusal(Exception):
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(reason)
+        self.field, self.reason = field, reason
+
+
+def parse(
+    items: list[Any],
+    *,
+    now: datetime,
+    sent_at: Any = None,
+    kind: str = "",
+    context: Any = None,
+    past: timedelta = PAST,
+) -> tuple[list[Parsed], list[Rejected]]:
+    """Split a batch into accepted and rejected; one bad item never sinks the others.
+
+    `kind` is the verb of a single-event endpoint; items of a batch carry their own `type`.
+    `past` bounds how old an event may be (files of history lift it).
+    Times are corrected for a wrong client clock: at = now - (sent_at - timestamp).
+    """
+    accepted: list[Parsed] = []
+    rejected: list[Rejected] = []
+    sent = _try_time(sent_at)
+    for index, item in enumerate(items):
+        try:
+            accepted.append(_one(item, kind, now, sent, context, past))
+        except _Refusal as refusal:
+            raw = item if _storable(item) else repr(item)[:2000].replace("\x00", "�")
+            rejected.append(Rejected(refusal.field, refusal.reason, raw, index))
+    return accepted, rejected
+
+
+def _one(
+    item: Any, kind: str, now: datetime, sent: datetime | None, common: Any, past: timedelta
+) -> Parsed:
+    if not isinstance(item, dict):
+        raise _Refusal("body", "An event is a JSON object.")
+    encoded = orjson.dumps(item)
+    _check_size(item, encoded)
+    type_ = kind or item.get("type")
+    if type_ not in TYPES:
+        raise _Refusal("type", f"Unknown type {type_!r}; use one of {', '.join(sorted(TYPES))}.")
+    user_id, anonymous_id = _identifier(item, "userId"), _identifier(item, "anonymousId")
+    previous = _identifier(item, "previousId")
+    if not user_id and not anonymous_id:
+        raise _Refusal("userId", "Give userId or anonymousId.")
+    if type_ == "alias" and not (previous and user_id):
+        raise _Refusal("previousId", "alias needs previousId and userId.")
+    name = _name(item, type_)
+    bag = item.get("traits" if type_ in {"identify", "group"} else "properties")
+    properties = _object(bag, "traits" if type_ in {"identify", "group"} else "properties")
+    context = _object(item.get("context"), "context") or (
+        common if isinstance(common, dict) else {}
+    )
+    at, client_at = _when(item, now, sent or _try_time(item.get("sentAt")), past)
+    category = properties.get("category")
+    return Parsed(
+        id=new_id(),
+        message_id=_message_id(item, encoded),
+        type=type_,
+        name=name,
+        user_id=user_id,
+        anonymous_id=anonymous_id,
+        properties=orjson.dumps(properties) if properties else b"{}",
+        context=orjson.dumps(context) if context else b"{}",
+        value_cents=value_in_cents(properties),
+        category=category[:100] if isinstance(category, str) else "",
+        at=at,
+        client_at=client_at,
+        is_machine=is_machine(context),
+        previous_id=previous,
+    )
+
+
+def _check_size(item: dict[str, Any], encoded: bytes) -> None:
+    if len(encoded) > limits.EVENT_BYTES:
+        raise _Refusal(
+            "body", f"The event has {len(encoded)} bytes; at most {limits.EVENT_BYTES} are taken."
+        )
+    if b"\\u0000" in encoded and not _storable(item):
+        raise _Refusal("body", "Text must not contain the NUL character.")
+    brackets = encoded.count(b"{") + encoded.count(b"[")
+    if brackets > limits.JSON_DEPTH and _depth(item) > limits.JSON_DEPTH:
+        raise _Refusal("body", f"Nested deeper than {limits.JSON_DEPTH} levels; flatten it.")
+
+
+def _identifier(item: dict[str, Any], field: str) -> str:
+    value = item.get(field)
+    if value is None:
+        return ""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        raise _Refusal(field, f"{field} must be text.")
+    if len(value) > 120:
+        raise _Refusal(field, f"{field} is longer than 120 characters.")
+    return value.strip()
+
+
+def _name(item: dict[str, Any], type_: str) -> str:
+    value = item.get("event") if type_ == "track" else item.get("name", "")
+    if type_ == "track" and (not isinstance(value, str) or not value.strip()):
+        raise _Refusal("event", "track needs `event`, the name of what happened.")
+    if value is not None and not isinstance(value, str):
+        raise _Refusal("name", "name must be text.")
+    if value and len(value) > 200:
+        raise _Refusal("event", "The name is longer than 200 characters.")
+    return (value or type_).strip()
+
+
+def _object(value: Any, field: str) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise _Refusal(field, f"{field} must be a JSON object.")
+    return value
+
+
+def _message_id(item: dict[str, Any], encoded: bytes) -> str:
+    """The client's id; without one, derived from the body, so that a plain retry is one event."""
+    value = item.get("messageId")
+    if value is None or value == "":
+        return "body-" + hashlib.sha256(encoded).hexdigest()[:40]
+    if not isinstance(value, str) or len(value) > 120:
+        raise _Refusal("messageId", "messageId must be text of at most 120 characters.")
+    return value
+
+
+def _when(
+    item: dict[str, Any], now: datetime, sent: datetime | None, past: timedelta
+) -> tuple[datetime, datetime | None]:
+    raw = item.get("timestamp")
+    if raw is None:
+        return now, None
+    client = _try_time(raw)
+    if client is None:
+        raise _Refusal("timestamp", f"{str(raw)[:60]!r} is not an ISO 8601 time.")
+    at = now - (sent - client) if sent is not None else client
+    if at < now - past:
+        raise _Refusal(
+            "timestamp",
+            f"The event is older than {past.days} days; import history as a file.",
+        )
+    if at > now + FUTURE:
+        raise _Refusal(
+            "timestamp", f"The event lies more than {limits.EVENT_FUTURE_HOURS} hours ahead."
+        )
+    return at, client
+
+
+def _try_time(value: Any) -> datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        when = datetime.fromisoformat(value)
+        return when if when.tzinfo else when.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def value_in_cents(properties: dict[str, Any]) -> int | None:
+    """Money of an event (`revenue`, `total` or `value`) in cents; None when there is none."""
+    for key in VALUE_KEYS:
+        raw = properties.get(key)
+        if raw is None or isinstance(raw, bool):
+            continue
+        try:
+            amount = float(raw)
+        except (TypeError, ValueError):
+            continue
+        if math.isfinite(amount) and abs(amount) < 1e12:
+            return round(amount * 100)
+    return None
+
+
+def is_machine(context: dict[str, Any]) -> bool:
+    """Whether the user agent calls itself a machine. The event is kept; metrics leave it out."""
+    agent = context.get("userAgent") or context.get("user_agent")
+    if not isinstance(agent, str):
+        return False
+    agent = agent.lower()
+    return any(word in agent for word in MACHINE_AGENTS)
+
+
+def _depth(value: Any) -> int:
+    if isinstance(value, dict):
+        return 1 + max((_depth(v) for v in value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max((_depth(v) for v in value), default=0)
+    return 0
+
+
+def _storable(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\x00" not in value
+    if isinstance(value, dict):
+        return all(_storable(k) and _storable(v) for k, v in value.items())
+    if isinstance(value, list):
+        return all(_storable(v) for v in value)
+    return True

@@ -1,0 +1,111 @@
+"""Reading customers."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Q, QuerySet, Sum
+from django.utils import timezone
+
+from attune.kernel.errors import NotFound
+from campaigns.contacts.models import (
+    Consent,
+    Contact,
+    ContactImport,
+    Event,
+    EventCount,
+    Profile,
+    RejectedEvent,
+)
+
+
+def contacts(*, search: str = "", lifecycle: str = "") -> QuerySet[Contact]:
+    """Contacts that are not merged away, newest first."""
+    rows = Contact.objects.exclude(status=Contact.Status.MERGED).order_by("-id")
+    if search:
+        needle = search.strip()
+        rows = rows.filter(
+            Q(email__startswith=needle.lower())
+            | Q(external_id=needle)
+            | Q(name__startswith=needle)
+        )
+    if lifecycle:
+        rows = rows.filter(profiles__lifecycle=lifecycle)
+    return rows
+
+
+def contact(contact_id: uuid.UUID | str) -> Contact:
+    row = Contact.objects.filter(pk=contact_id).first()
+    if row is None:
+        raise NotFound("There is no such contact in this workspace.")
+    return row
+
+
+def contact_by_user(user_id: str) -> Contact | None:
+    return Contact.objects.filter(external_id=user_id).first()
+
+
+def profile(contact_id: uuid.UUID) -> Profile | None:
+    return Profile.objects.filter(contact_id=contact_id).first()
+
+
+def timeline(contact_id: uuid.UUID, most: int = 100) -> list[Event]:
+    return list(Event.objects.filter(contact_id=contact_id).order_by("-at")[:most])
+
+
+def latest_consent(contact_id: uuid.UUID, channel: str) -> Consent | None:
+    return (
+        Consent.objects.filter(contact_id=contact_id, channel=channel)
+        .order_by("-created_at", "-id")
+        .first()
+    )
+
+
+def events_by_day(days: int = 30) -> list[dict[str, Any]]:
+    since = timezone.now().date() - timedelta(days=days - 1)
+    return list(
+        EventCount.objects.filter(day__gte=since)
+        .values("day")
+        .annotate(n=Sum("n"))
+        .order_by("day")
+    )
+
+
+def event_names(days: int = 90) -> list[str]:
+    """Names seen lately, most frequent first: what a segment rule can speak of."""
+    since = timezone.now().date() - timedelta(days=days)
+    rows = EventCount.objects.filter(day__gte=since).values("name").annotate(total=Sum("n"))
+    return [row["name"] for row in rows.order_by("-total")[:100]]
+
+
+def rejected(*, open_only: bool = True) -> QuerySet[RejectedEvent]:
+    rows = RejectedEvent.objects.order_by("-id")
+    return rows.filter(replayed_at=None) if open_only else rows
+
+
+def imports() -> QuerySet[ContactImport]:
+    return ContactImport.objects.order_by("-id")
+
+
+def get_import(import_id: uuid.UUID | str) -> ContactImport:
+    row = ContactImport.objects.filter(pk=import_id).first()
+    if row is None:
+        raise NotFound("There is no such import in this workspace.")
+    return row
+
+
+def snapshot(contact_id: uuid.UUID) -> dict[str, Any]:
+    """The profile as it is now, to be kept beside a decision or a generation."""
+    row = profile(contact_id)
+    if row is None:
+        return {}
+    return {
+        "lifecycle": row.lifecycle,
+        "orders": row.orders,
+        "revenue_cents": row.revenue_cents,
+        "top_category": row.top_category,
+        "clicks": row.clicks,
+        "messages": row.messages,
+    }

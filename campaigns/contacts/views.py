@@ -1,0 +1,164 @@
+"""Audience pages: people, one person, files, rejected events."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_POST
+
+from attune.kernel.errors import AttuneError, NotFound
+from attune.web.forms import add_refusal
+from attune.web.pages import paged
+from campaigns.contacts import importing, imports, selectors, services
+from campaigns.contacts.forms import ConsentForm, ReplayForm, TraitForm, UploadForm
+from campaigns.contacts.models import IdentityMerge
+from campaigns.segments import selectors as segments
+from tenants.pages import can, go, page
+
+
+@page("contacts.view")
+def people(request: HttpRequest) -> HttpResponse:
+    search, lifecycle = request.GET.get("q", ""), request.GET.get("lifecycle", "")
+    if not can(request, "contacts.view_personal"):
+        search = ""
+    rows = selectors.contacts(search=search, lifecycle=lifecycle)
+    context = {
+        "page": paged(request, rows.prefetch_related("profiles")),
+        "q": search,
+        "lifecycle": lifecycle,
+        "stages": ["visitor", "new", "active", "loyal", "lapsed", "dormant"],
+    }
+    return render(request, "contacts/people.html", context)
+
+
+@page("contacts.view")
+def person(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    contact = selectors.contact(pk)
+    context = {
+        "contact": contact,
+        "profile": selectors.profile(pk),
+        "events": selectors.timeline(pk),
+        "stays": segments.stays(pk)[:50],
+        "consents": contact.consents.order_by("-created_at")[:20],
+        "merges": IdentityMerge.objects.filter(target_id=pk).order_by("-id"),
+        "sends": contact.sends.select_related("campaign").order_by("-id")[:20],
+        "trait_form": TraitForm(),
+        "consent_form": ConsentForm(),
+    }
+    return render(request, "contacts/person.html", context)
+
+
+@require_POST
+@page("contacts.edit")
+def set_trait(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    form = TraitForm(request.POST)
+    if form.is_valid():
+        value = imports.typed(form.cleaned_data["value"])
+        services.set_traits(
+            contact=selectors.contact(pk), traits={form.cleaned_data["key"]: value or None}
+        )
+    return go(request, "contacts:person", pk)
+
+
+@require_POST
+@page("contacts.edit")
+def consent(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    form = ConsentForm(request.POST)
+    if form.is_valid():
+        services.record_consent(contact=selectors.contact(pk), source="admin", **form.cleaned_data)
+    return go(request, "contacts:person", pk)
+
+
+@require_POST
+@page("contacts.edit")
+def undo_merge(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    merged = IdentityMerge.objects.filter(pk=pk).first()
+    if merged is None:
+        raise NotFound("There is no such merge in this workspace.")
+    services.undo_merge(merged=merged)
+    return go(request, "contacts:person", merged.target_id)
+
+
+@page("contacts.import")
+def files(request: HttpRequest) -> HttpResponse:
+    form = UploadForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            of = importing.upload(file=form.cleaned_data["file"])
+            return go(request, "contacts:file", of.pk)
+        except AttuneError as refusal:
+            add_refusal(form, refusal)
+    context = {"form": form, "page": paged(request, selectors.imports())}
+    return render(request, "contacts/files.html", context)
+
+
+@page("contacts.import")
+def file(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    of = selectors.get_import(pk)
+    refusal: AttuneError | None = None
+    if request.method == "POST":
+        mapping = {c: request.POST.get(f"map:{c}", "") for c in of.columns}
+        dry_run = request.POST.get("verb") == "check"
+        try:
+            importing.start(of=of, mapping=mapping, dry_run=dry_run)
+            return go(request, "contacts:file", pk)
+        except AttuneError as wrong:
+            refusal, of.mapping = wrong, mapping
+    choices = [("", "leave out"), *((t, t) for t in (*imports.TARGETS, "userId+email"))]
+    columns = [
+        {
+            "name": name,
+            "chosen": of.mapping.get(name, ""),
+            "trait": f"trait:{name}",
+            "cells": [row[i] for row in of.sample],
+        }
+        for i, name in enumerate(of.columns)
+    ]
+    context = {
+        "of": of, "columns": columns, "choices": choices, "refusal": refusal,
+        "problems": of.problems.order_by("line")[:50],
+    }  # fmt: skip
+    return render(request, "contacts/file.html", context)
+
+
+@page("contacts.import")
+def problems(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    of = selectors.get_import(pk)
+    response = HttpResponse(importing.problems_csv(of), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="problems-{of.pk}.csv"'
+    return response
+
+
+@page("events.view")
+def events(request: HttpRequest) -> HttpResponse:
+    rows = selectors.events_by_day()
+    chart = {
+        "kind": "bar",
+        "unit": "events",
+        "x": [row["day"].isoformat() for row in rows],
+        "series": [{"name": "Events", "values": [row["n"] for row in rows]}],
+    }
+    context = {
+        "chart": chart,
+        "page": paged(request, selectors.rejected()),
+        "personal": can(request, "contacts.view_personal"),
+    }
+    return render(request, "contacts/events.html", context)
+
+
+@require_POST
+@page("events.write")
+def replay(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    row = selectors.rejected(open_only=False).filter(pk=pk).first()
+    if row is None:
+        raise NotFound("There is no such event in this workspace.")
+    form = ReplayForm(request.POST)
+    if form.is_valid():
+        try:
+            services.replay_rejected([row], edited=form.cleaned_data["raw"])
+            return go(request, "contacts:events")
+        except AttuneError as refusal:
+            add_refusal(form, refusal)
+    return render(request, "contacts/replay.html", {"form": form, "row": row}, status=422)

@@ -1,0 +1,167 @@
+"""The machine's reading of a message before a person's. Pure: text in, findings out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from campaigns.content import claims
+
+LIMITS: dict[str, dict[str, int]] = {
+    "email": {"subject": 78, "preheader": 110, "body": 3000, "cta": 30},
+    "banner": {"headline": 60, "body": 200, "cta": 25},
+    "sms": {"body": 160},
+    "push": {"title": 50, "body": 150},
+}
+REQUIRED: dict[str, tuple[str, ...]] = {
+    "email": ("subject", "body"),
+    "banner": ("headline", "body"),
+    "sms": ("body",),
+    "push": ("title", "body"),
+}
+TITLES = {"subject", "headline", "title", "cta", "preheader"}
+VARIABLES = {
+    "first_name": "the contact's first name",
+    "name": "the contact's name",
+    "email": "the contact's address",
+    "unsubscribe_url": "the one-click unsubscribe page",
+    "workspace": "the workspace's name",
+}
+PLACEHOLDER = re.compile(r"\{\{\s*([\w.]+)\s*(?:\|\s*default:\s*\"([^\"]*)\"\s*)?\}\}")
+LEFTOVER = re.compile(
+    r"\{\{|\}\}|\{%|%\}|\[(?:your|insert|name|company|product|link)[^\]]*\]|<\|[^|]*\|>|lorem ipsum"
+    r"|as an ai\b|here(?:'s| is) (?:a|the|your) (?:subject|email|text|message)",
+    re.IGNORECASE,
+)
+EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")
+PHONE = re.compile(r"(?<![\d.])\+?\d[\d\s()/-]{8,}\d")
+LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
+SHOUT = re.compile(r"\b[A-Z]{4,}\b(?:\s+\b[A-Z]{3,}\b)+|!!+")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check says: pass, warn or block; the component, the words, the source."""
+
+    kind: str
+    verdict: str
+    message: str
+    component: str = ""
+    span: str = ""
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What the copy is judged against."""
+
+    sources: list[dict[str, Any]]
+    banned: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+
+
+def inspect(channel: str, components: dict[str, str], ground: Ground) -> list[Finding]:
+    """Every check of a message; one `pass` finding for each kind that found nothing."""
+    found: list[Finding] = list(_shape(channel, components))
+    for name, text in components.items():
+        found += _placeholders(name, text)
+        found += _words(name, text, ground)
+        found += _personal(name, text, ground)
+        found += _claims(name, text, ground)
+    kinds = ("length", "placeholder", "banned words", "personal data", "claims")
+    wrong = {f.kind for f in found if f.verdict != "pass"}
+    found += [Finding(k, "pass", PASSED[k]) for k in kinds if k not in wrong]
+    return found
+
+
+PASSED = {
+    "length": "Every part is there and fits its channel.",
+    "placeholder": "Every placeholder is known.",
+    "banned words": "No word of the brand's banned list.",
+    "personal data": "No personal data in the text.",
+    "claims": "Every claim stands in a fact or the brief.",
+}
+
+
+def blocked(findings: list[Finding]) -> bool:
+    return any(f.verdict == "block" for f in findings)
+
+
+def _shape(channel: str, components: dict[str, str]) -> list[Finding]:
+    found = []
+    limits = LIMITS[channel]
+    for name in REQUIRED[channel]:
+        if not components.get(name, "").strip():
+            found.append(Finding("length", "block", f"The {name} is empty.", name))
+    for name, text in components.items():
+        if name not in limits:
+            found.append(
+                Finding("length", "block", f"The channel {channel} has no {name}.", name)
+            )
+        elif len(text) > limits[name]:
+            message = f"{len(text)} characters; the {name} takes {limits[name]}."
+            found.append(Finding("length", "block", message, name))
+    return found
+
+
+def _placeholders(name: str, text: str) -> list[Finding]:
+    found = []
+    for match in PLACEHOLDER.finditer(text):
+        if match.group(1) not in VARIABLES:
+            known = ", ".join(VARIABLES)
+            message = f"Unknown placeholder; known: {known}."
+            found.append(Finding("placeholder", "block", message, name, match.group()))
+    rest = PLACEHOLDER.sub("", text)
+    found += [
+        Finding("placeholder", "block", "Left-over template text.", name, m.group())
+        for m in LEFTOVER.finditer(rest)
+    ]
+    return found
+
+
+def _words(name: str, text: str, ground: Ground) -> list[Finding]:
+    found = []
+    for word in ground.banned:
+        match = re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE)
+        if match:
+            found.append(
+                Finding("banned words", "block", "The brand never says this.", name, match.group())
+            )
+    found += [
+        Finding("tone", "warn", "Shouting (capitals or several exclamation marks).", name, m.group())
+        for m in SHOUT.finditer(text)
+    ]
+    return found
+
+
+def _personal(name: str, text: str, ground: Ground) -> list[Finding]:
+    found = [
+        Finding("personal data", "block", "A personal address in the text.", name, m.group())
+        for m in EMAIL.finditer(text)
+    ]
+    found += [
+        Finding("personal data", "block", "A telephone number in the text.", name, m.group())
+        for m in PHONE.finditer(text)
+    ]
+    for match in LINK.finditer(text):
+        if not any(match.group().startswith(allowed) for allowed in ground.links):
+            message = "A link that is not of a product of the brief."
+            found.append(Finding("links", "block", message, name, match.group()[:200]))
+    return found
+
+
+def _claims(name: str, text: str, ground: Ground) -> list[Finding]:
+    found = []
+    plain = PLACEHOLDER.sub("it", text)
+    for claim in claims.find(plain, ground.sources, title_case=name in TITLES):
+        if claim.supported:
+            message = f"The {claim.kind} is supported by {claim.source}."
+            found.append(
+                Finding("claims", "pass", message[:300], name, claim.text[:200],
+                        claim.evidence[:300])
+            )  # fmt: skip
+        else:
+            message = f"Unsupported {claim.kind}: no fact and no line of the brief says so."
+            found.append(Finding("claims", "block", message, name, claim.text[:200]))
+    return found

@@ -1,0 +1,75 @@
+"""Reading content."""
+
+from __future__ import annotations
+
+import difflib
+import uuid
+
+from django.db.models import QuerySet
+
+from attune.kernel.errors import NotFound
+from campaigns.content.models import Asset, Brief, GenerationRun, Revision
+
+
+def briefs() -> QuerySet[Brief]:
+    return Brief.objects.select_related("audience").order_by("-id")
+
+
+def brief(brief_id: uuid.UUID | str) -> Brief:
+    row = Brief.objects.select_related("audience").filter(pk=brief_id).first()
+    if row is None:
+        raise NotFound("There is no such brief in this workspace.")
+    return row
+
+
+def asset(asset_id: uuid.UUID | str) -> Asset:
+    row = Asset.objects.filter(pk=asset_id).first()
+    if row is None:
+        raise NotFound("There is no such message in this workspace.")
+    return row
+
+
+def revision(revision_id: uuid.UUID | str) -> Revision:
+    row = Revision.objects.select_related("asset", "asset__brief", "parent", "run").filter(
+        pk=revision_id
+    )
+    found = row.first()
+    if found is None:
+        raise NotFound("There is no such revision in this workspace.")
+    return found
+
+
+def newest_revisions(brief_id: uuid.UUID) -> list[Revision]:
+    """The newest revision of each of a brief's messages, with its checks."""
+    rows = (
+        Revision.objects.filter(asset__brief_id=brief_id)
+        .exclude(state=Revision.State.SUPERSEDED)
+        .select_related("asset")
+        .prefetch_related("checks")
+        .order_by("blocked", "-id")
+    )
+    return list(rows)
+
+
+def runs(brief_id: uuid.UUID) -> list[GenerationRun]:
+    return list(GenerationRun.objects.filter(brief_id=brief_id).select_related("job").order_by("-id"))
+
+
+def approved_revisions(channel: str = "") -> QuerySet[Revision]:
+    rows = Revision.objects.filter(state=Revision.State.APPROVED).select_related("asset")
+    return rows.filter(asset__channel=channel).order_by("-id") if channel else rows.order_by("-id")
+
+
+def diff(before: str, after: str) -> list[tuple[str, str]]:
+    """Word by word: (same | gone | new, words)."""
+    old, new = before.split(), after.split()
+    parts: list[tuple[str, str]] = []
+    for tag, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag == "equal":
+            parts.append(("same", " ".join(old[a:b])))
+            continue
+        if b > a:
+            parts.append(("gone", " ".join(old[a:b])))
+        if d > c:
+            parts.append(("new", " ".join(new[c:d])))
+    return parts

@@ -1,0 +1,272 @@
+"""Briefs, generation, revisions: every change to content."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from attune.kernel import audit, live
+from attune.kernel.errors import Conflict, FieldError, Invalid
+from attune.kernel.states import Machine, advance
+from attune.kernel.tenancy import current_tenant
+from campaigns.catalog import selectors as catalog
+from campaigns.catalog import services as catalog_services
+from campaigns.catalog.models import Product
+from campaigns.content import checks
+from campaigns.content.jobs import GENERATE_VARIANTS, GenerateVariants
+from campaigns.content.models import Asset, Brief, BriefProduct, Channel, Check, GenerationRun, Revision
+from campaigns.segments.models import Segment
+
+MOST_VARIANTS = 8
+BUDGET_FACTOR = 4
+REVISION = Machine(
+    "revision",
+    {
+        ("draft", "submit"): "in_review",
+        ("changes_requested", "submit"): "in_review",
+        ("in_review", "approve"): "approved",
+        ("in_review", "reject"): "rejected",
+        ("in_review", "request_changes"): "changes_requested",
+        ("in_review", "withdraw"): "draft",
+        ("draft", "supersede"): "superseded",
+        ("in_review", "supersede"): "superseded",
+        ("changes_requested", "supersede"): "superseded",
+        ("approved", "supersede"): "superseded",
+        ("rejected", "supersede"): "superseded",
+    },
+)
+
+
+def save_brief(
+    *,
+    name: str,
+    goal: str,
+    channel: str,
+    products: list[Product],
+    audience: Segment | None = None,
+    offer: str = "",
+    notes: str = "",
+    locale: str = "en",
+    author_id: int | None = None,
+    brief: Brief | None = None,
+) -> Brief:
+    """Create or change a brief. A brief without products has nothing to write about: Invalid."""
+    errors = []
+    if not name.strip():
+        errors.append(FieldError("name", "Give the brief a name."))
+    if not goal.strip():
+        errors.append(FieldError("goal", "Say what the message is for."))
+    if channel not in Channel.values:
+        errors.append(FieldError("channel", f"Choose one of {', '.join(Channel.values)}."))
+    if not products:
+        errors.append(
+            FieldError("products", "A brief needs at least one product.", "Copy may only state facts.")
+        )
+    if errors:
+        raise Invalid(errors)
+    row = brief or Brief(author_id=author_id)
+    row.name, row.goal, row.channel, row.audience = name[:120], goal[:300], channel, audience
+    row.offer, row.notes, row.locale = offer[:300], notes, locale
+    row.save()
+    BriefProduct.objects.filter(brief=row).delete()
+    BriefProduct.objects.bulk_create(BriefProduct(brief=row, product=p) for p in products)
+    audit.record("content.save_brief", row)
+    return row
+
+
+def brief_products(brief: Brief) -> list[Product]:
+    lines = BriefProduct.objects.filter(brief=brief).select_related("product").order_by("id")
+    return [line.product for line in lines]
+
+
+def ground_of(brief: Brief | None) -> checks.Ground:
+    """What copy for this brief may say: facts of its products, the brief's own words."""
+    products = brief_products(brief) if brief else []
+    sources = catalog.grounding(products)
+    if brief:
+        for part in ("goal", "offer", "notes"):
+            if getattr(brief, part):
+                sources.append({"source": f"brief, {part}", "text": getattr(brief, part)})
+    voice = catalog_services.voice()
+    if voice.signature:
+        sources.append({"source": "brand voice, signature", "text": voice.signature})
+    links = tuple(p.url for p in products if p.url)
+    return checks.Ground(sources, tuple(voice.banned_words), links)
+
+
+def request_variants(*, brief: Brief, wanted: int, author_id: int | None) -> GenerationRun:
+    """Ask the model for variants: a run and its job, in one transaction."""
+    if not 1 <= wanted <= MOST_VARIANTS:
+        raise Invalid.one("wanted", f"Ask for 1 to {MOST_VARIANTS} variants.")
+    if not brief_products(brief):
+        raise Invalid.one("products", "The brief has no products any more.", "Add one.")
+    busy = [GenerationRun.State.QUEUED, GenerationRun.State.RUNNING]
+    if GenerationRun.objects.filter(brief=brief, state__in=busy).exists():
+        raise Conflict("The model is still writing for this brief; wait for it or cancel the job.")
+    run = GenerationRun.objects.create(
+        brief=brief, wanted=wanted, budget=wanted * BUDGET_FACTOR, author_id=author_id,
+        grounding=ground_of(brief).sources, audience_profile=audience_profile(brief),
+    )  # fmt: skip
+    run.seed = run.pk.int % 2**31
+    run.job = GENERATE_VARIANTS.enqueue(GenerateVariants(run.pk))
+    run.save(update_fields=["seed", "job"])
+    audit.record("content.request_variants", run, wanted=wanted)
+    return run
+
+
+def audience_profile(brief: Brief) -> dict[str, Any]:
+    """What of the audience the prompt may know: its name, description and size. No person."""
+    if brief.audience is None:
+        return {}
+    return {
+        "segment": brief.audience.name,
+        "description": brief.audience.description,
+        "version": brief.audience.version,
+        "size": brief.audience.size,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A candidate of the model with what the checks said."""
+
+    components: dict[str, str]
+    findings: list[checks.Finding]
+
+
+def add_drafts(*, run: GenerationRun, drafts: list[Draft]) -> list[Revision]:
+    """Keep candidates, passed or blocked: a blocked one says why and cannot be submitted."""
+    made = []
+    start = Asset.objects.filter(brief=run.brief).count()
+    for index, draft in enumerate(drafts, start=start + 1):
+        asset = Asset.objects.create(
+            name=f"{run.brief.name} · {index}"[:160],
+            channel=run.brief.channel,
+            brief=run.brief,
+            locale=run.brief.locale,
+        )
+        made.append(
+            _revision(
+                asset, draft.components, draft.findings, Revision.Origin.MODEL,
+                author_id=run.author_id, run=run,
+            )  # fmt: skip
+        )
+    live.push(current_tenant(), "content", str(run.brief_id))
+    return made
+
+
+def create_asset(
+    *, name: str, channel: str, components: dict[str, str], author_id: int | None,
+    brief: Brief | None = None, locale: str = "en",
+) -> Revision:  # fmt: skip
+    """A message written by a person: an asset with its first revision."""
+    if not name.strip():
+        raise Invalid.one("name", "Give the message a name.")
+    if channel not in Channel.values:
+        raise Invalid.one("channel", f"Choose one of {', '.join(Channel.values)}.")
+    asset = Asset.objects.create(name=name[:160], channel=channel, brief=brief, locale=locale)
+    return _written(asset, components, author_id=author_id, parent=None)
+
+
+def edit(
+    *, revision: Revision, components: dict[str, str], author_id: int | None
+) -> Revision:
+    """Change the text: a new revision. The old one, approved or not, is superseded."""
+    newest = Revision.objects.filter(asset=revision.asset).order_by("-number").first()
+    if newest is not None and newest.pk != revision.pk:
+        raise Conflict("There is a newer revision; edit that one.")
+    if _hash(components) == revision.hash:
+        raise Invalid.one("components", "Nothing was changed.")
+    advance(REVISION, revision, "supersede")
+    return _written(revision.asset, components, author_id=author_id, parent=revision)
+
+
+def _written(
+    asset: Asset, components: dict[str, str], *, author_id: int | None, parent: Revision | None
+) -> Revision:
+    unknown = set(components) - set(checks.LIMITS[asset.channel])
+    if unknown:
+        raise Invalid.one(
+            f"components.{sorted(unknown)[0]}", f"The channel {asset.channel} has no such part."
+        )
+    if not all(isinstance(value, str) for value in components.values()):
+        raise Invalid.one("components", "Every part is text.")
+    findings = checks.inspect(asset.channel, components, ground_of(asset.brief))
+    run = parent.run if parent else None
+    return _revision(
+        asset, components, findings, Revision.Origin.PERSON,
+        author_id=author_id, parent=parent, run=run,
+    )  # fmt: skip
+
+
+def _revision(
+    asset: Asset,
+    components: dict[str, str],
+    findings: list[checks.Finding],
+    origin: str,
+    *,
+    author_id: int | None,
+    run: GenerationRun | None = None,
+    parent: Revision | None = None,
+) -> Revision:
+    revision = Revision.objects.create(
+        asset=asset,
+        number=(parent.number if parent else 0) + 1,
+        components=components,
+        hash=_hash(components),
+        origin=origin,
+        run=run,
+        parent=parent,
+        author_id=author_id,
+        blocked=checks.blocked(findings),
+    )
+    Check.objects.bulk_create(
+        Check(
+            revision=revision, kind=f.kind, verdict=f.verdict, component=f.component,
+            message=f.message[:300], span=f.span, evidence=f.evidence,
+        )  # fmt: skip
+        for f in findings
+    )
+    audit.record("content.revision", revision, origin=origin, hash=revision.hash)
+    return revision
+
+
+def _hash(components: dict[str, str]) -> str:
+    """SHA-256 over the sorted components: what was approved is what is sent."""
+    return hashlib.sha256(orjson.dumps(components, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def verify(revision: Revision) -> None:
+    """Raise Conflict unless this revision may leave the house: approved, unblocked, unaltered."""
+    if revision.state != Revision.State.APPROVED or revision.blocked:
+        raise Conflict(f"“{revision}” is {revision.state.replace('_', ' ')}, not approved.")
+    if _hash(revision.components) != revision.hash:
+        raise Conflict(f"“{revision}” was altered after its approval.")
+
+
+def finish_run(
+    *, run_id: UUID, tried: int, passed: int, model: str, prompt: list[dict[str, str]],
+    parameters: dict[str, Any], new_tokens: int, seconds: float, note: str, failed: bool = False,
+) -> None:  # fmt: skip
+    """Close a run with what it took; `short` says that fewer passed than were wanted."""
+    run = GenerationRun.objects.select_for_update().get(pk=run_id)
+    short = passed < run.wanted
+    run.state = "failed" if failed else "short" if short else "finished"
+    run.tried, run.passed, run.model, run.prompt = tried, passed, model, prompt
+    run.parameters, run.new_tokens, run.seconds, run.note = parameters, new_tokens, seconds, note[:300]
+    run.save()
+    audit.record("content.finish_run", run, tried=tried, passed=passed)
+    live.push(current_tenant(), "content", str(run.brief_id))
+
+
+def cancel_run(*, run: GenerationRun) -> None:
+    """Close a run whose job was cancelled; its candidates stay."""
+    GenerationRun.objects.filter(pk=run.pk, state__in=["queued", "running"]).update(
+        state=GenerationRun.State.FAILED, note="Cancelled by a person."
+    )
+    audit.record("content.cancel_run", run)
+    live.push(current_tenant(), "content", str(run.brief_id))

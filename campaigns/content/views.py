@@ -1,0 +1,153 @@
+"""Content pages: briefs, variants arriving live, one message and its revisions."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_POST
+
+from attune.kernel import jobs
+from attune.kernel.errors import AttuneError
+from attune.web.forms import add_refusal
+from attune.web.pages import paged
+from campaigns.approval import services as approval
+from campaigns.catalog.models import Product
+from campaigns.content import selectors, services
+from campaigns.content.forms import BriefForm, ComponentsForm, MessageForm
+from campaigns.segments import selectors as segments
+from tenants.pages import go, page
+
+
+@page("content.view")
+def briefs(request: HttpRequest) -> HttpResponse:
+    context = {
+        "page": paged(request, selectors.briefs()),
+        "approved": selectors.approved_revisions()[:10],
+    }
+    return render(request, "content/briefs.html", context)
+
+
+@page("content.edit")
+def new_brief(request: HttpRequest) -> HttpResponse:
+    form = BriefForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        values = dict(form.cleaned_data)
+        products = list(Product.objects.filter(pk__in=values.pop("products")))
+        audience = values.pop("audience")
+        try:
+            brief = services.save_brief(
+                products=products, author_id=request.user.pk,
+                audience=segments.segment(audience) if audience else None, **values,
+            )  # fmt: skip
+            return go(request, "content:brief", brief.pk)
+        except AttuneError as refusal:
+            add_refusal(form, refusal)
+    return render(request, "content/brief_form.html", {"form": form})
+
+
+@page("content.view")
+def brief(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """The brief with its runs and variants; htmx asks again when the model has news."""
+    row = selectors.brief(pk)
+    runs = selectors.runs(pk)
+    context = {
+        "brief": row,
+        "products": services.brief_products(row),
+        "runs": runs,
+        "busy": bool(runs) and runs[0].state in {"queued", "running"},
+        "variants": selectors.newest_revisions(pk),
+    }
+    part = request.htmx and request.headers.get("HX-Target") == "variants"
+    return render(request, "content/variants.html" if part else "content/brief.html", context)
+
+
+@require_POST
+@page("content.generate")
+def generate(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    wanted = request.POST.get("wanted", "4")
+    services.request_variants(
+        brief=selectors.brief(pk), wanted=int(wanted) if wanted.isdigit() else 0,
+        author_id=request.user.pk,
+    )  # fmt: skip
+    return go(request, "content:brief", pk)
+
+
+@require_POST
+@page("jobs.manage")
+def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Stop the model; what passed so far stays."""
+    runs = selectors.runs(pk)
+    if runs and runs[0].job is not None:
+        jobs.cancel(runs[0].job)
+        services.cancel_run(run=runs[0])
+    return go(request, "content:brief", pk)
+
+
+@page("content.edit")
+def new_message(request: HttpRequest) -> HttpResponse:
+    """A message written by hand."""
+    channel = request.POST.get("channel") or request.GET.get("channel", "email")
+    form = MessageForm(request.POST or None, initial={"channel": channel})
+    known = channel if channel in dict(MessageForm.base_fields["channel"].choices) else "email"
+    parts = ComponentsForm(known, request.POST or None)
+    if request.method == "POST" and form.is_valid() and parts.is_valid():
+        try:
+            revision = services.create_asset(
+                **form.cleaned_data, components=_filled(parts), author_id=request.user.pk
+            )
+            return go(request, "content:revision", revision.pk)
+        except AttuneError as refusal:
+            add_refusal(form, refusal)
+    return render(request, "content/message_form.html", {"form": form, "parts": parts})
+
+
+@page("content.view")
+def revision(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    row = selectors.revision(pk)
+    context = {
+        "revision": row,
+        "checks": row.checks.order_by("-verdict", "kind"),
+        "history": row.asset.revisions.order_by("-number"),
+        "components": _with_diff(row),
+    }
+    return render(request, "content/revision.html", context)
+
+
+@page("content.edit")
+def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    row = selectors.revision(pk)
+    form = ComponentsForm(row.asset.channel, request.POST or None, initial=row.components)
+    if request.method == "POST" and form.is_valid():
+        try:
+            fresh = approval.edit(
+                revision=row, components=_filled(form), author_id=request.user.pk
+            )
+            return go(request, "content:revision", fresh.pk)
+        except AttuneError as refusal:
+            add_refusal(form, refusal)
+    return render(request, "content/edit.html", {"form": form, "revision": row})
+
+
+@require_POST
+@page("content.edit")
+def submit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    row = selectors.revision(pk)
+    approval.submit(revision=row, by_id=request.user.pk)
+    if row.asset.brief_id:
+        return go(request, "content:brief", row.asset.brief_id)
+    return go(request, "content:revision", pk)
+
+
+def _filled(form: ComponentsForm) -> dict[str, str]:
+    return {name: value for name, value in form.cleaned_data.items() if value}
+
+
+def _with_diff(row: object) -> list[dict[str, object]]:
+    parent = row.parent  # type: ignore[attr-defined]
+    old = parent.components if parent else {}
+    return [
+        {"name": name, "text": text, "diff": selectors.diff(old.get(name, ""), text) if old else []}
+        for name, text in row.components.items()  # type: ignore[attr-defined]
+    ]

@@ -1,0 +1,84 @@
+"""Reading the decision log: sums per arm, never rows."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from attune.kernel.errors import NotFound
+from attune.kernel.tenancy import current_tenant
+from campaigns.decisions.models import Decision, Goal, Metric
+
+SUMS_SQL = """
+WITH worth AS (
+  SELECT d.action, d.version, d.id, coalesce(sum(r.value), 0) AS value
+  FROM decision d LEFT JOIN reward r
+    ON r.tenant_id = %(tenant)s AND r.decision_id = d.id AND r.metric_id = %(metric)s
+       AND r.observed_at < %(until)s
+  WHERE d.tenant_id = %(tenant)s AND d.source_id = %(source)s AND d.at < %(until)s
+  GROUP BY d.action, d.version, d.id),
+shaped AS (
+  SELECT action, version, CASE WHEN %(binary)s THEN least(value, 1) ELSE value END AS value
+  FROM worth)
+SELECT action, version, count(*), sum(value)::float8, sum(value * value)::float8
+FROM shaped GROUP BY action, version ORDER BY version, action"""
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Moments of a metric for one arm under one allocation: n, sum, sum of squares."""
+
+    action: str
+    version: int
+    n: int
+    total: float
+    squares: float
+
+
+def metrics() -> QuerySet[Metric]:
+    return Metric.objects.order_by("name")
+
+
+def metric_by_key(key: str) -> Metric:
+    row = Metric.objects.filter(key=key).first()
+    if row is None:
+        raise NotFound(f"There is no metric with the key “{key}”.")
+    return row
+
+
+def goals(source_id: uuid.UUID) -> list[Goal]:
+    order = {"primary": 0, "secondary": 1, "guardrail": 2}
+    rows = Goal.objects.filter(source_id=source_id).select_related("metric")
+    return sorted(rows, key=lambda g: (order[g.role], g.metric.name))
+
+
+def sums(source_id: uuid.UUID, metric: Metric, *, until: datetime) -> list[Sums]:
+    values = {
+        "tenant": current_tenant(),
+        "source": source_id,
+        "metric": metric.pk,
+        "until": until,
+        "binary": metric.kind == Metric.Kind.CONVERSION,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(SUMS_SQL, values)
+        return [Sums(*row) for row in cursor.fetchall()]
+
+
+def decisions(source_id: uuid.UUID | None = None) -> QuerySet[Decision]:
+    rows = Decision.objects.select_related("contact").order_by("-id")
+    return rows.filter(source_id=source_id) if source_id else rows
+
+
+def decision(decision_id: uuid.UUID | str) -> Decision:
+    row = Decision.objects.select_related("contact").filter(pk=decision_id).first()
+    if row is None:
+        raise NotFound("There is no such decision in this workspace.")
+    return row
+
+
+def decided(source_id: uuid.UUID, contact_id: uuid.UUID) -> Decision | None:
+    return Decision.objects.filter(source_id=source_id, contact_id=contact_id).first()

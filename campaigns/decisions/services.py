@@ -1,0 +1,134 @@
+"""Writing the decision log and the rewards that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db import IntegrityError, connection, transaction
+
+from attune.kernel import audit
+from attune.kernel.errors import Invalid
+from attune.kernel.models import new_id
+from attune.kernel.tenancy import current_tenant
+from campaigns.decisions.models import Decision, Goal, Metric
+
+COLUMNS = (
+    "id, source, source_id, contact_id, eligible, excluded, propensities, action, propensity, "
+    "draw, version, mode, context, profile, at, window_closes_at"
+)
+STAGE_SQL = """
+CREATE TEMP TABLE decision_stage (id uuid, source text, source_id uuid, contact_id uuid,
+  eligible jsonb, excluded jsonb, propensities jsonb, action text, propensity float8, draw float8,
+  version int, mode text, context jsonb, profile jsonb, at timestamptz,
+  window_closes_at timestamptz) ON COMMIT DROP"""
+LOG_SQL = f"""
+INSERT INTO decision (tenant_id, {COLUMNS})
+SELECT %s, {COLUMNS} FROM decision_stage ORDER BY contact_id
+ON CONFLICT (tenant_id, source_id, contact_id) DO NOTHING RETURNING id"""  # noqa: S608
+
+REWARD_SQL = """
+INSERT INTO reward (id, tenant_id, decision_id, metric_id, event_id, value, observed_at)
+SELECT gen_random_uuid(), %(tenant)s, d.id, m.id, e.id,
+  CASE m.kind WHEN 'value' THEN coalesce(e.value_cents, 0) / 100.0 ELSE 1 END, e.at
+FROM decision d
+JOIN goal g ON g.tenant_id = %(tenant)s AND g.source_id = d.source_id
+JOIN metric m ON m.tenant_id = %(tenant)s AND m.id = g.metric_id
+JOIN event e ON e.tenant_id = %(tenant)s AND e.contact_id = d.contact_id
+  AND e.name = m.event_name AND e.at >= d.at AND e.at < d.window_closes_at AND NOT e.is_machine
+WHERE d.tenant_id = %(tenant)s AND d.contact_id = ANY(%(contacts)s)
+ON CONFLICT (tenant_id, decision_id, metric_id, event_id) DO NOTHING"""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A choice about to be logged. `propensities` sum to 1 over the eligible actions."""
+
+    source: str
+    source_id: UUID
+    contact_id: UUID
+    propensities: dict[str, float]
+    action: str
+    draw: float
+    at: datetime
+    window_closes_at: datetime
+    version: int = 1
+    mode: str = Decision.Mode.EXPERIMENT
+    excluded: list[dict[str, str]] = field(default_factory=list)
+    context: dict[str, Any] = field(default_factory=dict)
+    profile: dict[str, Any] = field(default_factory=dict)
+    id: UUID = field(default_factory=new_id)
+
+    def __post_init__(self) -> None:
+        total = sum(self.propensities.values())
+        if abs(total - 1) > 1e-6 or not 0 < self.propensities[self.action] <= 1:
+            raise ValueError(f"Propensities must sum to 1 and hold the action, got {total}.")
+
+
+def log(choices: Iterable[Choice]) -> set[UUID]:
+    """Append choices; a person who has a decision of the same source keeps it (sticky).
+
+    Returns the ids that were written. One statement, whatever the number.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(STAGE_SQL)
+        with cursor.copy(f"COPY decision_stage ({COLUMNS}) FROM STDIN") as copy:
+            for c in choices:
+                copy.write_row(
+                    (
+                        c.id, c.source, c.source_id, c.contact_id, _json(list(c.propensities)),
+                        _json(c.excluded), _json(c.propensities), c.action,
+                        c.propensities[c.action], c.draw, c.version, c.mode, _json(c.context),
+                        _json(c.profile), c.at, c.window_closes_at,
+                    )
+                )  # fmt: skip
+        cursor.execute(LOG_SQL, [current_tenant()])
+        written = {row[0] for row in cursor.fetchall()}
+        cursor.execute("DROP TABLE decision_stage")
+    return written
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def reward_contacts(contacts: list[UUID]) -> int:
+    """Attribute the events of these contacts to their decisions, late ones too, each once."""
+    if not contacts:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(REWARD_SQL, {"tenant": current_tenant(), "contacts": contacts})
+        return cursor.rowcount
+
+
+def save_metric(
+    *, key: str, name: str, event_name: str, kind: str, higher_is_better: bool = True
+) -> Metric:
+    if kind not in Metric.Kind.values:
+        raise Invalid.one("kind", f"Choose one of {', '.join(Metric.Kind.values)}.")
+    if not event_name.strip():
+        raise Invalid.one("event_name", "Name the event that counts.")
+    try:
+        with transaction.atomic():
+            metric = Metric.objects.create(
+                key=key, name=name or key, event_name=event_name, kind=kind,
+                higher_is_better=higher_is_better,
+            )  # fmt: skip
+    except IntegrityError as clash:
+        raise Invalid.one("key", f"A metric has the key “{key}” already.") from clash
+    audit.record("decisions.save_metric", metric)
+    return metric
+
+
+def set_goals(*, source_id: UUID, goals: dict[str, list[Metric]]) -> None:
+    """What a source is judged by: {role: metrics}."""
+    Goal.objects.filter(source_id=source_id).delete()
+    Goal.objects.bulk_create(
+        Goal(source_id=source_id, metric=metric, role=role)
+        for role, metrics in goals.items()
+        for metric in metrics
+    )

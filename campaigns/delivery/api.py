@@ -1,0 +1,109 @@
+"""Campaigns and sends over REST."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from attune.api.viewsets import ReadViewSet
+from campaigns.delivery import services
+from campaigns.delivery.models import Campaign, Endpoint, Send
+from campaigns.experiments import selectors as experiments
+from campaigns.segments import selectors as segments
+
+
+class CampaignOut(serializers.ModelSerializer):
+    class Meta:
+        model = Campaign
+        fields = (
+            "id", "name", "via", "channel", "state", "audience_id", "experiment_id", "launched_at",
+            "planned", "created_at",
+        )  # fmt: skip
+
+
+class CampaignIn(serializers.Serializer):
+    name = serializers.CharField(max_length=120)
+    via = serializers.ChoiceField(choices=Campaign.Via.choices, default="email")
+    audience = serializers.UUIDField()
+    experiment = serializers.UUIDField()
+
+
+class VerbIn(serializers.Serializer):
+    verb = serializers.ChoiceField(choices=["launch", "pause", "resume", "cancel"])
+
+
+class SendOut(serializers.ModelSerializer):
+    class Meta:
+        model = Send
+        fields = (
+            "id", "campaign_id", "contact_id", "decision_id", "revision_id", "state", "reason",
+            "address", "components", "sent_at",
+        )  # fmt: skip
+
+
+class EndpointOut(serializers.ModelSerializer):
+    class Meta:
+        model = Endpoint
+        fields = ("id", "name", "url", "enabled")
+
+
+class CampaignViewSet(ReadViewSet):
+    """Campaigns: audience, experiment, channel."""
+
+    model = Campaign
+    serializer_class = CampaignOut
+    scopes: ClassVar = {
+        "list": "campaigns.view",
+        "retrieve": "campaigns.view",
+        "create": "campaigns.edit",
+        "move": "campaigns.launch",
+    }
+
+    @extend_schema(request=CampaignIn, responses={201: CampaignOut})
+    def create(self, request: Request) -> Response:
+        data = CampaignIn(data=request.data)
+        data.is_valid(raise_exception=True)
+        values = data.validated_data
+        campaign = services.create(
+            name=values["name"], via=values["via"],
+            audience=segments.segment(values["audience"]),
+            experiment=experiments.experiment(values["experiment"]),
+        )  # fmt: skip
+        campaign.refresh_from_db()
+        return Response(CampaignOut(campaign).data, status=201)
+
+    @extend_schema(request=VerbIn, responses=CampaignOut)
+    @action(detail=True, methods=["post"])
+    def move(self, request: Request, pk: str) -> Response:
+        """Launch, pause, resume or cancel."""
+        data = VerbIn(data=request.data)
+        data.is_valid(raise_exception=True)
+        campaign = self.get_object()
+        verb = data.validated_data["verb"]
+        if verb == "launch":
+            services.launch(campaign=campaign)
+        else:
+            services.move(campaign=campaign, verb=verb)
+        campaign.refresh_from_db()
+        return Response(CampaignOut(campaign).data)
+
+
+class SendViewSet(ReadViewSet):
+    """Every message sent, with its exact text."""
+
+    model = Send
+    serializer_class = SendOut
+    scopes: ClassVar = {"list": "sends.view", "retrieve": "sends.view"}
+
+
+class EndpointViewSet(ReadViewSet):
+    """Webhook endpoints. Their secrets are shown once, in the admin."""
+
+    model = Endpoint
+    serializer_class = EndpointOut
+    scopes: ClassVar = {"list": "webhooks.manage", "retrieve": "webhooks.manage"}

@@ -1,0 +1,75 @@
+"""One e-mail: text, HTML, headers. Through the in-app outbox or any Django backend."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives, get_connection
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Everything a message needs, rendered."""
+
+    to: str
+    sender: str
+    components: dict[str, str]
+    message_id: str
+    unsubscribe_url: str
+    click_url: str
+    postal_address: str
+
+
+def headers(envelope: Envelope) -> dict[str, str]:
+    """RFC 2369 and RFC 8058: one-click unsubscribe, by POST, over https."""
+    return {
+        "List-Unsubscribe": f"<{envelope.unsubscribe_url}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        "Message-ID": envelope.message_id,
+    }
+
+
+def text_body(envelope: Envelope) -> str:
+    parts = [envelope.components.get("body", "")]
+    if envelope.components.get("cta") and envelope.click_url:
+        parts.append(f"{envelope.components['cta']}: {envelope.click_url}")
+    parts.append("—\n" + (envelope.postal_address or "").strip())
+    parts.append(f"Unsubscribe: {envelope.unsubscribe_url}")
+    return "\n\n".join(part for part in parts if part.strip("—\n "))
+
+
+def html_body(envelope: Envelope) -> str:
+    """Simple, readable HTML; every word of the copy is escaped."""
+    body = html.escape(envelope.components.get("body", "")).replace("\n", "<br>")
+    pre = html.escape(envelope.components.get("preheader", ""))
+    cta = envelope.components.get("cta", "")
+    button = (
+        f'<p><a href="{html.escape(envelope.click_url)}" style="background:#3b5bdb;color:#fff;'
+        f'padding:10px 18px;border-radius:6px;text-decoration:none">{html.escape(cta)}</a></p>'
+        if cta and envelope.click_url
+        else ""
+    )
+    return (
+        '<!doctype html><html><body style="font:16px/1.5 sans-serif;max-width:560px;margin:auto">'
+        f'<div style="display:none">{pre}</div><p>{body}</p>{button}'
+        f'<hr><p style="color:#666;font-size:12px">{html.escape(envelope.postal_address)} '
+        f'<a href="{html.escape(envelope.unsubscribe_url)}">Unsubscribe</a></p></body></html>'
+    )
+
+
+def deliver(envelope: Envelope) -> None:
+    """Hand over to the provider. Raises what the backend raises; the outbox keeps the copy."""
+    if settings.CAMPAIGN_EMAIL == "outbox":
+        return
+    message = EmailMultiAlternatives(
+        subject=envelope.components.get("subject", ""),
+        body=text_body(envelope),
+        from_email=envelope.sender,
+        to=[envelope.to],
+        headers=headers(envelope),
+        connection=get_connection(),
+    )
+    message.attach_alternative(html_body(envelope), "text/html")
+    message.send()

@@ -1,0 +1,24 @@
+"""Later work of the delivery slice."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from attune.kernel.jobs import LIGHT, Job
+
+
+@dataclass(frozen=True, slots=True)
+class LoadCampaign:
+    campaign_id: uuid.UUID
+
+
+@dataclass(frozen=True, slots=True)
+class SendBatch:
+    campaign_id: uuid.UUID
+    first: uuid.UUID
+    last: uuid.UUID
+
+
+LOAD_CAMPAIGN = Job("delivery.load_campaign", LIGHT, LoadCampaign)
+SEND_BATCH = Job("delivery.send_batch", LIGHT, SendBatch)

@@ -1,0 +1,144 @@
+"""Campaigns, every message sent, and whom we must not write to."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from attune.kernel.models import JobRow, TenantModel
+from attune.kernel.tenancy import TenantForeignKey
+from campaigns.contacts.models import Contact
+from campaigns.content.models import Channel, Revision
+from campaigns.decisions.models import Decision
+from campaigns.experiments.models import Experiment
+from campaigns.segments.models import Segment
+
+
+class Endpoint(TenantModel):
+    """A partner's address that gets our messages as signed webhooks (Standard Webhooks)."""
+
+    name = models.CharField(max_length=120)
+    url = models.URLField(max_length=500)
+    sealed_secret = models.CharField(max_length=300)
+    enabled = models.BooleanField(default=True)
+
+    class Meta(TenantModel.Meta):
+        db_table = "endpoint"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Campaign(TenantModel):
+    """Whom, what, when. The experiment says which variant; launch makes the sends."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft"
+        LOADING = "loading"
+        RUNNING = "running"
+        PAUSED = "paused"
+        FINISHED = "finished"
+        CANCELLED = "cancelled"
+
+    class Via(models.TextChoices):
+        EMAIL = "email", "E-mail"
+        WEBHOOK = "webhook", "Signed webhook"
+        DECIDE = "decide", "Your own channel, by POST /v1/decide"
+
+    name = models.CharField(max_length=120)
+    via = models.CharField(max_length=8, choices=Via, default=Via.EMAIL)
+    channel = models.CharField(max_length=10, choices=Channel, default=Channel.EMAIL)
+    audience = TenantForeignKey(Segment, on_delete=models.PROTECT, related_name="campaigns")
+    experiment = TenantForeignKey(Experiment, on_delete=models.PROTECT, related_name="campaigns")
+    endpoint = TenantForeignKey(Endpoint, null=True, blank=True, on_delete=models.PROTECT)
+    state = models.CharField(max_length=10, choices=State, default=State.DRAFT)
+    job = TenantForeignKey(JobRow, null=True, blank=True, on_delete=models.SET_NULL)
+    launched_at = models.DateTimeField(null=True, blank=True)
+    planned = models.IntegerField(default=0)
+
+    class Meta(TenantModel.Meta):
+        db_table = "campaign"
+        constraints = [
+            models.UniqueConstraint(name="one_campaign_a_name", fields=["tenant_id", "name"]),
+            models.UniqueConstraint(
+                name="one_campaign_an_experiment", fields=["tenant_id", "experiment"]
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Send(TenantModel):
+    """One message to one person: who, what revision, by which decision, and what became of it.
+
+    Once a campaign, whatever crashes; `uncertain` is not sent again by itself.
+    """
+
+    class State(models.TextChoices):
+        PENDING = "pending"
+        SENDING = "sending"
+        SENT = "sent"
+        FAILED = "failed"
+        UNCERTAIN = "uncertain"
+        SUPPRESSED = "suppressed"
+        CAPPED = "capped"
+        ABORTED = "aborted"
+
+    campaign = TenantForeignKey(Campaign, on_delete=models.PROTECT, related_name="sends")
+    contact = TenantForeignKey(Contact, on_delete=models.CASCADE, related_name="sends")
+    decision = TenantForeignKey(Decision, on_delete=models.PROTECT, related_name="sends")
+    revision = TenantForeignKey(Revision, on_delete=models.PROTECT, related_name="sends")
+    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+    reason = models.CharField(max_length=200, blank=True, default="")
+    address = models.CharField(max_length=254, blank=True, default="")
+    message_id = models.CharField(max_length=200, blank=True, default="")
+    components = models.JSONField(default=dict)
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(TenantModel.Meta):
+        db_table = "send"
+        constraints = [
+            models.UniqueConstraint(
+                name="one_send_a_person_and_campaign",
+                fields=["tenant_id", "campaign", "contact"],
+            ),
+            models.CheckConstraint(
+                name="what_is_sent_has_a_text",
+                condition=~models.Q(state="sent", components={}),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["tenant_id", "campaign", "state"], name="send_by_state"),
+            models.Index(fields=["tenant_id", "contact", "sent_at"], name="send_by_contact"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign} to {self.contact}"
+
+
+class Suppression(TenantModel):
+    """An address we must not write to. Kept by hash, so it outlives the contact."""
+
+    class Reason(models.TextChoices):
+        UNSUBSCRIBED = "unsubscribed"
+        BOUNCED = "bounced"
+        COMPLAINT = "complaint"
+        MANUAL = "manual"
+
+    channel = models.CharField(max_length=10, default="email")
+    address_hash = models.CharField(max_length=64)
+    hint = models.CharField(max_length=60, blank=True, default="")
+    reason = models.CharField(max_length=12, choices=Reason)
+    source = models.CharField(max_length=120, blank=True, default="")
+
+    class Meta(TenantModel.Meta):
+        db_table = "suppression"
+        constraints = [
+            models.UniqueConstraint(
+                name="one_suppression_an_address",
+                fields=["tenant_id", "channel", "address_hash"],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.hint} ({self.reason})"

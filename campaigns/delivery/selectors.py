@@ -1,0 +1,52 @@
+"""Reading campaigns and sends."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db.models import QuerySet
+
+from attune.kernel.errors import NotFound
+from campaigns.delivery.models import Campaign, Endpoint, Send, Suppression
+
+
+def campaigns() -> QuerySet[Campaign]:
+    return Campaign.objects.select_related("audience", "experiment").order_by("-id")
+
+
+def campaign(campaign_id: uuid.UUID | str) -> Campaign:
+    row = campaigns().filter(pk=campaign_id).first()
+    if row is None:
+        raise NotFound("There is no such campaign in this workspace.")
+    return row
+
+
+def sends(campaign_id: uuid.UUID | None = None) -> QuerySet[Send]:
+    rows = Send.objects.select_related("campaign", "contact", "revision", "decision")
+    rows = rows.order_by("-sent_at", "-id")
+    return rows.filter(campaign_id=campaign_id) if campaign_id else rows
+
+
+def send(send_id: uuid.UUID | str) -> Send:
+    row = (
+        Send.objects.select_related(
+            "campaign", "contact", "revision", "revision__asset", "decision"
+        )
+        .filter(pk=send_id)
+        .first()
+    )
+    if row is None:
+        raise NotFound("There is no such message in this workspace.")
+    return row
+
+
+def sends_to(contact_id: uuid.UUID) -> QuerySet[Send]:
+    return sends().filter(contact_id=contact_id)
+
+
+def endpoints() -> QuerySet[Endpoint]:
+    return Endpoint.objects.order_by("name")
+
+
+def suppressions() -> QuerySet[Suppression]:
+    return Suppression.objects.order_by("-id")

@@ -1,0 +1,171 @@
+"""One message at a time: asked, rendered, marked, handed over, recorded.
+
+The row goes to `sending` and commits before the provider is called. A row found in `sending`
+after a crash becomes `uncertain` and is not sent again: for marketing, not sending twice beats
+sending surely.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from smtplib import SMTPException
+from uuid import UUID
+
+from anymail.exceptions import AnymailError
+from django.utils import timezone
+
+from attune.kernel import audit
+from attune.kernel.errors import AttuneError
+from attune.kernel.tenancy import current_tenant
+from campaigns.content.models import BriefProduct
+from campaigns.content.rendering import contact_values, render
+from campaigns.content.services import verify
+from campaigns.delivery import email, services, tracking, webhook
+from campaigns.delivery.models import Campaign, Send
+from campaigns.delivery.suppression import may_send
+from tenants.models import Tenant
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A send that may leave: committed as `sending`, with everything rendered."""
+
+    send_id: UUID
+    via: str
+    envelope: email.Envelope
+    endpoint_url: str = ""
+    endpoint_secret: str = ""
+    payload: dict[str, object] | None = None
+
+
+def waiting(campaign_id: UUID, first: UUID, last: UUID) -> list[UUID]:
+    rows = Send.objects.filter(
+        campaign_id=campaign_id, id__gte=first, id__lte=last, state=Send.State.PENDING
+    )
+    return list(rows.order_by("id").values_list("id", flat=True))
+
+
+def prepare(send_id: UUID, *, now: datetime) -> Prepared | None:
+    """Claim one send; None when it may not leave (its row says why) or is someone else's."""
+    send = (
+        Send.objects.select_for_update(of=("self",))
+        .select_related("campaign", "campaign__endpoint", "contact", "revision", "revision__asset")
+        .filter(pk=send_id, state=Send.State.PENDING)
+        .first()
+    )
+    if send is None or send.campaign.state not in {"running", "loading"}:
+        return None
+    tenant = Tenant.objects.get(pk=current_tenant())
+    permission = may_send(
+        send.contact, channel=send.campaign.channel, cap=tenant.frequency_cap,
+        days=tenant.frequency_days, now=now,
+    )  # fmt: skip
+    if not permission.allowed:
+        return _close(send, permission.state, permission.reason)
+    try:
+        verify(send.revision)
+    except AttuneError as refusal:
+        return _close(send, Send.State.ABORTED, refusal.detail)
+    return _render(send, tenant)
+
+
+def _close(send: Send, state: str, reason: str) -> None:
+    Send.objects.filter(pk=send.pk).update(state=state, reason=reason[:200])
+
+
+def _render(send: Send, tenant: Tenant) -> Prepared:
+    contact = send.contact
+    unsubscribe = tracking.unsubscribe_url(send)
+    values = contact_values(contact.name, contact.email, tenant.name, unsubscribe)
+    send.components = {k: render(v, values) for k, v in send.revision.components.items()}
+    send.address = contact.email if send.campaign.channel == "email" else ""
+    domain = (tenant.sender_email or "attune.local").partition("@")[2] or "attune.local"
+    send.message_id = f"<{send.pk}@{domain}>"
+    send.state = Send.State.SENDING
+    send.save(update_fields=["components", "address", "message_id", "state"])
+    envelope = email.Envelope(
+        to=send.address,
+        sender=services.sender_of(tenant),
+        components=send.components,
+        message_id=send.message_id,
+        unsubscribe_url=unsubscribe,
+        click_url=tracking.click_url(send, _target(send)),
+        postal_address=tenant.postal_address,
+    )
+    if send.campaign.via != Campaign.Via.WEBHOOK or send.campaign.endpoint is None:
+        return Prepared(send.pk, send.campaign.via, envelope)
+    payload = {
+        "type": "message.requested",
+        "timestamp": timezone.now().isoformat(),
+        "data": {
+            "send_id": str(send.pk),
+            "campaign": send.campaign.name,
+            "channel": send.campaign.channel,
+            "contact": {"id": str(contact.pk), "external_id": contact.external_id},
+            "revision_id": str(send.revision_id),
+            "components": send.components,
+            "click_url": envelope.click_url,
+            "unsubscribe_url": unsubscribe,
+        },
+    }
+    endpoint = send.campaign.endpoint
+    return Prepared(
+        send.pk, send.campaign.via, envelope, endpoint.url, services.endpoint_secret(endpoint),
+        payload,
+    )  # fmt: skip
+
+
+def _target(send: Send) -> str:
+    """Where the button leads: the first product of the brief that has an address."""
+    lines = BriefProduct.objects.filter(brief=send.revision.asset.brief_id).select_related("product")
+    return next((line.product.url for line in lines.order_by("id") if line.product.url), "")
+
+
+def hand_over(prepared: Prepared) -> str:
+    """Call the provider, outside any transaction. The reason it failed, or an empty string.
+
+    Refused for good reads as a reason; an unclear end (time-out) raises OSError.
+    """
+    if prepared.via == Campaign.Via.WEBHOOK:
+        status = webhook.post(
+            prepared.endpoint_url,
+            secret=prepared.endpoint_secret,
+            message_id=str(prepared.send_id),
+            timestamp=int(timezone.now().timestamp()),
+            payload=prepared.payload,
+        )
+        return "" if 200 <= status < 300 else f"The endpoint answered {status}."
+    try:
+        email.deliver(prepared.envelope)
+    except (SMTPException, AnymailError) as refusal:
+        return f"The mail provider refused: {refusal}"[:200]
+    return ""
+
+
+def settle(send_id: UUID, *, failure: str, unclear: bool = False) -> None:
+    """Write the end: sent (and the event that says so), failed, or uncertain."""
+    state = Send.State.UNCERTAIN if unclear else Send.State.FAILED if failure else Send.State.SENT
+    won = Send.objects.filter(pk=send_id, state=Send.State.SENDING).update(
+        state=state, reason=failure[:200], sent_at=timezone.now()
+    )
+    if not won:
+        return
+    if state == Send.State.SENT:
+        send = Send.objects.select_related("campaign").get(pk=send_id)
+        tracking.record(send, "Message Sent")
+
+
+def find_uncertain(campaign_id: UUID, first: UUID, last: UUID) -> int:
+    """Mark what a crash of this batch left in `sending`: shown, and sent again only by a person."""
+    n = Send.objects.filter(
+        campaign_id=campaign_id, id__gte=first, id__lte=last, state=Send.State.SENDING
+    ).update(
+        state=Send.State.UNCERTAIN, reason="The worker stopped while handing this over."
+    )
+    if n:
+        audit.record("delivery.uncertain", campaign=str(campaign_id), sends=n)
+    return n

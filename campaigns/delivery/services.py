@@ -1,0 +1,231 @@
+"""Campaigns: plan, launch, load, send, stop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Count
+from django.utils import timezone
+
+from attune.kernel import audit, live, secrets
+from attune.kernel.errors import Conflict, FieldError, Invalid
+from attune.kernel.states import Machine, advance
+from attune.kernel.tenancy import current_tenant
+from campaigns.content.models import Channel
+from campaigns.content.services import verify
+from campaigns.delivery import webhook
+from campaigns.delivery.jobs import LOAD_CAMPAIGN, SEND_BATCH, LoadCampaign, SendBatch
+from campaigns.delivery.models import Campaign, Endpoint, Send
+from campaigns.experiments import services as experiments
+from campaigns.experiments.models import Experiment
+from campaigns.segments.models import Segment, SegmentMembership
+from tenants.models import Tenant
+
+CAMPAIGN = Machine(
+    "campaign",
+    {
+        ("draft", "launch"): "loading",
+        ("draft", "open"): "running",
+        ("loading", "loaded"): "running",
+        ("running", "pause"): "paused",
+        ("loading", "pause"): "paused",
+        ("paused", "resume"): "running",
+        ("running", "finish"): "finished",
+        ("draft", "cancel"): "cancelled",
+        ("loading", "cancel"): "cancelled",
+        ("running", "cancel"): "cancelled",
+        ("paused", "cancel"): "cancelled",
+    },
+)
+BATCH = 500
+MAKE_SENDS_SQL = """
+INSERT INTO send (id, tenant_id, campaign_id, contact_id, decision_id, revision_id, state,
+                  reason, address, message_id, components)
+SELECT gen_random_uuid(), %(tenant)s, %(campaign)s, d.contact_id, d.id, a.revision_id, 'pending',
+       '', '', '', '{}'
+FROM decision d JOIN arm a ON a.tenant_id = %(tenant)s AND a.experiment_id = d.source_id
+  AND a.key = d.action
+WHERE d.tenant_id = %(tenant)s AND d.source_id = %(experiment)s
+  AND d.contact_id = ANY(%(contacts)s) AND a.revision_id IS NOT NULL
+ON CONFLICT (tenant_id, campaign_id, contact_id) DO NOTHING RETURNING id"""
+
+
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """What stands in the way of a launch, and how many people it reaches."""
+
+    people: int
+    problems: list[str]
+
+
+def create(
+    *,
+    name: str,
+    via: str,
+    audience: Segment,
+    experiment: Experiment,
+    endpoint: Endpoint | None = None,
+) -> Campaign:
+    """A draft campaign. Its channel is the one of the variants, all alike."""
+    errors = []
+    if not name.strip():
+        errors.append(FieldError("name", "Give the campaign a name."))
+    if via not in Campaign.Via.values:
+        errors.append(FieldError("via", f"Choose one of {', '.join(Campaign.Via.values)}."))
+    if via == Campaign.Via.WEBHOOK and endpoint is None:
+        errors.append(FieldError("endpoint", "Choose the endpoint that gets the messages."))
+    channels = {
+        arm.revision.asset.channel for arm in experiments.arms_of(experiment) if arm.revision
+    }
+    if len(channels) != 1:
+        errors.append(FieldError("experiment", "Its variants must be of one channel."))
+    elif via == Campaign.Via.EMAIL and channels != {Channel.EMAIL}:
+        errors.append(FieldError("experiment", "E-mail campaigns need e-mail variants."))
+    if errors:
+        raise Invalid(errors)
+    try:
+        with transaction.atomic():
+            campaign = Campaign.objects.create(
+                name=name.strip()[:120], via=via, audience=audience, experiment=experiment,
+                endpoint=endpoint, channel=channels.pop(),
+            )  # fmt: skip
+    except IntegrityError as clash:
+        field = "experiment" if "one_campaign_an_experiment" in str(clash) else "name"
+        raise Invalid.one(field, "Another campaign has this one already.") from clash
+    audit.record("campaigns.create", campaign)
+    return campaign
+
+
+def preflight(campaign: Campaign) -> Preflight:
+    """The checklist before launch: approved, unaltered variants; an audience; a sender."""
+    problems = []
+    for arm in experiments.arms_of(campaign.experiment):
+        if arm.revision is not None:
+            try:
+                verify(arm.revision)
+            except Conflict as refusal:
+                problems.append(f"{arm.name}: {refusal.detail}")
+    people = SegmentMembership.objects.filter(segment=campaign.audience, left_at=None).count()
+    if people == 0:
+        problems.append(f"The segment “{campaign.audience}” is empty.")
+    tenant = Tenant.objects.get(pk=current_tenant())
+    if campaign.via == Campaign.Via.EMAIL and not tenant.sender_email:
+        problems.append("The workspace has no sender address; set one in Settings.")
+    if campaign.experiment.state not in {Experiment.State.DRAFT, Experiment.State.RUNNING}:
+        problems.append(f"The experiment is {campaign.experiment.state}.")
+    return Preflight(people, problems)
+
+
+def launch(*, campaign: Campaign) -> None:
+    """Start the experiment and load the audience; nothing unapproved gets past this."""
+    check = preflight(campaign)
+    if check.problems:
+        raise Invalid([FieldError("campaign", problem) for problem in check.problems])
+    if campaign.experiment.state == Experiment.State.DRAFT:
+        experiments.start(experiment=campaign.experiment)
+    verb = "open" if campaign.via == Campaign.Via.DECIDE else "launch"
+    advance(CAMPAIGN, campaign, verb, people=check.people)
+    values: dict[str, object] = {"launched_at": timezone.now(), "planned": check.people}
+    if verb == "launch":
+        values["job"] = LOAD_CAMPAIGN.enqueue(LoadCampaign(campaign.pk))
+    Campaign.objects.filter(pk=campaign.pk).update(**values)
+    live.push(current_tenant(), "campaigns", str(campaign.pk))
+
+
+def move(*, campaign: Campaign, verb: str) -> None:
+    """Pause, resume or cancel. A pause holds what is not sent yet; a cancel aborts it."""
+    if verb not in {"pause", "resume", "cancel"}:
+        raise Invalid.one("verb", "Choose pause, resume or cancel.")
+    advance(CAMPAIGN, campaign, verb)
+    if verb == "cancel":
+        Send.objects.filter(campaign=campaign, state=Send.State.PENDING).update(
+            state=Send.State.ABORTED, reason="The campaign was cancelled."
+        )
+    if verb == "resume":
+        LOAD_CAMPAIGN.enqueue(LoadCampaign(campaign.pk))
+    live.push(current_tenant(), "campaigns", str(campaign.pk))
+
+
+def load_batch(*, campaign: Campaign, contact_ids: list[UUID], now: datetime) -> int:
+    """Decide for some of the audience and make their sends, with the job that sends them.
+
+    Running twice makes nothing twice: decisions are sticky, sends unique.
+    """
+    experiments.decide_many(experiment=campaign.experiment, contact_ids=contact_ids, now=now)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            MAKE_SENDS_SQL,
+            {
+                "tenant": current_tenant(),
+                "campaign": campaign.pk,
+                "experiment": campaign.experiment_id,
+                "contacts": contact_ids,
+            },
+        )
+        made = sorted(row[0] for row in cursor.fetchall())
+    if made:
+        SEND_BATCH.enqueue(SendBatch(campaign.pk, made[0], made[-1]))
+    return len(made)
+
+
+def audience_batch(campaign: Campaign, *, after: UUID | None) -> list[UUID]:
+    """The next members of the audience by contact id."""
+    rows = SegmentMembership.objects.filter(segment=campaign.audience, left_at=None)
+    if after is not None:
+        rows = rows.filter(contact_id__gt=after)
+    return list(rows.order_by("contact_id").values_list("contact_id", flat=True)[:BATCH])
+
+
+def loaded(*, campaign: Campaign) -> None:
+    campaign.refresh_from_db()
+    if campaign.state == Campaign.State.LOADING:
+        advance(CAMPAIGN, campaign, "loaded")
+    finish_if_done(campaign=campaign)
+    live.push(current_tenant(), "campaigns", str(campaign.pk))
+
+
+def finish_if_done(*, campaign: Campaign) -> None:
+    """A blast is finished when nothing is waiting any more."""
+    campaign.refresh_from_db()
+    waiting = [Send.State.PENDING, Send.State.SENDING]
+    if (
+        campaign.state == Campaign.State.RUNNING
+        and campaign.via != Campaign.Via.DECIDE
+        and not Send.objects.filter(campaign=campaign, state__in=waiting).exists()
+    ):
+        advance(CAMPAIGN, campaign, "finish")
+        live.push(current_tenant(), "campaigns", str(campaign.pk))
+
+
+def create_endpoint(*, name: str, url: str) -> tuple[Endpoint, str]:
+    """A webhook endpoint; its secret is in the answer and never shown again."""
+    webhook.safe_address(url)
+    secret = webhook.new_secret()
+    endpoint = Endpoint(name=name.strip()[:120] or url[:120], url=url)
+    endpoint.sealed_secret = secrets.seal(secret, bound_to=f"{current_tenant()}:{endpoint.pk}")
+    endpoint.save()
+    audit.record("delivery.create_endpoint", endpoint)
+    return endpoint, secret
+
+
+def endpoint_secret(endpoint: Endpoint) -> str:
+    return secrets.unseal(
+        endpoint.sealed_secret, bound_to=f"{endpoint.tenant_id}:{endpoint.pk}"
+    )
+
+
+def counts(campaign: Campaign) -> dict[str, int]:
+    """Sends by state."""
+    rows = Send.objects.filter(campaign=campaign).values("state").annotate(n=Count("id"))
+    return {row["state"]: row["n"] for row in rows}
+
+
+def sender_of(tenant: Tenant) -> str:
+    address = tenant.sender_email or settings.DEFAULT_FROM_EMAIL
+    return f"{tenant.sender_name or tenant.name} <{address}>"
+
+

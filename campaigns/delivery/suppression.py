@@ -1,0 +1,77 @@
+"""May we write to this person? One function, asked inside the transaction that sends."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+
+from attune.kernel import audit
+from campaigns.contacts import selectors as contacts
+from campaigns.contacts import services as contact_services
+from campaigns.contacts.models import Consent, Contact
+from campaigns.delivery.models import Send, Suppression
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """Whether, and if not, the state the send ends in and why."""
+
+    allowed: bool
+    state: str = ""
+    reason: str = ""
+
+
+def address_hash(address: str) -> str:
+    return hashlib.sha256(address.strip().lower().encode()).hexdigest()
+
+
+def may_send(contact: Contact, *, channel: str, cap: int, days: int, now: datetime) -> Permission:
+    """Status, address, suppression, consent and frequency cap, in this order."""
+    suppressed = Send.State.SUPPRESSED
+    if contact.status != Contact.Status.ENABLED:
+        return Permission(False, suppressed, f"The contact is {contact.status}.")
+    if channel == "email" and "@" not in contact.email:
+        return Permission(False, suppressed, "The contact has no e-mail address.")
+    if channel == "email":
+        entry = Suppression.objects.filter(
+            channel="email", address_hash=address_hash(contact.email)
+        ).first()
+        if entry is not None:
+            return Permission(False, suppressed, f"The address is on the list: {entry.reason}.")
+    consent = contacts.latest_consent(contact.pk, channel)
+    if consent is not None and consent.state == Consent.State.REFUSED:
+        return Permission(False, suppressed, "The contact refused this channel.")
+    since = now - timedelta(days=days)
+    lately = Send.objects.filter(contact=contact, state=Send.State.SENT, sent_at__gte=since).count()
+    if lately >= cap:
+        return Permission(False, Send.State.CAPPED, f"{lately} messages in {days} days already.")
+    return Permission(True)
+
+
+def suppress(*, address: str, reason: str, source: str, channel: str = "email") -> Suppression:
+    """Put an address on the list; once is enough."""
+    digest = address_hash(address)
+    name, _, domain = address.partition("@")
+    try:
+        with transaction.atomic():
+            row = Suppression.objects.create(
+                channel=channel, address_hash=digest, reason=reason, source=source,
+                hint=f"{name[:1]}…@{domain}"[:60],
+            )  # fmt: skip
+    except IntegrityError:
+        return Suppression.objects.get(channel=channel, address_hash=digest)
+    audit.record("delivery.suppress", row, reason=reason)
+    return row
+
+
+def unsubscribe(*, send: Send, source: str) -> None:
+    """RFC 8058: at once, without a question; the refusal is recorded as consent and as event."""
+    contact = send.contact
+    if send.address:
+        suppress(address=send.address, reason=Suppression.Reason.UNSUBSCRIBED, source=source)
+    contact_services.record_consent(
+        contact=contact, state=Consent.State.REFUSED, channel=send.campaign.channel, source=source
+    )

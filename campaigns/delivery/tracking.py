@@ -1,0 +1,63 @@
+"""Links in messages, and what comes back through them, as ordinary events."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone
+
+from attune.kernel import secrets
+
+from campaigns.contacts import services as contacts
+from campaigns.contacts.models import Identity
+from campaigns.delivery.models import Send
+
+TOO_QUICK = timedelta(seconds=2)  # nobody reads and clicks within this; scanners do
+
+
+def token(send: Send) -> str:
+    return secrets.sign("send", {"t": send.tenant_id, "s": str(send.pk)})
+
+
+def unsubscribe_url(send: Send) -> str:
+    return settings.PUBLIC_URL + reverse("delivery:unsubscribe", args=[token(send)])
+
+
+def click_url(send: Send, target: str) -> str:
+    signed = secrets.sign("click", {"t": send.tenant_id, "s": str(send.pk), "u": target})
+    return settings.PUBLIC_URL + reverse("delivery:click", args=[signed])
+
+
+def record(send: Send, name: str, *, agent: str = "", message_id: str = "") -> None:
+    """Record that something happened to a message, once per `message_id`.
+
+    A user agent that calls itself a machine, or a click quicker than a person, is kept and
+    marked; metrics leave it out.
+    """
+    identity = Identity.objects.filter(contact_id=send.contact_id).order_by("-kind").first()
+    if identity is None:
+        return
+    context: dict[str, Any] = {"userAgent": agent} if agent else {}
+    now = timezone.now()
+    if send.sent_at and now - send.sent_at < TOO_QUICK and name == "Message Clicked":
+        context["userAgent"] = f"scanner (too quick) {agent}"
+    field = "userId" if identity.kind == Identity.Kind.USER else "anonymousId"
+    item = {
+        "type": "track",
+        "event": name,
+        field: identity.value,
+        "messageId": message_id or f"{name}-{send.pk}",
+        "context": context,
+        "properties": {
+            "campaign": send.campaign.name,
+            "campaign_id": str(send.campaign_id),
+            "send_id": str(send.pk),
+            "revision_id": str(send.revision_id),
+        },
+    }
+    contacts.record_events([item], source="delivery", now=now)
+
+

@@ -1,0 +1,185 @@
+"""Experiments, and the decisions that partners' own channels ask for."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from attune.api.viewsets import ReadViewSet, TenantAPIView
+from attune.kernel.errors import NotFound
+from campaigns.contacts import selectors as contacts
+from campaigns.content import selectors as content
+from campaigns.content.rendering import contact_values, render
+from campaigns.decisions import selectors as log
+from campaigns.decisions.models import Decision, Metric
+from campaigns.experiments import deciding, selectors, services
+from campaigns.experiments.models import Experiment, Snapshot
+
+
+class ExperimentOut(serializers.ModelSerializer):
+    class Meta:
+        model = Experiment
+        fields = (
+            "id", "key", "name", "hypothesis", "kind", "state", "floor", "window_hours",
+            "target_lift", "version", "started_at", "stopped_at", "winner", "created_at",
+        )  # fmt: skip
+
+
+class ArmIn(serializers.Serializer):
+    key = serializers.SlugField(max_length=60)
+    name = serializers.CharField(max_length=120)
+    weight = serializers.FloatField(min_value=0.0001, max_value=1000)
+    revision = serializers.UUIDField(required=False, allow_null=True)
+    is_control = serializers.BooleanField(default=False)
+
+
+class ExperimentIn(serializers.Serializer):
+    name = serializers.CharField(max_length=120)
+    kind = serializers.ChoiceField(choices=Experiment.Kind.choices, default="fixed")
+    arms = ArmIn(many=True)
+    primary_metric = serializers.SlugField(max_length=60)
+    guardrail_metrics = serializers.ListField(
+        child=serializers.SlugField(max_length=60), default=list, max_length=10
+    )
+    hypothesis = serializers.CharField(max_length=300, default="", allow_blank=True)
+    floor = serializers.FloatField(min_value=0, max_value=0.5, default=0.05)
+    window_hours = serializers.IntegerField(min_value=1, max_value=8760, default=168)
+    target_lift = serializers.FloatField(min_value=0.001, max_value=10, default=0.1)
+
+
+class SnapshotOut(serializers.ModelSerializer):
+    class Meta:
+        model = Snapshot
+        fields = ("id", "at", "decided", "verdict", "sentence", "srm_p", "results")
+
+
+class MetricOut(serializers.ModelSerializer):
+    class Meta:
+        model = Metric
+        fields = ("id", "key", "name", "event_name", "kind", "higher_is_better")
+
+
+class DecisionOut(serializers.ModelSerializer):
+    class Meta:
+        model = Decision
+        fields = (
+            "id", "source", "source_id", "contact_id", "eligible", "excluded", "propensities",
+            "action", "propensity", "version", "mode", "context", "at", "window_closes_at",
+        )  # fmt: skip
+
+
+class DecideIn(serializers.Serializer):
+    """Who, and which experiment. An unknown person becomes a contact, as with an event."""
+
+    experiment = serializers.SlugField(max_length=60)
+    userId = serializers.CharField(max_length=120, required=False)
+    anonymousId = serializers.CharField(max_length=120, required=False)
+    context = serializers.DictField(required=False)
+
+
+class DecideOut(serializers.Serializer):
+    decision = serializers.UUIDField()
+    arm = serializers.CharField()
+    control = serializers.BooleanField()
+    propensity = serializers.FloatField()
+    propensities = serializers.DictField(child=serializers.FloatField())
+    revision = serializers.UUIDField(allow_null=True)
+    components = serializers.DictField(child=serializers.CharField())
+
+
+class MetricViewSet(ReadViewSet):
+    """What counts as success or harm."""
+
+    model = Metric
+    serializer_class = MetricOut
+    scopes: ClassVar = {"list": "experiments.view", "retrieve": "experiments.view"}
+
+
+class DecisionViewSet(ReadViewSet):
+    """The decision log: every choice with its propensities."""
+
+    model = Decision
+    serializer_class = DecisionOut
+    scopes: ClassVar = {"list": "decisions.view", "retrieve": "decisions.view"}
+
+
+class ExperimentViewSet(ReadViewSet):
+    """Experiments: fixed split or Thompson bandit."""
+
+    model = Experiment
+    serializer_class = ExperimentOut
+    scopes: ClassVar = {
+        "list": "experiments.view",
+        "retrieve": "experiments.view",
+        "create": "experiments.edit",
+        "results": "experiments.view",
+    }
+
+    @extend_schema(request=ExperimentIn, responses={201: ExperimentOut})
+    def create(self, request: Request) -> Response:
+        data = ExperimentIn(data=request.data)
+        data.is_valid(raise_exception=True)
+        values: dict[str, Any] = dict(data.validated_data)
+        arms = [
+            services.ArmPlan(
+                key=arm["key"], name=arm["name"], weight=arm["weight"],
+                revision=content.revision(arm["revision"]) if arm.get("revision") else None,
+                is_control=arm["is_control"],
+            )  # fmt: skip
+            for arm in values.pop("arms")
+        ]
+        primary = log.metric_by_key(values.pop("primary_metric"))
+        guardrails = [log.metric_by_key(key) for key in values.pop("guardrail_metrics")]
+        experiment = services.create(arms=arms, primary=primary, guardrails=guardrails, **values)
+        experiment.refresh_from_db()
+        return Response(ExperimentOut(experiment).data, status=201)
+
+    @extend_schema(responses=SnapshotOut)
+    @action(detail=True)
+    def results(self, request: Request, pk: str) -> Response:
+        """The latest look: effects with always-valid intervals, and one sentence."""
+        snapshot = selectors.latest(self.get_object())
+        if snapshot is None:
+            raise NotFound("Nobody has looked at this experiment yet; it looks every 15 seconds.")
+        return Response(SnapshotOut(snapshot).data)
+
+
+@extend_schema(request=DecideIn, responses={200: DecideOut})
+class Decide(TenantAPIView):
+    """Which variant this person gets. Sticky; logged with its full propensity vector first."""
+
+    scopes: ClassVar = {"post": "decisions.make"}
+
+    def post(self, request: Request) -> Response:
+        data = DecideIn(data=request.data)
+        data.is_valid(raise_exception=True)
+        values = data.validated_data
+        experiment = selectors.by_key(values["experiment"])
+        contact = deciding.contact_of(values.get("userId", ""), values.get("anonymousId", ""))
+        decision = services.decide(
+            experiment=experiment, contact_id=contact, context=values.get("context") or {},
+            now=timezone.now(),
+        )  # fmt: skip
+        arm = deciding.arm_of(experiment, decision.action)
+        components: dict[str, str] = {}
+        if arm.revision is not None:
+            person = contacts.contact(contact)
+            filled = contact_values(person.name, person.email, "", "")
+            components = {k: render(v, filled) for k, v in arm.revision.components.items()}
+        return Response(
+            {
+                "decision": decision.pk,
+                "arm": arm.key,
+                "control": arm.is_control,
+                "propensity": decision.propensity,
+                "propensities": decision.propensities,
+                "revision": arm.revision_id,
+                "components": components,
+            }
+        )

@@ -1,0 +1,61 @@
+"""Series for the experiment page's charts. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from campaigns.experiments.models import Allocation, Arm, Snapshot
+
+
+def effect_over_time(history: list[Snapshot], arms: list[Arm]) -> dict[str, Any] | None:
+    """The primary metric's effect per arm with its always-valid interval."""
+    points = [s for s in history if s.results.get("metrics")]
+    if len(points) < 2:
+        return None
+    primary = points[-1].results["metrics"][0]
+    scale, unit = (100, "points") if primary["kind"] == "conversion" else (1, "per person")
+    series = []
+    for arm in arms:
+        if arm.is_control:
+            continue
+        effects = [_effect(s, arm.key) for s in points]
+        if any(effects):
+            series.append(
+                {
+                    "name": arm.name,
+                    "values": [e["difference"] * scale if e else None for e in effects],
+                    "low": [e["low"] * scale if e else None for e in effects],
+                    "high": [e["high"] * scale if e else None for e in effects],
+                }
+            )
+    if not series:
+        return None
+    return {
+        "kind": "line",
+        "unit": unit,
+        "zero": True,
+        "x": [s.at.strftime("%d %b %H:%M:%S") for s in points],
+        "series": series,
+    }
+
+
+def _effect(snapshot: Snapshot, arm: str) -> dict[str, float] | None:
+    for row in snapshot.results["metrics"][0]["arms"]:
+        if row["arm"] == arm:
+            return row["effect"]
+    return None
+
+
+def allocation_over_time(rows: list[Allocation], arms: list[Arm]) -> dict[str, Any] | None:
+    """Each arm's share under each allocation."""
+    if not rows:
+        return None
+    return {
+        "kind": "area",
+        "unit": "%",
+        "x": [row.since.strftime("%d %b %H:%M:%S") for row in rows],
+        "series": [
+            {"name": arm.name, "values": [row.weights.get(arm.key, 0) * 100 for row in rows]}
+            for arm in arms
+        ],
+    }

@@ -1,0 +1,16 @@
+"""Later work of the experiments slice."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from attune.kernel.jobs import LIGHT, Job
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyseExperiment:
+    experiment_id: uuid.UUID
+
+
+ANALYSE = Job("experiments.analyse", LIGHT, AnalyseExperiment)

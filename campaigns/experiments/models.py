@@ -1,0 +1,119 @@
+"""Experiments: arms, allocations over time, snapshots of what is known."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Now
+
+from attune.kernel.models import TenantModel
+from attune.kernel.tenancy import TenantForeignKey
+from campaigns.content.models import Revision
+
+
+class Experiment(TenantModel):
+    """A question with arms. Fixed split, or Thompson sampling with a floor for every arm."""
+
+    class Kind(models.TextChoices):
+        FIXED = "fixed", "Fixed split"
+        THOMPSON = "thompson", "Bandit (Thompson sampling)"
+
+    class State(models.TextChoices):
+        DRAFT = "draft"
+        RUNNING = "running"
+        PAUSED = "paused"
+        STOPPED = "stopped"
+
+    key = models.SlugField(max_length=60)
+    name = models.CharField(max_length=120)
+    hypothesis = models.CharField(max_length=300, blank=True, default="")
+    kind = models.CharField(max_length=8, choices=Kind, default=Kind.FIXED)
+    state = models.CharField(max_length=8, choices=State, default=State.DRAFT)
+    floor = models.FloatField(default=0.05, help_text="Least share of an arm in a bandit.")
+    window_hours = models.PositiveIntegerField(default=168)
+    target_lift = models.FloatField(
+        default=0.1, help_text="Smallest relative effect worth finding."
+    )
+    version = models.PositiveIntegerField(default=0)
+    started_at = models.DateTimeField(null=True, blank=True)
+    stopped_at = models.DateTimeField(null=True, blank=True)
+    winner = models.CharField(max_length=60, blank=True, default="")
+
+    class Meta(TenantModel.Meta):
+        db_table = "experiment"
+        constraints = [
+            models.UniqueConstraint(name="one_experiment_a_key", fields=["tenant_id", "key"]),
+            models.CheckConstraint(
+                name="a_floor_is_a_share", condition=models.Q(floor__gte=0, floor__lte=0.5)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Arm(TenantModel):
+    """An alternative. An arm without a revision shows nothing: the holdout."""
+
+    experiment = TenantForeignKey(Experiment, on_delete=models.CASCADE, related_name="arms")
+    key = models.SlugField(max_length=60)
+    name = models.CharField(max_length=120)
+    revision = TenantForeignKey(Revision, null=True, blank=True, on_delete=models.PROTECT)
+    weight = models.FloatField()
+    is_control = models.BooleanField(default=False)
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta(TenantModel.Meta):
+        db_table = "arm"
+        constraints = [
+            models.UniqueConstraint(
+                name="one_arm_a_key", fields=["tenant_id", "experiment", "key"]
+            ),
+            models.UniqueConstraint(
+                name="one_control_an_experiment",
+                fields=["tenant_id", "experiment"],
+                condition=models.Q(is_control=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Allocation(TenantModel):
+    """The shares that held from `since` on. Appended: analysis is stratified by version."""
+
+    experiment = TenantForeignKey(Experiment, on_delete=models.CASCADE, related_name="allocations")
+    version = models.PositiveIntegerField()
+    weights = models.JSONField()
+    reason = models.CharField(max_length=200)
+    since = models.DateTimeField(db_default=Now())
+
+    class Meta(TenantModel.Meta):
+        db_table = "allocation"
+        constraints = [
+            models.UniqueConstraint(
+                name="one_allocation_a_version", fields=["tenant_id", "experiment", "version"]
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"version {self.version}"
+
+
+class Snapshot(TenantModel):
+    """What was known at a moment: per metric and arm, with the sentence that followed."""
+
+    experiment = TenantForeignKey(Experiment, on_delete=models.CASCADE, related_name="snapshots")
+    at = models.DateTimeField()
+    decided = models.IntegerField()
+    verdict = models.CharField(max_length=10)
+    sentence = models.CharField(max_length=500)
+    srm_p = models.FloatField(null=True)
+    results = models.JSONField()
+
+    class Meta(TenantModel.Meta):
+        db_table = "snapshot"
+        indexes = [models.Index(fields=["tenant_id", "experiment", "at"], name="snapshot_by_time")]
+
+    def __str__(self) -> str:
+        return self.sentence

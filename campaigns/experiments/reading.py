@@ -1,0 +1,188 @@
+"""From the decision log to a report: sums in, effects and one sentence out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from campaigns.decisions import selectors as log
+from campaigns.decisions.models import Goal, Metric
+from campaigns.experiments import bandits, guardrails, statistics
+from campaigns.experiments.models import Allocation, Arm, Experiment
+from campaigns.experiments.statistics import Effect, Moments, Strata
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is known at one moment, ready to be kept as a snapshot."""
+
+    decided: int
+    verdict: str
+    sentence: str
+    srm_p: float | None
+    results: dict[str, Any]
+
+
+def strata_of(experiment: Experiment, metric: Metric, until: datetime) -> dict[str, Strata]:
+    """Moments per arm and allocation version."""
+    found: dict[str, Strata] = {}
+    for row in log.sums(experiment.pk, metric, until=until):
+        found.setdefault(row.action, {})[row.version] = Moments(row.n, row.total, row.squares)
+    return found
+
+
+def best_shares(
+    experiment: Experiment, metric: Metric, arms: list[str], *, until: datetime
+) -> dict[str, float]:
+    """P(best) of each arm from pooled sums; sticky assignment keeps a person in one arm."""
+    strata = strata_of(experiment, metric, until)
+    moments = [statistics.pooled(strata.get(arm, {})) for arm in arms]
+    if metric.kind == Metric.Kind.CONVERSION:
+        shares = bandits.probability_best([m.total for m in moments], [m.n for m in moments])
+    else:
+        spread = max((m.variance for m in moments), default=1.0) or 1.0
+        errors = [(spread / max(m.n, 1)) ** 0.5 for m in moments]
+        shares = bandits.probability_best_normal([m.mean for m in moments], errors)
+    if not metric.higher_is_better:
+        raise ValueError("A bandit needs a metric that should rise.")
+    return dict(zip(arms, shares, strict=True))
+
+
+def report(experiment: Experiment, arms: list[Arm], *, until: datetime) -> Report:
+    """Every metric, arm against control; the recommendation from primary and guardrails."""
+    control = next(arm for arm in arms if arm.is_control)
+    goals = log.goals(experiment.pk)
+    tables = {g.metric.key: strata_of(experiment, g.metric, until) for g in goals}
+    counts = _counts(tables[goals[0].metric.key])
+    expected = _expected(experiment, tables[goals[0].metric.key])
+    srm = statistics.srm_p({k: m.n for k, m in counts.items()}, expected)
+    effects = {
+        (g.metric.key, arm.key): statistics.effect(
+            tables[g.metric.key].get(control.key, {}), tables[g.metric.key].get(arm.key, {})
+        )
+        for g in goals
+        for arm in arms
+        if arm.key != control.key
+    }
+    advice = _advice(experiment, arms, control, goals, counts, effects, srm, until)
+    return Report(
+        decided=sum(m.n for m in counts.values()),
+        verdict=advice.kind,
+        sentence=advice.sentence,
+        srm_p=srm,
+        results={
+            "control": control.key,
+            "expected": expected,
+            "arm": advice.arm,
+            "people_missing": advice.people_missing,
+            "metrics": [_metric_rows(g, arms, tables[g.metric.key], effects) for g in goals],
+        },
+    )
+
+
+def _counts(strata: dict[str, Strata]) -> dict[str, Moments]:
+    return {arm: statistics.pooled(s) for arm, s in strata.items()}
+
+
+def _expected(experiment: Experiment, strata: dict[str, Strata]) -> dict[str, float]:
+    """People each arm should have: the sum over versions of people times the logged share."""
+    allocations = Allocation.objects.filter(experiment=experiment)
+    shares = {a.version: a.weights for a in allocations}
+    people: dict[int, int] = {}
+    for versions in strata.values():
+        for version, moments in versions.items():
+            people[version] = people.get(version, 0) + moments.n
+    expected: dict[str, float] = {}
+    for version, n in people.items():
+        for arm, share in shares.get(version, {}).items():
+            expected[arm] = expected.get(arm, 0.0) + n * share
+    return expected
+
+
+def _advice(
+    experiment: Experiment,
+    arms: list[Arm],
+    control: Arm,
+    goals: list[Goal],
+    counts: dict[str, Moments],
+    effects: dict[tuple[str, str], Effect | None],
+    srm: float | None,
+    until: datetime,
+) -> statistics.Recommendation:
+    primary = goals[0].metric
+    guarded = [g for g in goals if g.role == Goal.Role.GUARDRAIL]
+    zero = Moments(0, 0.0, 0.0)
+    readings = [
+        statistics.Reading(
+            key=arm.key,
+            name=arm.name,
+            primary=effects[primary.key, arm.key],
+            harmed=tuple(
+                g.metric.name
+                for g in guarded
+                if guardrails.harmed(
+                    effects[g.metric.key, arm.key], higher_is_better=g.metric.higher_is_better
+                )
+            ),
+            n=counts.get(arm.key, zero).n,
+        )
+        for arm in arms
+        if arm.key != control.key
+    ]
+    base = counts.get(control.key, zero)
+    needed = statistics.people_needed(base.mean, base.variance, experiment.target_lift)
+    days = (until - experiment.started_at).total_seconds() / 86400 if experiment.started_at else 0
+    smallest = min((r.n for r in readings), default=0)
+    return statistics.recommend(
+        readings,
+        control_name=control.name,
+        srm=srm,
+        needed=needed,
+        per_day=smallest / days if days > 1 / 24 else 0.0,
+        higher_is_better=primary.higher_is_better,
+    )
+
+
+def _metric_rows(
+    goal: Goal,
+    arms: list[Arm],
+    strata: dict[str, Strata],
+    effects: dict[tuple[str, str], Effect | None],
+) -> dict[str, Any]:
+    rows = []
+    for arm in arms:
+        moments = statistics.pooled(strata.get(arm.key, {}))
+        effect = effects.get((goal.metric.key, arm.key))
+        rows.append(
+            {
+                "arm": arm.key,
+                "name": arm.name,
+                "n": moments.n,
+                "total": moments.total,
+                "mean": moments.mean,
+                "effect": _effect_dict(effect),
+            }
+        )
+    return {
+        "key": goal.metric.key,
+        "name": goal.metric.name,
+        "kind": goal.metric.kind,
+        "role": goal.role,
+        "higher_is_better": goal.metric.higher_is_better,
+        "arms": rows,
+    }
+
+
+def _effect_dict(effect: Effect | None) -> dict[str, Any] | None:
+    if effect is None:
+        return None
+    return {
+        "difference": effect.difference,
+        "low": effect.low,
+        "high": effect.high,
+        "relative": effect.relative,
+        "chance": effect.chance,
+        "fixed_low": effect.fixed_low,
+        "fixed_high": effect.fixed_high,
+    }

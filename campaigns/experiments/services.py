@@ -1,0 +1,240 @@
+"""Experiments: set up, start, choose for people, learn shares, look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.text import slugify
+
+from attune.kernel import audit, live
+from attune.kernel.errors import Conflict, FieldError, Invalid
+from attune.kernel.states import Machine, advance
+from attune.kernel.tenancy import current_tenant
+from campaigns.contacts import selectors as contacts
+from campaigns.content.models import Revision
+from campaigns.content.services import verify
+from campaigns.decisions import selectors as log
+from campaigns.decisions import services as decisions
+from campaigns.decisions.models import Decision, Metric
+from campaigns.experiments import bandits, reading
+from campaigns.experiments.models import Allocation, Arm, Experiment, Snapshot
+
+EXPERIMENT = Machine(
+    "experiment",
+    {
+        ("draft", "start"): "running",
+        ("running", "pause"): "paused",
+        ("paused", "resume"): "running",
+        ("running", "stop"): "stopped",
+        ("paused", "stop"): "stopped",
+    },
+)
+RESHUFFLE = 0.01  # a smaller change of every share is not worth a new allocation version
+
+
+@dataclass(frozen=True, slots=True)
+class ArmPlan:
+    """An arm to be: without a revision it shows nothing (the holdout)."""
+
+    key: str
+    name: str
+    weight: float
+    revision: Revision | None = None
+    is_control: bool = False
+
+
+def create(
+    *,
+    name: str,
+    arms: list[ArmPlan],
+    primary: Metric,
+    kind: str = Experiment.Kind.FIXED,
+    secondary: list[Metric] | None = None,
+    guardrails: list[Metric] | None = None,
+    hypothesis: str = "",
+    floor: float = 0.05,
+    window_hours: int = 168,
+    target_lift: float = 0.1,
+    key: str = "",
+) -> Experiment:
+    """A draft experiment with its arms and metrics. Raises Invalid with every mistake."""
+    _check(name, arms, kind, floor, window_hours, target_lift)
+    total = sum(arm.weight for arm in arms)
+    try:
+        with transaction.atomic():
+            experiment = Experiment.objects.create(
+                key=slugify(key or name)[:60], name=name[:120], hypothesis=hypothesis[:300],
+                kind=kind, floor=floor, window_hours=window_hours, target_lift=target_lift,
+            )  # fmt: skip
+    except IntegrityError as clash:
+        raise Invalid.one("name", "An experiment has this name already.") from clash
+    Arm.objects.bulk_create(
+        Arm(
+            experiment=experiment, key=arm.key, name=arm.name, revision=arm.revision,
+            weight=arm.weight / total, is_control=arm.is_control, position=position,
+        )  # fmt: skip
+        for position, arm in enumerate(arms)
+    )
+    roles = {"primary": [primary], "secondary": secondary or [], "guardrail": guardrails or []}
+    decisions.set_goals(source_id=experiment.pk, goals=roles)
+    audit.record("experiments.create", experiment, kind=kind)
+    return experiment
+
+
+def _check(
+    name: str, arms: list[ArmPlan], kind: str, floor: float, hours: int, lift: float
+) -> None:
+    errors = []
+    if not slugify(name):
+        errors.append(FieldError("name", "Give the experiment a name with a letter or digit."))
+    if kind not in Experiment.Kind.values:
+        errors.append(FieldError("kind", "Choose fixed or thompson."))
+    if len(arms) < 2 or len({a.key for a in arms}) != len(arms):
+        errors.append(FieldError("arms", "Give at least two arms with different keys."))
+    if any(not 0 < a.weight < 1e6 for a in arms):
+        errors.append(FieldError("arms", "Every share must be more than 0."))
+    if sum(a.is_control for a in arms) != 1:
+        errors.append(FieldError("arms", "Mark exactly one arm as the control."))
+    if not 0 <= floor <= 0.5:
+        errors.append(FieldError("floor", "The floor is a share from 0 to 0.5."))
+    if not 1 <= hours <= 24 * 365:
+        errors.append(FieldError("window_hours", "The window is 1 hour to 1 year."))
+    if not 0 < lift <= 10:
+        errors.append(FieldError("target_lift", "The target effect is above 0, up to 10."))
+    if errors:
+        raise Invalid(errors)
+
+
+def start(*, experiment: Experiment) -> None:
+    """Start: every shown revision must be approved; the first allocation is written."""
+    for arm in arms_of(experiment):
+        if arm.revision is not None:
+            verify(arm.revision)
+    advance(EXPERIMENT, experiment, "start")
+    Experiment.objects.filter(pk=experiment.pk).update(started_at=timezone.now())
+    weights = {arm.key: arm.weight for arm in arms_of(experiment)}
+    _allocate(experiment, weights, "as planned")
+
+
+def pause(*, experiment: Experiment) -> None:
+    advance(EXPERIMENT, experiment, "pause")
+
+
+def resume(*, experiment: Experiment) -> None:
+    for arm in arms_of(experiment):
+        if arm.revision is not None:
+            verify(arm.revision)
+    advance(EXPERIMENT, experiment, "resume")
+
+
+def stop(*, experiment: Experiment, winner: str = "") -> None:
+    """Stop for good, naming the arm that is kept (or none)."""
+    if winner and winner not in {arm.key for arm in arms_of(experiment)}:
+        raise Invalid.one("winner", f"There is no arm “{winner}”.")
+    advance(EXPERIMENT, experiment, "stop", winner=winner)
+    Experiment.objects.filter(pk=experiment.pk).update(stopped_at=timezone.now(), winner=winner)
+    live.push(current_tenant(), "experiments", str(experiment.pk))
+
+
+def arms_of(experiment: Experiment) -> list[Arm]:
+    rows = Arm.objects.filter(experiment=experiment).select_related("revision", "revision__asset")
+    return list(rows.order_by("position"))
+
+
+def _allocate(experiment: Experiment, weights: dict[str, float], reason: str) -> Allocation:
+    experiment.version += 1
+    Experiment.objects.filter(pk=experiment.pk).update(version=experiment.version)
+    allocation = Allocation.objects.create(
+        experiment=experiment, version=experiment.version, weights=weights, reason=reason
+    )
+    live.push(current_tenant(), "experiments", str(experiment.pk))
+    return allocation
+
+
+def allocation_of(experiment: Experiment) -> Allocation:
+    return Allocation.objects.get(experiment=experiment, version=experiment.version)
+
+
+def decide(
+    *, experiment: Experiment, contact_id: UUID, context: dict[str, Any], now: datetime
+) -> Decision:
+    """The arm of one person: the one they had, or a fresh choice, logged before it acts."""
+    known = log.decided(experiment.pk, contact_id)
+    if known is not None:
+        return known
+    if experiment.state != Experiment.State.RUNNING:
+        raise Conflict(f"The experiment “{experiment.name}” is {experiment.state}.")
+    choice = _choice(experiment, allocation_of(experiment), contact_id, now)
+    choice = replace(choice, context=context, profile=contacts.snapshot(contact_id))
+    decisions.log([choice])
+    decided = log.decided(experiment.pk, contact_id)
+    assert decided is not None  # noqa: S101 - ours, or the rival's that won
+    return decided
+
+
+def decide_many(*, experiment: Experiment, contact_ids: list[UUID], now: datetime) -> None:
+    """Choices for many people in one statement; who has one keeps it."""
+    if experiment.state != Experiment.State.RUNNING:
+        raise Conflict(f"The experiment “{experiment.name}” is {experiment.state}.")
+    allocation = allocation_of(experiment)
+    decisions.log(_choice(experiment, allocation, contact, now) for contact in contact_ids)
+
+
+def _choice(
+    experiment: Experiment, allocation: Allocation, contact_id: UUID, now: datetime
+) -> decisions.Choice:
+    draw = bandits.draw_of(str(experiment.pk), str(contact_id))
+    weights: dict[str, float] = allocation.weights
+    return decisions.Choice(
+        source="experiment",
+        source_id=experiment.pk,
+        contact_id=contact_id,
+        propensities={arm: weight for arm, weight in weights.items() if weight > 0},
+        action=bandits.choose(weights, draw),
+        draw=draw,
+        at=now,
+        window_closes_at=now + timedelta(hours=experiment.window_hours),
+        version=allocation.version,
+    )
+
+
+def reallocate(*, experiment: Experiment, now: datetime) -> Allocation | None:
+    """Give the bandit's arms their probability of being best; None when nothing moved.
+
+    Holdout arms keep their planned share; the rest is shared with the floor.
+    """
+    if experiment.kind != Experiment.Kind.THOMPSON or experiment.state != "running":
+        return None
+    arms = arms_of(experiment)
+    playing = [arm for arm in arms if arm.revision_id is not None]
+    held = {arm.key: arm.weight for arm in arms if arm.revision_id is None}
+    goal = log.goals(experiment.pk)[0]
+    best = reading.best_shares(experiment, goal.metric, [arm.key for arm in playing], until=now)
+    room = 1 - sum(held.values())
+    shares = bandits.with_floor(best, min(experiment.floor / room, 1 / len(playing)))
+    weights = {arm.key: held.get(arm.key, 0) or shares[arm.key] * room for arm in arms}
+    current = allocation_of(experiment).weights
+    if all(abs(weights[key] - current[key]) < RESHUFFLE for key in weights):
+        return None
+    return _allocate(experiment, weights, "probability of being best, with floor")
+
+
+def analyse(*, experiment: Experiment, now: datetime) -> Snapshot:
+    """Look at everything known until `now` and keep what was seen."""
+    report = reading.report(experiment, arms_of(experiment), until=now)
+    snapshot = Snapshot.objects.create(
+        experiment=experiment,
+        at=now,
+        decided=report.decided,
+        verdict=report.verdict,
+        sentence=report.sentence[:500],
+        srm_p=report.srm_p,
+        results=report.results,
+    )
+    live.push(current_tenant(), "experiments", str(experiment.pk))
+    return snapshot

@@ -1,0 +1,113 @@
+"""Segment pages: list, builder with live size, members, why."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_POST
+
+from attune.kernel.errors import AttuneError, Invalid
+from attune.web.forms import add_refusal
+from attune.web.pages import paged
+from campaigns.contacts import selectors as contacts
+from campaigns.segments import rules, selectors, services
+from campaigns.segments.forms import SegmentForm
+from tenants.pages import demand, go, page
+
+
+@page("segments.view")
+def segments(request: HttpRequest) -> HttpResponse:
+    return render(request, "segments/segments.html", {"page": paged(request, selectors.segments())})
+
+
+@page("segments.view")
+def segment(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    row = selectors.segment(pk)
+    context = {
+        "segment": row,
+        "words": selectors.describe(row.rule),
+        "page": paged(request, selectors.members(row)),
+        "revisions": row.revisions.order_by("-version")[:20],
+    }
+    return render(request, "segments/segment.html", context)
+
+
+@page("segments.edit")
+def new(request: HttpRequest) -> HttpResponse:
+    form = SegmentForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            values = form.cleaned_data
+            row = services.create(
+                name=values["name"], description=values["description"], rule=values["rule"]
+            )
+            return go(request, "segments:segment", row.pk)
+        except AttuneError as refusal:
+            add_refusal(form, refusal)
+    return _builder(request, form)
+
+
+@page("segments.edit")
+def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    row = selectors.segment(pk)
+    initial = {"name": row.name, "rule": row.rule, "version": row.version}
+    form = SegmentForm(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        values = form.cleaned_data
+        try:
+            services.change(
+                segment=row, rule=values["rule"], version=values["version"] or 0,
+                name=values["name"],
+            )  # fmt: skip
+            return go(request, "segments:segment", pk)
+        except AttuneError as refusal:
+            add_refusal(form, refusal)
+    return _builder(request, form, row=row)
+
+
+def _builder(request: HttpRequest, form: forms.Form, **extra: object) -> HttpResponse:
+    vocabulary = {
+        "events": contacts.event_names(),
+        "profile": sorted(rules.PROFILE_FIELDS),
+        "texts": sorted(rules.PROFILE_TEXTS),
+        "tests": list(rules.TRAIT_TESTS),
+        "segments": [{"id": str(s.pk), "name": s.name} for s in selectors.segments()],
+    }
+    context = {"form": form, "vocabulary": vocabulary, **extra}
+    status = 422 if form.errors else 200
+    return render(request, "segments/builder.html", context, status=status)
+
+
+@require_POST
+@page("segments.view")
+def preview(request: HttpRequest) -> HttpResponse:
+    """The live size of the rule being built, as a fragment."""
+    try:
+        rule = json.loads(request.POST.get("rule", ""))
+        context: dict[str, object] = {
+            "size": selectors.preview(rule),
+            "words": selectors.describe(rule),
+        }
+    except json.JSONDecodeError as wrong:
+        context = {"errors": [f"The rule is not valid JSON: {wrong}"]}
+    except Invalid as refusal:
+        context = {"errors": [f"{e.field}: {e.sentence()}" for e in refusal.errors]}
+    return render(request, "segments/preview.html", context)
+
+
+@page("contacts.view")
+def why(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    row = selectors.segment(pk)
+    user = request.GET.get("user", "")
+    person = None
+    if user:
+        demand(request, "contacts.view_personal")
+        found = contacts.contacts(search=user).first()
+        person = found or contacts.contact_by_user(user)
+    reason = selectors.explain(row, person) if person else None
+    context = {"segment": row, "user": user, "person": person, "reason": reason}
+    return render(request, "segments/why.html", context)

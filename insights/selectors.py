@@ -1,0 +1,73 @@
+"""Numbers of the home page; each opens the rows behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from attune.kernel.models import JobRow
+from campaigns.approval import selectors as approvals
+from campaigns.contacts import selectors as contacts
+from campaigns.contacts.models import Profile, RejectedEvent
+from campaigns.decisions.models import Decision
+from campaigns.delivery.models import Campaign
+from campaigns.experiments import selectors as experiments
+from campaigns.experiments.models import Experiment, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number, what it counts, and the page that shows its rows."""
+
+    label: str
+    value: int
+    page: str
+    query: str = ""
+
+
+def numbers() -> list[Number]:
+    return [
+        Number("Contacts", Profile.objects.count(), "contacts:people"),
+        Number("Decisions logged", Decision.objects.count(), "experiments:experiments"),
+        Number("Campaigns running", _running(), "delivery_pages:campaigns"),
+        Number("Experiments running", experiments.running().count(), "experiments:experiments"),
+    ]
+
+
+def _running() -> int:
+    return Campaign.objects.filter(state__in=["loading", "running"]).count()
+
+
+def needs_me() -> list[Number]:
+    """What waits for a person; only what is not zero."""
+    rows = [
+        Number("texts wait for review", approvals.open_reviews().count(), "approval:queue"),
+        Number(
+            "events were rejected",
+            RejectedEvent.objects.filter(replayed_at=None).count(),
+            "contacts:events",
+        ),
+        Number(
+            "jobs are stuck",
+            JobRow.objects.filter(state=JobRow.State.QUARANTINED).count(),
+            "workspace:jobs",
+            "?state=quarantined",
+        ),
+    ]
+    return [row for row in rows if row.value]
+
+
+def running_experiments() -> list[tuple[Experiment, Snapshot | None]]:
+    return [(row, experiments.latest(row)) for row in experiments.running()[:6]]
+
+
+def events_chart() -> dict[str, Any] | None:
+    rows = contacts.events_by_day()
+    if not rows:
+        return None
+    return {
+        "kind": "bar",
+        "unit": "events",
+        "x": [row["day"].isoformat() for row in rows],
+        "series": [{"name": "Events received", "values": [row["n"] for row in rows]}],
+    }

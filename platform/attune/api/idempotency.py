@@ -1,0 +1,61 @@
+"""Idempotency-Key: an unsafe request sent twice acts once and answers the same twice.
+
+The record is written in the transaction of the effect. Same key, other body: 422. A rival in
+flight waits on the unique key and then gets the first one's answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import orjson
+from django.db import IntegrityError, transaction
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from attune.kernel.errors import Invalid
+from attune.kernel.models import IdempotencyRecord
+
+UNSAFE = {"POST", "PATCH", "PUT", "DELETE"}
+HEADER = "Idempotency-Key"
+
+
+class Replayed(Exception):
+    """Carries the answer that was given the first time."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__()
+        self.response = response
+
+
+def begin(request: Request) -> IdempotencyRecord | None:
+    """Claim the request's key. Raises Replayed when it was answered before."""
+    key = request.headers.get(HEADER, "")
+    if request.method not in UNSAFE or not key:
+        return None
+    if len(key) > 255 or not key.isprintable():
+        raise Invalid.one(HEADER, "The key is longer than 255 characters or not printable.")
+    fingerprint = hashlib.sha256(
+        b"\n".join([request.method.encode(), request.path.encode(), request._request.body])
+    ).hexdigest()
+    try:
+        with transaction.atomic():
+            return IdempotencyRecord.objects.create(key=key, fingerprint=fingerprint)
+    except IntegrityError:
+        record = IdempotencyRecord.objects.get(key=key)
+    if record.fingerprint != fingerprint:
+        raise Invalid.one(
+            HEADER, "This key was used for another request.", "Send a new key for a new request."
+        )
+    body: Any = orjson.loads(record.body) if record.body else None
+    raise Replayed(Response(body, status=record.status, headers={"Idempotent-Replayed": "true"}))
+
+
+def finish(record: IdempotencyRecord, response: Response) -> None:
+    """Keep a success; a refusal rolled the claim back with everything else."""
+    if response.status_code >= 400:
+        return
+    record.status = response.status_code
+    record.body = response.rendered_content.decode() if response.data is not None else ""
+    record.save(update_fields=["status", "body"])

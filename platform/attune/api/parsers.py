@@ -1,0 +1,44 @@
+"""JSON in, strictly: UTF-8, no NaN, no NUL, bounded depth. A violation names its remedy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import BaseParser
+
+from attune.kernel import limits
+
+
+class StrictJSONParser(BaseParser):
+    media_type = "application/json"
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        return parse_json(stream.read())
+
+
+def parse_json(raw: bytes) -> Any:
+    try:
+        value = orjson.loads(raw)
+    except (orjson.JSONDecodeError, ValueError) as wrong:
+        raise ParseError(f"The body is not valid JSON: {wrong}.") from wrong
+    problem = unstorable(value)
+    if problem:
+        raise ParseError(problem)
+    return value
+
+
+def unstorable(value: Any, depth: int = 0) -> str:
+    """Why PostgreSQL could not hold this JSON value, or an empty string."""
+    if depth > limits.JSON_DEPTH + 2:
+        return f"The JSON is nested deeper than {limits.JSON_DEPTH} levels; flatten it."
+    if isinstance(value, str):
+        return "Text must not contain the NUL character." if "\x00" in value else ""
+    if isinstance(value, dict):
+        parts: Any = (*value.keys(), *value.values())
+    elif isinstance(value, list):
+        parts = value
+    else:
+        return ""
+    return next((p for p in (unstorable(part, depth + 1) for part in parts) if p), "")

@@ -1,0 +1,57 @@
+"""Who did what, in the same transaction as the deed. Entries are appended, never edited."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from django.db import models
+
+from attune.kernel.models import AuditEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts in this unit of work. `kind` is user, api_key, system or visitor."""
+
+    kind: str
+    id: str
+    label: str
+    request: uuid.UUID = field(default_factory=uuid.uuid4)
+
+
+SYSTEM = Actor(kind="system", id="", label="Attune")
+_actor: ContextVar[Actor] = ContextVar("attune_actor", default=SYSTEM)
+
+
+def actor() -> Actor:
+    return _actor.get()
+
+
+@contextmanager
+def acting(who: Actor) -> Iterator[None]:
+    """Set who acts, once, around a request, job or command."""
+    token = _actor.set(who)
+    try:
+        yield
+    finally:
+        _actor.reset(token)
+
+
+def record(action: str, row: models.Model | None = None, **details: object) -> AuditEntry:
+    """Append one entry. A failing audit fails the act, since both share the transaction."""
+    who = actor()
+    return AuditEntry.objects.create(
+        action=action,
+        object_type=row._meta.label_lower if row is not None else "",
+        object_id=str(row.pk) if row is not None else "",
+        object_label=str(row)[:200] if row is not None else "",
+        actor_kind=who.kind,
+        actor_id=who.id,
+        actor_label=who.label,
+        request=who.request,
+        details=details,
+    )

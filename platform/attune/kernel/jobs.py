@@ -1,0 +1,152 @@
+"""Later work, declared by the app that wants it and done by a worker.
+
+`Job.enqueue` inserts a row in the caller's transaction. The Celery message after commit is only a
+wake-up hint; the sweeper finds every row that the broker lost (docs/adr/0003).
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar, get_type_hints
+
+from celery import signature
+from django.db import IntegrityError, connection, transaction
+from kombu.exceptions import OperationalError
+
+from attune.kernel import audit
+from attune.kernel.errors import Conflict, NotFound
+from attune.kernel.models import JobRow
+
+logger = logging.getLogger(__name__)
+P = TypeVar("P")
+REGISTRY: dict[str, Job[Any]] = {}
+LIGHT, MODEL = "light", "model"
+MAX_ATTEMPTS = 8
+LEASE_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Job(Generic[P]):
+    """A kind of later work: its name, its queue and the frozen dataclass of its payload."""
+
+    name: str
+    queue: str
+    payload: type[P]
+
+    def __post_init__(self) -> None:
+        if REGISTRY.setdefault(self.name, self) is not self:
+            raise ValueError(f"The job name {self.name!r} is taken.")
+
+    def enqueue(
+        self, payload: P, *, dedupe_key: str = "", run_at: datetime | None = None
+    ) -> JobRow | None:
+        """Insert the job row; with a dedupe key that already waits, insert nothing."""
+        values: dict[str, Any] = {} if run_at is None else {"run_at": run_at}
+        try:
+            with transaction.atomic():
+                row = JobRow.objects.create(
+                    kind=self.name,
+                    queue=self.queue,
+                    payload=_plain(payload),
+                    dedupe_key=dedupe_key,
+                    requested_by=audit.actor().label[:120],
+                    **values,
+                )
+        except IntegrityError as clash:
+            if "one_waiting_job_per_dedupe_key" not in str(clash):
+                raise
+            return None
+        if run_at is None:
+            transaction.on_commit(lambda: wake(row.tenant_id, row.id, self.queue))
+        return row
+
+    def read(self, row: JobRow) -> P:
+        """The typed payload of a row; ids come back as UUID."""
+        hints = get_type_hints(self.payload)
+        values = {
+            f.name: uuid.UUID(row.payload[f.name])
+            if hints[f.name] is uuid.UUID
+            else row.payload[f.name]
+            for f in fields(self.payload)  # type: ignore[arg-type]
+            if f.name in row.payload
+        }
+        return self.payload(**values)
+
+
+def _plain(payload: Any) -> dict[str, Any]:
+    return {k: str(v) if isinstance(v, uuid.UUID) else v for k, v in asdict(payload).items()}
+
+
+def wake(tenant_id: int, job_id: uuid.UUID, queue: str) -> None:
+    """Hint to the workers that a job waits. Losing it costs seconds, never the job."""
+    task = signature("attune.run_job", args=(tenant_id, str(job_id)))
+    try:
+        task.apply_async(queue=queue, retry=False, ignore_result=True)
+    except (OperationalError, OSError) as unreachable:
+        logger.warning("broker unreachable, the sweeper will publish: %s", unreachable)
+
+
+# -- the worker's side -------------------------------------------------------------------------
+
+CLAIM_SQL = """
+UPDATE job SET state = 'running', token = %(token)s, attempts = attempts + 1,
+       lease_until = clock_timestamp() + %(lease)s, started_at = clock_timestamp(), error = ''
+WHERE tenant_id = %(tenant)s AND id = %(id)s AND run_at <= clock_timestamp()
+  AND (state = 'pending' OR (state = 'running' AND lease_until < clock_timestamp()))
+RETURNING id"""
+HEARTBEAT_SQL = """
+UPDATE job SET lease_until = clock_timestamp() + %(lease)s,
+       done = coalesce(%(done)s, done), total = coalesce(%(total)s, total),
+       note = coalesce(%(note)s, note)
+WHERE tenant_id = %(tenant)s AND id = %(id)s AND token = %(token)s AND state = 'running'"""
+FINISH_SQL = """
+UPDATE job SET state = 'done', finished_at = clock_timestamp(), lease_until = NULL
+WHERE tenant_id = %(tenant)s AND id = %(id)s AND token = %(token)s AND state = 'running'"""
+FAIL_SQL = """
+UPDATE job SET state = CASE WHEN attempts >= %(most)s OR %(fatal)s THEN 'quarantined'
+                            ELSE 'pending' END,
+       error = %(error)s, lease_until = NULL, published_at = NULL,
+       finished_at = CASE WHEN attempts >= %(most)s OR %(fatal)s THEN clock_timestamp() END,
+       run_at = clock_timestamp() + least(power(2, attempts), 300) * interval '1 second'
+WHERE tenant_id = %(tenant)s AND id = %(id)s AND token = %(token)s AND state = 'running'"""
+
+
+def execute(sql: str, **values: Any) -> int:
+    """Run one of the statements above inside the open tenant context; rows touched."""
+    values.setdefault("lease", timedelta(seconds=LEASE_SECONDS))
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return cursor.rowcount
+
+
+def retry(row: JobRow) -> None:
+    """Put a quarantined job back to work, by a person's wish."""
+    won = JobRow.objects.filter(pk=row.pk, state=JobRow.State.QUARANTINED).update(
+        state=JobRow.State.PENDING, attempts=0, published_at=None, finished_at=None
+    )
+    if not won:
+        raise Conflict(f"Only a quarantined job can be retried; this one is {row.state}.")
+    audit.record("job.retry", row)
+    transaction.on_commit(lambda: wake(row.tenant_id, row.id, row.queue))
+
+
+def cancel(row: JobRow) -> None:
+    """Cancel a job that waits or runs; a running body stops at its next heartbeat."""
+    waiting = [JobRow.State.PENDING, JobRow.State.RUNNING, JobRow.State.QUARANTINED]
+    won = JobRow.objects.filter(pk=row.pk, state__in=waiting).update(
+        state=JobRow.State.CANCELLED, token=None
+    )
+    if not won:
+        raise Conflict(f"This job is already {row.state}.")
+    audit.record("job.cancel", row)
+
+
+def get(job_id: uuid.UUID | str) -> JobRow:
+    """The job of this workspace, or NotFound."""
+    row = JobRow.objects.filter(pk=job_id).first()
+    if row is None:
+        raise NotFound("There is no such job in this workspace.")
+    return row

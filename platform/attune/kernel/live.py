@@ -1,0 +1,33 @@
+"""Live hints to open pages. At most once, by design: a page that missed one refetches."""
+
+from __future__ import annotations
+
+import logging
+
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.db import transaction
+from redis.exceptions import RedisError
+
+logger = logging.getLogger(__name__)
+
+
+def group(tenant_id: int) -> str:
+    """The channel group of a workspace; every group name starts with its tenant."""
+    return f"t{tenant_id}.live"
+
+
+def push(tenant_id: int, topic: str, object_id: str = "") -> None:
+    """Tell open pages of the workspace that `topic` changed, once this transaction commits."""
+    transaction.on_commit(lambda: push_now(tenant_id, topic, object_id))
+
+
+def push_now(tenant_id: int, topic: str, object_id: str = "") -> None:
+    layer = get_channel_layer()
+    if layer is None:
+        return
+    message = {"type": "live.hint", "topic": topic, "id": object_id}
+    try:
+        async_to_sync(layer.group_send)(group(tenant_id), message)
+    except (RedisError, OSError) as unreachable:
+        logger.warning("live hint lost: %s", unreachable)

@@ -1,0 +1,78 @@
+"""Every address of the house."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from attune.api.router import make_router
+from attune.web import health
+from campaigns.approval.api import ReviewViewSet
+from campaigns.catalog.api import ProductViewSet
+from campaigns.contacts.api import Batch, ContactViewSet, RejectedEventViewSet, SingleEvent
+from campaigns.content.api import BriefViewSet, RevisionViewSet, RunViewSet
+from campaigns.delivery.api import CampaignViewSet, EndpointViewSet, SendViewSet
+from campaigns.experiments.api import (
+    Decide,
+    DecisionViewSet,
+    ExperimentViewSet,
+    MetricViewSet,
+)
+from campaigns.segments.api import SegmentViewSet
+from insights.api import SendChain
+from tenants.api import AuditViewSet, JobViewSet, Workspace
+
+router = make_router()
+for name, view in {
+    "contacts": ContactViewSet,
+    "rejected-events": RejectedEventViewSet,
+    "segments": SegmentViewSet,
+    "products": ProductViewSet,
+    "briefs": BriefViewSet,
+    "runs": RunViewSet,
+    "revisions": RevisionViewSet,
+    "reviews": ReviewViewSet,
+    "metrics": MetricViewSet,
+    "experiments": ExperimentViewSet,
+    "decisions": DecisionViewSet,
+    "campaigns": CampaignViewSet,
+    "sends": SendViewSet,
+    "endpoints": EndpointViewSet,
+    "jobs": JobViewSet,
+    "audit": AuditViewSet,
+}.items():
+    router.register(name, view, basename=f"api-{name}")
+
+api = [
+    *(
+        path(f"v1/{kind}", SingleEvent.as_view(kind=kind), name=f"api-{kind}")
+        for kind in ("identify", "track", "page", "screen", "group", "alias")
+    ),
+    path("v1/batch", Batch.as_view(), name="api-batch"),
+    path("v1/decide", Decide.as_view(), name="api-decide"),
+    path("v1/workspace", Workspace.as_view(), name="api-workspace"),
+    path("v1/sends/<uuid:pk>/chain", SendChain.as_view(), name="api-send-chain"),
+    path("v1/", include(router.urls)),
+]
+workspace = [
+    path("", include("insights.urls")),
+    path("", include("tenants.urls_workspace")),
+    path("audience/", include("campaigns.contacts.urls")),
+    path("segments/", include("campaigns.segments.urls")),
+    path("catalog/", include("campaigns.catalog.urls")),
+    path("content/", include("campaigns.content.urls")),
+    path("review/", include("campaigns.approval.urls")),
+    path("experiments/", include("campaigns.experiments.urls")),
+    path("campaigns/", include("campaigns.delivery.urls_workspace")),
+]
+urlpatterns = [
+    *api,
+    path("docs/api/schema", SpectacularAPIView.as_view(urlconf=api), name="schema"),
+    path("docs/api", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
+    path("accounts/", include("allauth.urls")),
+    path("health/live", health.live, name="health-live"),
+    path("health/ready", health.ready, name="health-ready"),
+    path("", include("campaigns.delivery.urls")),
+    path("", include("tenants.urls")),
+    path("w/<slug:workspace>/", include(workspace)),
+]

@@ -1,0 +1,18 @@
+"""Forms that pass a service's refusal back to the field it names."""
+
+from __future__ import annotations
+
+from django import forms
+
+from attune.kernel.errors import AttuneError, Invalid
+
+
+def add_refusal(form: forms.Form, refusal: AttuneError) -> None:
+    """Put each wrong field's sentence beside its field; the rest above the form."""
+    if not isinstance(refusal, Invalid):
+        form.add_error(None, refusal.detail)
+        return
+    for error in refusal.errors:
+        name = error.field if error.field in form.fields else None
+        sentence = error.sentence() if name else f"{error.field}: {error.sentence()}"
+        form.add_error(name, sentence)

@@ -1,0 +1,70 @@
+// What every page needs: htmx, live hints, toasts, the theme, the segment builder.
+import htmx from "htmx.org";
+import { connectLive } from "./live";
+import { startBuilder } from "./builder";
+
+declare global {
+  interface Window { htmx: typeof htmx }
+}
+window.htmx = htmx;
+htmx.config.allowEval = false;
+htmx.config.includeIndicatorStyles = false;
+htmx.config.historyCacheSize = 0;
+
+function csrf(): string {
+  return document.querySelector<HTMLMetaElement>("meta[name=csrf]")?.content ?? "";
+}
+
+document.addEventListener("htmx:configRequest", (event) => {
+  (event as CustomEvent).detail.headers["X-CSRFToken"] = csrf();
+});
+
+export function toast(text: string, kind: string): void {
+  const place = document.getElementById("toasts");
+  if (!place) return;
+  const note = document.createElement("div");
+  note.className = `toast toast-${kind}`;
+  note.setAttribute("role", kind === "error" ? "alert" : "status");
+  note.textContent = text;
+  place.append(note);
+  setTimeout(() => note.remove(), kind === "error" ? 10000 : 4000);
+}
+
+document.addEventListener("toast", (event) => {
+  const { text, kind } = (event as CustomEvent).detail;
+  toast(text, kind);
+});
+document.addEventListener("htmx:sendError", () => toast("The connection was lost; nothing was saved.", "error"));
+document.addEventListener("htmx:responseError", () => toast("That did not work; reload the page and try again.", "error"));
+
+// A form that was sent once is not sent twice; a dangerous one asks first.
+document.addEventListener("submit", (event) => {
+  const form = event.target as HTMLFormElement;
+  const question = form.dataset.confirm;
+  if (question && !window.confirm(question)) {
+    event.preventDefault();
+    return;
+  }
+  form.querySelectorAll<HTMLButtonElement>("button[type=submit]").forEach((button) => {
+    setTimeout(() => { button.disabled = true; });
+    setTimeout(() => { button.disabled = false; }, 5000);
+  });
+});
+
+// One key for each verdict: a approve, r reject, c ask for changes; j goes on.
+document.addEventListener("keydown", (event) => {
+  const target = event.target as HTMLElement;
+  if (event.ctrlKey || event.metaKey || event.altKey || target.closest("input,textarea,select")) return;
+  document.querySelector<HTMLElement>(`[data-key="${CSS.escape(event.key)}"]`)?.click();
+});
+
+document.addEventListener("change", (event) => {
+  const select = event.target as HTMLElement;
+  if (select.matches("[data-submit]")) (select.closest("form") as HTMLFormElement).requestSubmit();
+  if (select.matches("[data-goto]")) window.location.href = (select as HTMLSelectElement).value;
+});
+
+document.addEventListener("DOMContentLoaded", () => {
+  connectLive();
+  startBuilder();
+});

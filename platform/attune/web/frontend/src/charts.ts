@@ -1,0 +1,75 @@
+// Charts by Apache ECharts, loaded only on pages that have one. Intervals are always drawn.
+import * as echarts from "echarts/core";
+import { BarChart, CustomChart, LineChart } from "echarts/charts";
+import { GridComponent, LegendComponent, MarkLineComponent, TooltipComponent } from "echarts/components";
+import { SVGRenderer } from "echarts/renderers";
+
+echarts.use([BarChart, LineChart, CustomChart, GridComponent, LegendComponent, MarkLineComponent, TooltipComponent, SVGRenderer]);
+
+interface Series { name: string; values: (number | null)[]; low?: (number | null)[]; high?: (number | null)[] }
+interface ChartData { kind: "line" | "bar" | "area"; unit: string; zero?: boolean; x: string[]; series: Series[] }
+
+// Okabe and Ito's palette, told apart by every common kind of colour vision.
+const PALETTE = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1"];
+
+function options(data: ChartData, style: CSSStyleDeclaration): echarts.EChartsCoreOption {
+  const ink = style.getPropertyValue("--ink-soft").trim();
+  const line = style.getPropertyValue("--line").trim();
+  const series: unknown[] = [];
+  data.series.forEach((one, index) => {
+    const color = PALETTE[index % PALETTE.length];
+    series.push({
+      name: one.name, type: data.kind === "bar" ? "bar" : "line", data: one.values, color,
+      showSymbol: false, stack: data.kind === "area" ? "all" : undefined,
+      areaStyle: data.kind === "area" ? { opacity: 0.35 } : undefined, lineStyle: { width: 2 },
+      step: data.kind === "area" ? "end" : undefined,
+      markLine: data.zero && index === 0
+        ? { silent: true, symbol: "none", data: [{ yAxis: 0 }], lineStyle: { color: ink, type: "dashed" }, label: { show: false } }
+        : undefined,
+    });
+    if (one.low && one.high) series.push(band(one, color ?? "#0072b2"));
+  });
+  return {
+    animation: false, color: PALETTE, textStyle: { fontFamily: "inherit", color: ink },
+    grid: { left: 56, right: 16, top: data.series.length > 1 ? 36 : 16, bottom: 28 },
+    legend: data.series.length > 1 ? { top: 0, textStyle: { color: ink }, data: data.series.map((s) => s.name) } : undefined,
+    tooltip: { trigger: "axis", renderMode: "richText", valueFormatter: (v: unknown) => (typeof v === "number" ? `${v.toPrecision(4)} ${data.unit}` : "–") },
+    xAxis: { type: "category", data: data.x, axisLabel: { color: ink, hideOverlap: true }, axisLine: { lineStyle: { color: line } } },
+    yAxis: { type: "value", name: data.unit, nameTextStyle: { color: ink }, axisLabel: { color: ink }, splitLine: { lineStyle: { color: line } }, max: data.kind === "area" ? 100 : undefined },
+    series,
+  };
+}
+
+// The interval as a translucent band between low and high.
+function band(one: Series, color: string): unknown {
+  const points = one.values.map((_, i) => [i, one.low?.[i] ?? null, one.high?.[i] ?? null]);
+  return {
+    name: `${one.name} interval`, type: "custom", silent: true, tooltip: { show: false }, data: points,
+    encode: { x: 0, y: [1, 2] }, z: 1,
+    renderItem: (params: { dataIndex: number }, api: { value(i: number): number; coord(p: [number, number]): [number, number] }) => {
+      const i = params.dataIndex;
+      const next = points[i + 1];
+      if (!next || next[1] === null || points[i]?.[1] === null) return null;
+      const at = (p: (number | null)[], which: 1 | 2): [number, number] => api.coord([p[0] as number, p[which] as number]);
+      const here = points[i] as (number | null)[];
+      return { type: "polygon", shape: { points: [at(here, 1), at(next, 1), at(next, 2), at(here, 2)] }, style: { fill: color, opacity: 0.14 } };
+    },
+  };
+}
+
+function draw(figure: HTMLElement): void {
+  const source = figure.querySelector("script[type='application/json']");
+  const canvas = figure.querySelector<HTMLElement>(".chart-canvas");
+  if (!source || !canvas || canvas.dataset.drawn) return;
+  canvas.dataset.drawn = "yes";
+  const data = JSON.parse(source.textContent ?? "{}") as ChartData;
+  const chart = echarts.init(canvas, undefined, { renderer: "svg" });
+  chart.setOption(options(data, getComputedStyle(document.documentElement)));
+  new ResizeObserver(() => chart.resize()).observe(canvas);
+}
+
+function drawAll(): void {
+  document.querySelectorAll<HTMLElement>(".chart").forEach(draw);
+}
+document.addEventListener("DOMContentLoaded", drawAll);
+document.addEventListener("htmx:afterSettle", drawAll);

@@ -1,0 +1,45 @@
+// Live hints over a WebSocket: the server says what changed, the page asks for it again.
+// A lost connection is said, retried, and bridged by asking every few seconds.
+
+const POLL = 5000;
+
+export function connectLive(): void {
+  const workspace = document.body.dataset.workspace;
+  if (!workspace) return;
+  const scheme = location.protocol === "https:" ? "wss" : "ws";
+  const url = `${scheme}://${location.host}/ws/${workspace}/live`;
+  let wait = 500;
+  let polling: number | undefined;
+
+  function dispatch(topic: string): void {
+    document.body.dispatchEvent(new CustomEvent(`live-${topic}`));
+  }
+
+  function everything(): void {
+    for (const topic of ["jobs", "content", "reviews", "experiments", "campaigns", "segments"]) dispatch(topic);
+  }
+
+  function show(online: boolean): void {
+    document.body.classList.toggle("offline", !online);
+  }
+
+  function open(): void {
+    const socket = new WebSocket(url);
+    socket.onopen = () => {
+      if (polling !== undefined) everything();
+      window.clearInterval(polling);
+      polling = undefined;
+      wait = 500;
+      show(true);
+    };
+    socket.onmessage = (message) => dispatch(JSON.parse(message.data).topic);
+    socket.onclose = (end) => {
+      if (end.code === 4404) return;
+      show(false);
+      polling ??= window.setInterval(everything, POLL);
+      window.setTimeout(open, wait + Math.random() * 500);
+      wait = Math.min(wait * 2, 15000);
+    };
+  }
+  open();
+}

@@ -1,0 +1,138 @@
+"""Template vocabulary of the house. Templates show; what is computed here is only shape."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from django import template
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+register = template.Library()
+MINUS = "\u2212"
+
+
+@register.simple_tag(takes_context=True)
+def wurl(context: Any, name: str, *arguments: object) -> str:
+    """The URL of a page of the open workspace."""
+    return reverse(name, args=[context["member"].slug, *arguments])
+
+
+@register.simple_tag(takes_context=True)
+def query(context: Any, **changes: object) -> str:
+    """The present query string with some parameters changed; None removes one."""
+    parameters = context["request"].GET.copy()
+    for name, value in changes.items():
+        if value is None:
+            parameters.pop(name, None)
+        else:
+            parameters[name] = str(value)
+    return "?" + parameters.urlencode()
+
+
+@register.filter
+def points(value: float | None) -> str:
+    """0.0766 as '+7.66 pts'."""
+    return "–" if value is None else f"{value * 100:+.2f} pts".replace("-", MINUS)
+
+
+@register.filter
+def percent(value: float | None, digits: int = 2) -> str:
+    return "–" if value is None else f"{value * 100:.{digits}f} %".replace("-", MINUS)
+
+
+@register.filter
+def signed(value: float | None, digits: int = 3) -> str:
+    return "–" if value is None else f"{value:+.{digits}f}".replace("-", MINUS)
+
+
+@register.filter
+def cents(value: int | Decimal | None, currency: str = "") -> str:
+    """An amount in cents as money."""
+    return "–" if value is None else f"{int(value) / 100:,.2f} {currency}".strip()
+
+
+@register.filter
+def words(value: str) -> str:
+    """A state's or code's name as words."""
+    return str(value).replace("_", " ")
+
+
+@register.filter
+def item(mapping: dict[Any, Any], key: Any) -> Any:
+    return mapping.get(key) if hasattr(mapping, "get") else None
+
+
+@register.filter
+def pretty(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+TONES = {
+    "approved": "good", "done": "good", "running": "live", "sent": "good", "delivered": "good",
+    "ready": "good", "pass": "good", "won": "good", "active": "good", "ship": "good",
+    "in_review": "wait", "pending": "wait", "scheduled": "wait", "draft": "plain",
+    "generated": "plain", "paused": "wait", "loading": "live", "uncertain": "warn",
+    "changes_requested": "warn", "warn": "warn", "suppressed": "warn", "capped": "warn",
+    "rejected": "bad", "failed": "bad", "quarantined": "bad", "block": "bad", "bounced": "bad",
+    "rollback": "bad", "stopped": "plain", "cancelled": "plain", "retired": "plain",
+}
+
+
+@register.simple_tag
+def status(state: str) -> SafeString:
+    """A state as a labelled dot; colour is never the only sign."""
+    return format_html(
+        '<span class="status status-{}">{}</span>', TONES.get(str(state), "plain"), words(state)
+    )
+
+
+@register.inclusion_tag("web/chart.html")
+def chart(identity: str, data: dict[str, Any], title: str) -> dict[str, Any]:
+    """A chart with its table: `data` is {x, series[{name, values, low?, high?}], unit, kind}."""
+    rows = [
+        {"x": x, "cells": [_cell(series, index) for series in data["series"]]}
+        for index, x in enumerate(data["x"])
+    ]
+    return {"identity": identity, "data": data, "title": title, "rows": rows}
+
+
+def _cell(series: dict[str, Any], index: int) -> str:
+    value = series["values"][index]
+    if value is None:
+        return "–"
+    text = f"{value:.4g}"
+    low, high = series.get("low"), series.get("high")
+    if low and high and low[index] is not None:
+        text += f" [{low[index]:.4g}, {high[index]:.4g}]"
+    return text
+
+
+ICONS = {
+    "home": "M3 11 12 3l9 8v10h-6v-6H9v6H3z",
+    "people": "M8 11a4 4 0 1 0 0-8 4 4 0 0 0 0 8zm-7 9c0-4 3-6 7-6s7 2 7 6zm16-9a3 3 0 1 0 0-6m1 8"
+    "c3 0 5 2 5 5",
+    "segment": "M12 3a9 9 0 1 0 9 9h-9z M15 3a7 7 0 0 1 6 6h-6z",
+    "tag": "M3 3h8l10 10-8 8L3 11z M7 7h.01",
+    "pen": "M4 20l1-5L16 4l4 4L9 19z",
+    "check": "M4 12l5 5L20 6",
+    "send": "M3 11 21 3l-8 18-2-8z",
+    "flask": "M9 3h6 M10 3v6L4 20h16L14 9V3",
+    "shield": "M12 3l8 3v6c0 5-4 8-8 9-4-1-8-4-8-9V6z",
+    "gear": "M12 9a3 3 0 1 0 0 6 3 3 0 0 0 0-6z M12 2v3 M12 19v3 M2 12h3 M19 12h3 M5 5l2 2 M17 17l2"
+    " 2 M5 19l2-2 M17 7l2-2",
+    "bolt": "M13 2 4 14h7l-1 8 9-12h-7z",
+    "inbox": "M3 13h5l2 3h4l2-3h5v7H3z M3 13l3-9h12l3 9",
+    "clock": "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18z M12 7v5l4 2",
+}
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    return format_html(
+        '<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="{}"/></svg>',
+        mark_safe(ICONS[name]),
+    )

@@ -1,0 +1,89 @@
+"""The workspace itself, its jobs and its audit log over REST."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from attune.api.viewsets import ReadViewSet, TenantAPIView
+from attune.kernel import jobs
+from attune.kernel.models import AuditEntry, JobRow
+from attune.kernel.tenancy import current_tenant
+from tenants.models import Tenant
+
+
+class JobOut(serializers.ModelSerializer):
+    class Meta:
+        model = JobRow
+        fields = (
+            "id", "kind", "queue", "state", "attempts", "done", "total", "note", "error",
+            "created_at", "started_at", "finished_at",
+        )  # fmt: skip
+
+
+class AuditOut(serializers.ModelSerializer):
+    class Meta:
+        model = AuditEntry
+        fields = (
+            "id", "action", "object_type", "object_id", "object_label", "actor_kind",
+            "actor_label", "request", "details", "created_at",
+        )  # fmt: skip
+
+
+class WorkspaceOut(serializers.ModelSerializer):
+    class Meta:
+        model = Tenant
+        fields = ("slug", "name", "timezone", "currency", "frequency_cap", "frequency_days")
+
+
+class JobViewSet(ReadViewSet):
+    """Later work with its progress."""
+
+    model = JobRow
+    serializer_class = JobOut
+    scopes: ClassVar = {
+        "list": "jobs.view",
+        "retrieve": "jobs.view",
+        "retry": "jobs.manage",
+        "cancel": "jobs.manage",
+    }
+
+    @extend_schema(request=None, responses=JobOut)
+    @action(detail=True, methods=["post"])
+    def retry(self, request: Request, pk: str) -> Response:
+        """Put a quarantined job back to work."""
+        row = self.get_object()
+        jobs.retry(row)
+        row.refresh_from_db()
+        return Response(JobOut(row).data)
+
+    @extend_schema(request=None, responses=JobOut)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        row = self.get_object()
+        jobs.cancel(row)
+        row.refresh_from_db()
+        return Response(JobOut(row).data)
+
+
+class AuditViewSet(ReadViewSet):
+    """Who did what. Append-only."""
+
+    model = AuditEntry
+    serializer_class = AuditOut
+    scopes: ClassVar = {"list": "audit.view", "retrieve": "audit.view"}
+
+
+@extend_schema(responses=WorkspaceOut)
+class Workspace(TenantAPIView):
+    """The workspace that this key belongs to."""
+
+    scopes: ClassVar = {"get": "workspace.view"}
+
+    def get(self, request: Request) -> Response:
+        return Response(WorkspaceOut(Tenant.objects.get(pk=current_tenant())).data)

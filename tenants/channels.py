@@ -1,0 +1,52 @@
+"""The live socket of a workspace: hints that something changed, nothing more."""
+
+from __future__ import annotations
+
+import json
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.db import close_old_connections
+
+from attune.kernel import live
+from tenants import registry
+
+NOT_ALLOWED = 4404
+
+
+def _member(user_id: int, slug: str) -> registry.Member | None:
+    """One unit of work: whether this person belongs to this workspace, now."""
+    try:
+        members = registry.memberships_of(user_id)
+    finally:
+        close_old_connections()
+    return next((m for m in members if m.slug == slug), None)
+
+
+class LiveConsumer(AsyncWebsocketConsumer):
+    """/ws/<workspace>/live. Session-authenticated; the server speaks, the client listens."""
+
+    group = ""
+
+    async def connect(self) -> None:
+        user = self.scope.get("user")
+        slug = self.scope["url_route"]["kwargs"]["workspace"]
+        member = None
+        if user is not None and user.is_authenticated:
+            member = await database_sync_to_async(_member)(user.pk, slug)
+        if member is None:
+            await self.close(code=NOT_ALLOWED)
+            return
+        self.group = live.group(member.tenant_id)
+        await self.channel_layer.group_add(self.group, self.channel_name)
+        await self.accept()
+
+    async def disconnect(self, code: int) -> None:
+        if self.group:
+            await self.channel_layer.group_discard(self.group, self.channel_name)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Whatever the client sends is ignored; the socket only speaks."""
+
+    async def live_hint(self, event: dict[str, str]) -> None:
+        await self.send(json.dumps({"topic": event["topic"], "id": event["id"]}))

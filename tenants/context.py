@@ -1,0 +1,23 @@
+"""What every template of a workspace knows."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+
+from tenants.roles import PERMISSIONS, role_can
+
+
+def workspace(request: HttpRequest) -> dict[str, object]:
+    member = getattr(request, "member", None)
+    if member is None:
+        return {"member": None}
+    rights: dict[str, dict[str, bool]] = {}
+    for verb in PERMISSIONS:
+        place, _, name = verb.partition(".")
+        rights.setdefault(place, {})[name] = role_can(member.role, verb)
+    return {
+        "member": member,
+        "members": request.members,  # type: ignore[attr-defined]
+        "may": rights,
+        "currency": member.currency,
+    }

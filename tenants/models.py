@@ -1,0 +1,139 @@
+"""People, workspaces, and the keys to them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models.functions import Now
+
+from attune.kernel.models import TenantModel
+from tenants.roles import Role
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email__iexact=username)
+
+
+class User(AbstractBaseUser):
+    """A person who signs in. One person may belong to several workspaces."""
+
+    email = models.EmailField(unique=True)
+    name = models.CharField(max_length=120, blank=True, default="")
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField(default=False)
+    date_joined = models.DateTimeField(db_default=Now())
+    theme = models.CharField(
+        max_length=6,
+        default="auto",
+        choices=[("auto", "As the system"), ("light", "Light"), ("dark", "Dark")],
+    )
+
+    objects: ClassVar[UserManager] = UserManager()
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+
+class Tenant(models.Model):
+    """A workspace. Row-level security shows it only from inside its own context."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "active"
+        PAUSED = "paused"
+
+    slug = models.SlugField(max_length=50, unique=True)
+    name = models.CharField(max_length=120)
+    status = models.CharField(max_length=8, choices=Status, default=Status.ACTIVE)
+    timezone = models.CharField(max_length=50, default="UTC")
+    currency = models.CharField(max_length=3, default="EUR")
+    sender_name = models.CharField(max_length=120, blank=True, default="")
+    sender_email = models.EmailField(blank=True, default="")
+    postal_address = models.CharField(max_length=200, blank=True, default="")
+    frequency_cap = models.PositiveSmallIntegerField(
+        default=3, help_text="Most messages a contact may get in the window below."
+    )
+    frequency_days = models.PositiveSmallIntegerField(default=7)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(TenantModel):
+    """A person's place in a workspace."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=12, choices=[(r.value, r.value) for r in Role])
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(name="one_membership_a_person", fields=["tenant_id", "user"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} ({self.role})"
+
+
+class Invitation(TenantModel):
+    """A single-use link, bound to an e-mail address, valid for 72 hours."""
+
+    email = models.EmailField()
+    role = models.CharField(max_length=12, choices=[(r.value, r.value) for r in Role])
+    token_hash = models.CharField(max_length=64)
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    invited_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                name="one_invitation_a_token", fields=["tenant_id", "token_hash"]
+            ),
+            models.UniqueConstraint(
+                name="one_open_invitation_an_address",
+                fields=["tenant_id", "email"],
+                condition=models.Q(accepted_at=None, revoked_at=None),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class ApiKey(TenantModel):
+    """A key of the REST API. Only its SHA-256 is kept; the secret is shown once."""
+
+    class Kind(models.TextChoices):
+        WRITE_ONLY = "write_only", "Write-only (browsers)"
+        SECRET = "secret", "Secret (servers)"  # noqa: S105
+
+    name = models.CharField(max_length=80)
+    kind = models.CharField(max_length=10, choices=Kind)
+    prefix = models.CharField(max_length=20)
+    hash = models.CharField(max_length=64)
+    scopes = models.JSONField(default=list)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(name="one_key_a_prefix", fields=["tenant_id", "prefix"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"

@@ -1,0 +1,53 @@
+"""`@page("slice.verb")`: the one door of every workspace page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from attune.kernel.errors import Forbidden
+from tenants.roles import role_can, who_can
+
+View = Callable[..., HttpResponse]
+
+
+def page(verb: str) -> Callable[[View], View]:
+    """Guard a view of /w/<workspace>/…: the member's role must hold `verb`.
+
+    The wrapped view no longer receives `workspace`; the middleware opened it already.
+    """
+    who_can(verb)
+
+    def wrap(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, workspace: str, **arguments: Any) -> HttpResponse:
+            demand(request, verb)
+            return view(request, **arguments)
+
+        guarded.verb = verb  # type: ignore[attr-defined]
+        return guarded
+
+    return wrap
+
+
+def can(request: HttpRequest, verb: str) -> bool:
+    return role_can(request.member.role, verb)  # type: ignore[attr-defined]
+
+
+def demand(request: HttpRequest, verb: str) -> None:
+    """Raise Forbidden, naming who can, unless the member holds `verb`."""
+    if not can(request, verb):
+        raise Forbidden(f"This needs one of these roles: {', '.join(who_can(verb))}.")
+
+
+def address(request: HttpRequest, name: str, *arguments: object) -> str:
+    """The URL of a workspace page."""
+    return reverse(name, args=[request.member.slug, *arguments])  # type: ignore[attr-defined]
+
+
+def go(request: HttpRequest, name: str, *arguments: object) -> HttpResponseRedirect:
+    return HttpResponseRedirect(address(request, name, *arguments))

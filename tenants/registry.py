@@ -1,0 +1,144 @@
+"""The few questions asked before a workspace is known, each answered by one database function.
+
+The functions run with the owner's rights and answer only for the secret or the person given;
+rls.LINT lists them by name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A person in a workspace, as the request knows them."""
+
+    tenant_id: int
+    slug: str
+    name: str
+    role: str
+    timezone: str
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An API key that matched, still to be checked for expiry by the caller."""
+
+    tenant_id: int
+    id: uuid.UUID
+    name: str
+    kind: str
+    scopes: tuple[str, ...]
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationPlace:
+    tenant_id: int
+    id: uuid.UUID
+    workspace: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class DueJob:
+    tenant_id: int
+    id: uuid.UUID
+    queue: str
+
+
+SQL = """
+CREATE FUNCTION attune_memberships(who bigint)
+RETURNS TABLE (tenant_id bigint, slug text, name text, role text, timezone text, currency text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public AS $$
+  SELECT t.id, t.slug, t.name, m.role, t.timezone, t.currency
+  FROM tenants_membership m JOIN tenants_tenant t ON t.id = m.tenant_id
+  JOIN tenants_user u ON u.id = m.user_id
+  WHERE m.user_id = who AND u.is_active AND t.status = 'active' ORDER BY t.name $$;
+CREATE FUNCTION attune_api_key(digest text)
+RETURNS TABLE (tenant_id bigint, id uuid, name text, kind text, scopes jsonb,
+               last_used_at timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public AS $$
+  SELECT k.tenant_id, k.id, k.name, k.kind, k.scopes, k.last_used_at
+  FROM tenants_apikey k JOIN tenants_tenant t ON t.id = k.tenant_id
+  WHERE k.hash = digest AND k.revoked_at IS NULL AND t.status = 'active'
+    AND (k.expires_at IS NULL OR k.expires_at > now()) $$;
+CREATE FUNCTION attune_invitation(digest text)
+RETURNS TABLE (tenant_id bigint, id uuid, workspace text, email text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public AS $$
+  SELECT i.tenant_id, i.id, t.name, i.email
+  FROM tenants_invitation i JOIN tenants_tenant t ON t.id = i.tenant_id
+  WHERE i.token_hash = digest AND i.accepted_at IS NULL AND i.revoked_at IS NULL
+    AND i.expires_at > now() AND t.status = 'active' $$;
+CREATE FUNCTION attune_due_jobs(most int)
+RETURNS TABLE (tenant_id bigint, id uuid, queue text)
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public AS $$
+  UPDATE job SET published_at = clock_timestamp() FROM (
+    SELECT j.id FROM job j WHERE
+      (j.state = 'pending' AND j.run_at <= clock_timestamp()
+       AND coalesce(j.published_at, '-infinity') < clock_timestamp() - interval '10 seconds'
+       AND (j.published_at IS NOT NULL OR j.created_at < clock_timestamp() - interval '1 second'))
+      OR (j.state = 'running' AND j.lease_until < clock_timestamp()
+       AND coalesce(j.published_at, '-infinity') < clock_timestamp() - interval '10 seconds')
+    ORDER BY j.run_at LIMIT most FOR UPDATE SKIP LOCKED) due
+  WHERE job.id = due.id RETURNING job.tenant_id, job.id, job.queue $$;
+CREATE FUNCTION attune_tenants() RETURNS TABLE (tenant_id bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public AS $$
+  SELECT id FROM tenants_tenant WHERE status = 'active' ORDER BY id $$;
+"""
+DROP_SQL = """
+DROP FUNCTION attune_memberships(bigint); DROP FUNCTION attune_api_key(text);
+DROP FUNCTION attune_invitation(text); DROP FUNCTION attune_due_jobs(int);
+DROP FUNCTION attune_tenants();
+"""
+
+
+def digest(secret: str) -> str:
+    """What is stored of a high-entropy secret."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _rows(sql: str, *values: object) -> list[tuple]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return cursor.fetchall()
+
+
+def memberships_of(user_id: int) -> list[Member]:
+    return [Member(*row) for row in _rows("SELECT * FROM attune_memberships(%s)", user_id)]
+
+
+def key_of(secret: str) -> Key | None:
+    rows = _rows(
+        "SELECT tenant_id, id, name, kind, scopes::text[], last_used_at FROM ("
+        "SELECT tenant_id, id, name, kind, last_used_at, "
+        "ARRAY(SELECT jsonb_array_elements_text(scopes)) AS scopes FROM attune_api_key(%s)) k",
+        digest(secret),
+    )
+    if not rows:
+        return None
+    tenant_id, key_id, name, kind, scopes, used = rows[0]
+    return Key(tenant_id, key_id, name, kind, tuple(scopes), used)
+
+
+def invitation_of(token: str) -> InvitationPlace | None:
+    rows = _rows("SELECT * FROM attune_invitation(%s)", digest(token))
+    return InvitationPlace(*rows[0]) if rows else None
+
+
+def due_jobs(most: int = 200) -> list[DueJob]:
+    return [DueJob(*row) for row in _rows("SELECT * FROM attune_due_jobs(%s)", most)]
+
+
+def active_tenants() -> list[int]:
+    return [row[0] for row in _rows("SELECT * FROM attune_tenants()")]
+
+
+def next_tenant_id() -> int:
+    return _rows("SELECT nextval(pg_get_serial_sequence('tenants_tenant', 'id'))")[0][0]

@@ -1,0 +1,80 @@
+"""THE permission table. A verb is `slice.verb`; a role holds verbs; an API key's scopes are verbs."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    OWNER = "owner"
+    ADMIN = "admin"
+    MARKETER = "marketer"
+    REVIEWER = "reviewer"
+    SENDER = "sender"
+    ANALYST = "analyst"
+    AGENT = "agent"
+    DEVELOPER = "developer"
+
+
+ROLE_ABOUT: dict[Role, str] = {
+    Role.OWNER: "Everything, including handing over the workspace",
+    Role.ADMIN: "Everything except removing the last owner",
+    Role.MARKETER: "Edits audience, content and campaigns; cannot approve or launch",
+    Role.REVIEWER: "Approves or rejects content; cannot approve their own",
+    Role.SENDER: "Launches, pauses and stops approved campaigns",
+    Role.ANALYST: "Reads results; personal data is hidden",
+    Role.AGENT: "Talks with customers",
+    Role.DEVELOPER: "API keys, webhooks, events and their errors",
+}
+
+_ALL = frozenset(Role)
+_BOSS = frozenset({Role.OWNER, Role.ADMIN})
+_EDIT = _BOSS | {Role.MARKETER}
+_PERSONAL = _BOSS | {Role.MARKETER, Role.REVIEWER, Role.SENDER, Role.AGENT}
+
+PERMISSIONS: dict[str, frozenset[Role]] = {
+    "workspace.view": _ALL,
+    "workspace.manage": _BOSS,
+    "members.view": _ALL,
+    "members.manage": _BOSS,
+    "keys.manage": _BOSS | {Role.DEVELOPER},
+    "audit.view": _BOSS | {Role.REVIEWER, Role.ANALYST, Role.DEVELOPER},
+    "jobs.view": _ALL,
+    "jobs.manage": _EDIT | {Role.SENDER, Role.DEVELOPER},
+    "contacts.view": _ALL,
+    "contacts.view_personal": _PERSONAL,
+    "contacts.edit": _EDIT,
+    "contacts.import": _EDIT | {Role.DEVELOPER},
+    "events.view": _ALL - {Role.AGENT},
+    "events.write": _BOSS | {Role.DEVELOPER},
+    "segments.view": _ALL,
+    "segments.edit": _EDIT,
+    "catalog.view": _ALL,
+    "catalog.edit": _EDIT,
+    "content.view": _ALL,
+    "content.edit": _EDIT,
+    "content.generate": _EDIT,
+    "approval.view": _ALL,
+    "approval.decide": _BOSS | {Role.REVIEWER},
+    "experiments.view": _ALL,
+    "experiments.edit": _EDIT,
+    "campaigns.view": _ALL,
+    "campaigns.edit": _EDIT,
+    "campaigns.launch": _BOSS | {Role.SENDER},
+    "decisions.view": _ALL - {Role.AGENT},
+    "decisions.make": _BOSS | {Role.DEVELOPER},
+    "sends.view": _PERSONAL,
+    "webhooks.manage": _BOSS | {Role.DEVELOPER},
+}
+
+WRITE_ONLY_SCOPES = frozenset({"events.write"})
+
+
+def role_can(role: str, verb: str) -> bool:
+    """Whether a role holds a verb. An unknown verb is a bug and raises KeyError."""
+    return role in PERMISSIONS[verb]
+
+
+def who_can(verb: str) -> list[str]:
+    """The roles that hold a verb, for the page that says who to ask."""
+    return [role.value for role in Role if role in PERMISSIONS[verb]]

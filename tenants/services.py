@@ -1,0 +1,160 @@
+"""Workspaces, people and keys: every change to them."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.mail import send_mail
+from django.db import IntegrityError, transaction
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.text import slugify
+
+from attune.kernel import audit
+from attune.kernel.errors import Conflict, Invalid, NotFound
+from attune.kernel.tenancy import tenant_context
+from tenants import registry
+from tenants.models import ApiKey, Invitation, Membership, Tenant, User
+from tenants.roles import PERMISSIONS, WRITE_ONLY_SCOPES, Role
+
+INVITATION_HOURS = 72
+
+
+def create_workspace(*, name: str, owner: User, slug: str = "") -> Tenant:
+    """Make a workspace whose owner is `owner`. Raises Invalid when the address is taken."""
+    address = slugify(slug or name)[:50]
+    if not address:
+        raise Invalid.one("name", "The name needs at least one letter or digit.")
+    tenant_id = registry.next_tenant_id()
+    try:
+        with tenant_context(tenant_id):
+            tenant = Tenant.objects.create(id=tenant_id, slug=address, name=name.strip())
+            Membership.objects.create(user=owner, role=Role.OWNER)
+            audit.record("workspace.create", tenant)
+    except IntegrityError as clash:
+        raise Invalid.one(
+            "name", f"The address “{address}” is taken.", "Choose another name."
+        ) from clash
+    return tenant
+
+
+def invite(*, email: str, role: str, by: User | None) -> str:
+    """Invite an address; answers the token, and mails the link after commit."""
+    if role not in list(Role):
+        raise Invalid.one("role", f"“{role}” is not a role.", f"Choose one of {', '.join(Role)}.")
+    email = email.strip().lower()
+    if Membership.objects.filter(user__email=email).exists():
+        raise Conflict(f"{email} is already a member of this workspace.")
+    Invitation.objects.filter(email=email, accepted_at=None, revoked_at=None).update(
+        revoked_at=timezone.now()
+    )
+    token = secrets.token_urlsafe(32)
+    invitation = Invitation.objects.create(
+        email=email,
+        role=role,
+        token_hash=registry.digest(token),
+        expires_at=timezone.now() + timedelta(hours=INVITATION_HOURS),
+        invited_by=by,
+    )
+    audit.record("members.invite", invitation, role=role)
+    link = settings.PUBLIC_URL + reverse("tenants:accept", args=[token])
+    body = f"You are invited to a workspace on Attune as {role}.\n\n{link}\n\nValid for 72 hours."
+    transaction.on_commit(
+        lambda: send_mail("Your invitation to Attune", body, None, [email], fail_silently=True)
+    )
+    return token
+
+
+def accept_invitation(*, token: str, user: User) -> Membership:
+    """Turn an invitation into a membership. The address must be the signed-in person's."""
+    place = registry.invitation_of(token)
+    if place is None or place.email != user.email.lower():
+        raise NotFound("This invitation is not valid for you, was used, or has expired.")
+    with tenant_context(place.tenant_id):
+        won = Invitation.objects.filter(pk=place.id, accepted_at=None).update(
+            accepted_at=timezone.now()
+        )
+        if not won:
+            raise NotFound("This invitation was used.")
+        invitation = Invitation.objects.get(pk=place.id)
+        membership, _ = Membership.objects.get_or_create(
+            user=user, defaults={"role": invitation.role}
+        )
+        audit.record("members.accept", membership)
+    return membership
+
+
+def change_role(*, membership: Membership, role: str) -> None:
+    """Change a role; the last owner stays owner."""
+    if role not in list(Role):
+        raise Invalid.one("role", f"“{role}” is not a role.", f"Choose one of {', '.join(Role)}.")
+    _keep_an_owner(membership, role)
+    before, membership.role = membership.role, role
+    membership.save(update_fields=["role"])
+    audit.record("members.change_role", membership, before=before, after=role)
+
+
+def remove_member(*, membership: Membership) -> None:
+    _keep_an_owner(membership, "")
+    audit.record("members.remove", membership, role=membership.role)
+    membership.delete()
+
+
+def _keep_an_owner(membership: Membership, next_role: str) -> None:
+    owners = Membership.objects.select_for_update().filter(role=Role.OWNER)
+    others = [m for m in owners if m.pk != membership.pk]
+    if membership.role == Role.OWNER and next_role != Role.OWNER and not others:
+        raise Conflict("A workspace keeps at least one owner; make someone else owner first.")
+
+
+def create_key(
+    *, name: str, kind: str, scopes: list[str], by: User | None, days: int | None = None
+) -> tuple[ApiKey, str]:
+    """Make a key. The secret in the answer is shown once and never stored."""
+    scopes = sorted(WRITE_ONLY_SCOPES) if kind == ApiKey.Kind.WRITE_ONLY else sorted(set(scopes))
+    unknown = [scope for scope in scopes if scope not in PERMISSIONS]
+    if unknown:
+        raise Invalid.one("scopes", f"Unknown scopes: {', '.join(unknown)}.")
+    if not scopes:
+        raise Invalid.one("scopes", "A key needs at least one scope.")
+    if kind not in ApiKey.Kind.values:
+        raise Invalid.one("kind", "Choose write_only or secret.")
+    prefix = ("pk_" if kind == ApiKey.Kind.WRITE_ONLY else "sk_") + secrets.token_hex(4)
+    secret = f"{prefix}_{secrets.token_urlsafe(32)}"
+    key = ApiKey.objects.create(
+        name=name.strip() or "Unnamed key",
+        kind=kind,
+        prefix=prefix,
+        hash=registry.digest(secret),
+        scopes=scopes,
+        created_by=by,
+        expires_at=timezone.now() + timedelta(days=days) if days else None,
+    )
+    audit.record("keys.create", key, scopes=scopes)
+    return key, secret
+
+
+def rotate_key(*, key: ApiKey, by: User | None, overlap_hours: int = 24) -> tuple[ApiKey, str]:
+    """A successor with the same rights; the old key works on for `overlap_hours`."""
+    successor, secret = create_key(name=key.name, kind=key.kind, scopes=key.scopes, by=by)
+    key.expires_at = timezone.now() + timedelta(hours=overlap_hours)
+    key.save(update_fields=["expires_at"])
+    audit.record("keys.rotate", key, successor=str(successor.pk))
+    return successor, secret
+
+
+def revoke_key(*, key: ApiKey) -> None:
+    key.revoked_at = timezone.now()
+    key.save(update_fields=["revoked_at"])
+    audit.record("keys.revoke", key)
+
+
+def save_settings(*, tenant: Tenant, **values: object) -> None:
+    """Change the workspace's own settings; the audit entry keeps what they were."""
+    before = {name: str(getattr(tenant, name)) for name in values}
+    for name, value in values.items():
+        setattr(tenant, name, value)
+    tenant.save(update_fields=list(values))
+    audit.record("workspace.change", tenant, before=before)

@@ -1,0 +1,11 @@
+from django.urls import path
+
+from tenants import views
+
+app_name = "tenants"
+urlpatterns = [
+    path("", views.start, name="start"),
+    path("new", views.new, name="new"),
+    path("theme", views.theme, name="theme"),
+    path("invitation/<str:token>", views.accept, name="accept"),
+]

@@ -1,0 +1,17 @@
+from django.urls import path
+
+from tenants import views
+
+app_name = "workspace"
+urlpatterns = [
+    path("settings", views.settings, name="settings"),
+    path("settings/members", views.members, name="members"),
+    path("settings/members/invite", views.invite, name="invite"),
+    path("settings/members/<uuid:pk>", views.change_member, name="change-member"),
+    path("settings/keys", views.keys, name="keys"),
+    path("settings/keys/<uuid:pk>", views.change_key, name="change-key"),
+    path("settings/audit", views.audit, name="audit"),
+    path("jobs", views.job_list, name="jobs"),
+    path("jobs/<uuid:pk>", views.job, name="job"),
+    path("jobs/<uuid:pk>/change", views.change_job, name="change-job"),
+]

@@ -1,0 +1,187 @@
+"""The front door, and the workspace's settings pages."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from attune.kernel import jobs
+from attune.kernel.errors import AttuneError, NotFound
+from attune.kernel.models import AuditEntry, JobRow
+from attune.kernel.tenancy import current_tenant
+from attune.web.forms import add_refusal
+from attune.web.pages import paged
+from tenants import registry, services
+from tenants.forms import InviteForm, KeyForm, SettingsForm, ThemeForm, WorkspaceForm
+from tenants.models import ApiKey, Invitation, Membership, Tenant, User
+from tenants.pages import go, page
+from tenants.roles import PERMISSIONS, Role
+
+
+def start(request: HttpRequest) -> HttpResponse:
+    """The front door: the first workspace, or the page that makes one, or sign-in."""
+    if not isinstance(request.user, User):
+        return redirect("account_login")
+    members = registry.memberships_of(request.user.pk)
+    if not members:
+        return redirect("tenants:new")
+    return HttpResponseRedirect(reverse("insights:home", args=[members[0].slug]))
+
+
+@login_required
+def new(request: HttpRequest) -> HttpResponse:
+    form = WorkspaceForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            tenant = services.create_workspace(name=form.cleaned_data["name"], owner=request.user)
+            return HttpResponseRedirect(reverse("insights:home", args=[tenant.slug]))
+        except AttuneError as refusal:
+            add_refusal(form, refusal)
+    return render(request, "tenants/new.html", {"form": form})
+
+
+@login_required
+def accept(request: HttpRequest, token: str) -> HttpResponse:
+    place = registry.invitation_of(token)
+    if place is None:
+        raise NotFound("This invitation was used, withdrawn, or is older than 72 hours.")
+    if request.method == "POST":
+        membership = services.accept_invitation(token=token, user=request.user)
+        members = registry.memberships_of(request.user.pk)
+        slug = next(m.slug for m in members if m.tenant_id == membership.tenant_id)
+        return HttpResponseRedirect(reverse("insights:home", args=[slug]))
+    return render(request, "tenants/accept.html", {"place": place})
+
+
+@login_required
+@require_POST
+def theme(request: HttpRequest) -> HttpResponse:
+    form = ThemeForm(request.POST)
+    if form.is_valid():
+        User.objects.filter(pk=request.user.pk).update(theme=form.cleaned_data["theme"])
+    return HttpResponseRedirect(reverse("tenants:start"))
+
+
+@page("workspace.manage")
+def settings(request: HttpRequest) -> HttpResponse:
+    tenant = Tenant.objects.get(pk=current_tenant())
+    form = SettingsForm(request.POST or None, instance=tenant)
+    if request.method == "POST" and form.is_valid():
+        changed = {name: form.cleaned_data[name] for name in form.changed_data}
+        if changed:
+            services.save_settings(tenant=Tenant.objects.get(pk=tenant.pk), **changed)
+        return go(request, "workspace:settings")
+    return render(request, "tenants/settings.html", {"form": form})
+
+
+@page("members.view")
+def members(request: HttpRequest) -> HttpResponse:
+    context = {
+        "rows": Membership.objects.select_related("user").order_by("user__email"),
+        "invitations": Invitation.objects.filter(accepted_at=None, revoked_at=None),
+        "form": InviteForm(),
+        "roles": list(Role),
+        "table": [
+            (verb, [role in holders for role in Role]) for verb, holders in PERMISSIONS.items()
+        ],
+    }
+    return render(request, "tenants/members.html", context)
+
+
+@require_POST
+@page("members.manage")
+def invite(request: HttpRequest) -> HttpResponse:
+    form = InviteForm(request.POST)
+    if form.is_valid():
+        token = services.invite(**form.cleaned_data, by=request.user)
+        link = request.build_absolute_uri(reverse("tenants:accept", args=[token]))
+        return render(
+            request, "tenants/invited.html", {"email": form.cleaned_data["email"], "link": link}
+        )
+    return render(request, "tenants/members.html", {"form": form}, status=422)
+
+
+@require_POST
+@page("members.manage")
+def change_member(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    membership = Membership.objects.filter(pk=pk).first()
+    if membership is None:
+        raise NotFound("There is no such member in this workspace.")
+    if request.POST.get("verb") == "remove":
+        services.remove_member(membership=membership)
+    else:
+        services.change_role(membership=membership, role=request.POST.get("role", ""))
+    return go(request, "workspace:members")
+
+
+@page("keys.manage")
+def keys(request: HttpRequest) -> HttpResponse:
+    form, secret = KeyForm(request.POST or None), ""
+    if request.method == "POST" and form.is_valid():
+        try:
+            _, secret = services.create_key(**form.cleaned_data, by=request.user)
+            form = KeyForm()
+        except AttuneError as refusal:
+            add_refusal(form, refusal)
+    rows = ApiKey.objects.order_by("-id")
+    return render(request, "tenants/keys.html", {"form": form, "rows": rows, "secret": secret})
+
+
+@require_POST
+@page("keys.manage")
+def change_key(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    key = ApiKey.objects.filter(pk=pk).first()
+    if key is None:
+        raise NotFound("There is no such key in this workspace.")
+    secret = ""
+    if request.POST.get("verb") == "rotate":
+        _, secret = services.rotate_key(key=key, by=request.user)
+    else:
+        services.revoke_key(key=key)
+    context = {"form": KeyForm(), "rows": ApiKey.objects.order_by("-id"), "secret": secret}
+    return render(request, "tenants/keys.html", context)
+
+
+@page("audit.view")
+def audit(request: HttpRequest) -> HttpResponse:
+    action, actor = request.GET.get("action", ""), request.GET.get("actor", "")
+    rows = AuditEntry.objects.order_by("-id")
+    if action:
+        rows = rows.filter(action__startswith=action)
+    if actor:
+        rows = rows.filter(actor_label__icontains=actor)
+    context = {"page": paged(request, rows), "action": action, "actor": actor}
+    return render(request, "tenants/audit.html", context)
+
+
+@page("jobs.view")
+def job_list(request: HttpRequest) -> HttpResponse:
+    state = request.GET.get("state", "")
+    rows = JobRow.objects.order_by("-id")
+    if state in JobRow.State.values:
+        rows = rows.filter(state=state)
+    context = {"page": paged(request, rows), "state": state, "states": JobRow.State.values}
+    part = request.htmx and request.headers.get("HX-Target") == "jobs"
+    return render(request, "tenants/job_rows.html" if part else "tenants/jobs.html", context)
+
+
+@page("jobs.view")
+def job(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """The progress of one job, as a fragment that asks again until it ends."""
+    return render(request, "tenants/job.html", {"job": jobs.get(pk)})
+
+
+@require_POST
+@page("jobs.manage")
+def change_job(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    row = jobs.get(pk)
+    if request.POST.get("verb") == "cancel":
+        jobs.cancel(row)
+    else:
+        jobs.retry(row)
+    return go(request, "workspace:jobs")

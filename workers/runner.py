@@ -1,0 +1,117 @@
+"""Claim a job, run its handler, finish it: the only code that moves a job row.
+
+Work happens outside the claim's transaction; a heartbeat extends the lease; the end is written
+only by the worker whose token still holds the row, so a job that was given to another worker
+cannot be finished twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import close_old_connections
+
+from attune.kernel import audit, jobs, live
+from attune.kernel.errors import AttuneError
+from attune.kernel.models import JobRow
+from attune.kernel.tenancy import tenant_context
+
+logger = logging.getLogger(__name__)
+PUSH_EVERY = 0.5
+
+
+class Superseded(Exception):
+    """The job was cancelled, or another worker holds it now; stop without a trace."""
+
+
+@dataclass(slots=True)
+class Run:
+    """One attempt at a job, as its handler sees it."""
+
+    row: JobRow
+    token: uuid.UUID
+    pushed: float = 0.0
+    values: dict[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.values = {"tenant": self.row.tenant_id, "id": self.row.pk, "token": self.token}
+
+    @contextmanager
+    def unit(self) -> Iterator[None]:
+        """One unit of work: a tenant context that is a transaction."""
+        with tenant_context(self.row.tenant_id):
+            yield
+
+    def progress(
+        self, done: int | None = None, total: int | None = None, note: str | None = None
+    ) -> None:
+        """Show progress and extend the lease. Raises Superseded when the job is ours no more."""
+        with self.unit():
+            held = jobs.execute(
+                jobs.HEARTBEAT_SQL, done=done, total=total, note=note, **self.values
+            )
+            if not held:
+                raise Superseded
+        if time.monotonic() - self.pushed > PUSH_EVERY:
+            self.pushed = time.monotonic()
+            live.push_now(self.row.tenant_id, "jobs", str(self.row.pk))
+
+
+Handler = Callable[[Any, Run], None]
+HANDLERS: dict[str, Handler] = {}
+
+
+def handles(job: jobs.Job[Any]) -> Callable[[Handler], Handler]:
+    """Register the handler of a job."""
+
+    def register(handler: Handler) -> Handler:
+        if HANDLERS.setdefault(job.name, handler) is not handler:
+            raise ValueError(f"{job.name} has a handler already.")
+        return handler
+
+    return register
+
+
+def run_job(tenant_id: int, job_id: uuid.UUID) -> str:
+    """Run one job if it is due and free; answers what became of it."""
+    token = uuid.uuid4()
+    with tenant_context(tenant_id):
+        claimed = jobs.execute(jobs.CLAIM_SQL, token=token, tenant=tenant_id, id=job_id)
+        row = JobRow.objects.get(pk=job_id) if claimed else None
+    if row is None:
+        return "not ours"
+    run = Run(row, token)
+    who = audit.Actor(kind="system", id=str(row.pk), label=row.requested_by or row.kind)
+    try:
+        with audit.acting(who):
+            HANDLERS[row.kind](jobs.REGISTRY[row.kind].read(row), run)
+        with run.unit():
+            finished = jobs.execute(jobs.FINISH_SQL, **run.values)
+        return "done" if finished else "superseded"
+    except Superseded:
+        return "superseded"
+    except Exception as failure:  # noqa: BLE001 - whatever a handler raises is kept with its row
+        return _failed(run, failure)
+    finally:
+        live.push_now(tenant_id, "jobs", str(job_id))
+        close_old_connections()
+
+
+def _failed(run: Run, failure: Exception) -> str:
+    """Retry what may heal; quarantine at once what a person must mend."""
+    fatal = isinstance(failure, AttuneError)
+    text = failure.detail if fatal else "".join(traceback.format_exception(failure))[-4000:]
+    logger.warning("job %s %s failed: %s", run.row.kind, run.row.pk, failure)
+    with run.unit():
+        jobs.execute(
+            jobs.FAIL_SQL, error=text.replace("\x00", ""), most=jobs.MAX_ATTEMPTS, fatal=fatal,
+            **run.values,
+        )  # fmt: skip
+    return "quarantined" if fatal else "failed"

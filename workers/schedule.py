@@ -1,0 +1,7 @@
+"""What runs by the clock. Read by attune.celery."""
+
+BEAT: dict[str, dict[str, object]] = {
+    "sweep": {"task": "attune.sweep", "schedule": 2.0, "options": {"expires": 2}},
+    "look": {"task": "attune.look", "schedule": 15.0, "options": {"expires": 15}},
+    "age-segments": {"task": "attune.age_segments", "schedule": 900.0, "options": {"expires": 900}},
+}

@@ -1,0 +1,62 @@
+"""The light queue: everything that needs no model."""
+
+from __future__ import annotations
+
+import uuid
+
+from celery import shared_task
+from django.db import close_old_connections
+
+from attune.kernel import jobs
+from attune.kernel.tenancy import tenant_context
+from campaigns.experiments import selectors as experiments
+from campaigns.experiments.jobs import ANALYSE, AnalyseExperiment
+from campaigns.segments import selectors as segments
+from campaigns.segments.jobs import REFRESH_SEGMENT, RefreshSegment
+from campaigns.segments.rules import depends_on_time
+from tenants import registry
+from workers import runner
+from workers.tasks import audience, delivery, experiments as experiment_tasks, ingest
+
+__all__ = ["audience", "delivery", "experiment_tasks", "ingest"]
+
+
+@shared_task(name="attune.run_job", ignore_result=True)
+def run_job(tenant_id: int, job_id: str) -> str:
+    """Run one job of the job table. A message that comes twice finds the row taken."""
+    return runner.run_job(tenant_id, uuid.UUID(job_id))
+
+
+@shared_task(name="attune.sweep", ignore_result=True)
+def sweep() -> int:
+    """Publish again what is due and was not taken: the broker may forget, the table does not."""
+    try:
+        due = registry.due_jobs()
+    finally:
+        close_old_connections()
+    for job in due:
+        jobs.wake(job.tenant_id, job.id, job.queue)
+    return len(due)
+
+
+@shared_task(name="attune.look", ignore_result=True)
+def look() -> None:
+    """Ask for a fresh look at every running experiment."""
+    for tenant_id in registry.active_tenants():
+        with tenant_context(tenant_id):
+            for experiment in experiments.running():
+                ANALYSE.enqueue(AnalyseExperiment(experiment.pk), dedupe_key=str(experiment.pk))
+    close_old_connections()
+
+
+@shared_task(name="attune.age_segments", ignore_result=True)
+def age_segments() -> None:
+    """Refresh segments whose members change as time passes."""
+    for tenant_id in registry.active_tenants():
+        with tenant_context(tenant_id):
+            for segment in segments.segments():
+                if depends_on_time(segment.rule):
+                    REFRESH_SEGMENT.enqueue(
+                        RefreshSegment(segment.pk), dedupe_key=str(segment.pk)
+                    )
+    close_old_connections()

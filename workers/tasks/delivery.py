@@ -1,0 +1,77 @@
+"""Campaigns: load the audience, hand messages over."""
+
+from __future__ import annotations
+
+import logging
+
+from django.utils import timezone
+
+from attune.kernel.errors import Invalid
+from campaigns.delivery import selectors, sending, services
+from campaigns.delivery.jobs import LOAD_CAMPAIGN, SEND_BATCH, LoadCampaign, SendBatch
+from campaigns.delivery.models import Send
+from workers.runner import Run, handles
+
+logger = logging.getLogger(__name__)
+GOING = {"loading", "running"}
+
+
+@handles(LOAD_CAMPAIGN)
+def load_campaign(payload: LoadCampaign, run: Run) -> None:
+    """Decide for the audience, batch by batch, by contact id; sticky and unique, so resumable."""
+    after, done = None, 0
+    while True:
+        with run.unit():
+            campaign = selectors.campaign(payload.campaign_id)
+            if campaign.state not in GOING:
+                return
+            contacts = services.audience_batch(campaign, after=after)
+            services.load_batch(campaign=campaign, contact_ids=contacts, now=timezone.now())
+        if not contacts:
+            break
+        after, done = contacts[-1], done + len(contacts)
+        run.progress(done=done, total=max(done, campaign.planned), note=f"{done:,} people decided")
+    with run.unit():
+        _send_what_waited(payload)
+        services.loaded(campaign=campaign)
+
+
+def _send_what_waited(payload: LoadCampaign) -> None:
+    """Messages left pending by a pause get a batch of their own."""
+    rows = Send.objects.filter(campaign_id=payload.campaign_id, state=Send.State.PENDING)
+    ids = list(rows.order_by("id").values_list("id", flat=True))
+    if ids:
+        SEND_BATCH.enqueue(SendBatch(payload.campaign_id, ids[0], ids[-1]))
+
+
+@handles(SEND_BATCH)
+def send_batch(payload: SendBatch, run: Run) -> None:
+    """Each message by itself: claim and commit, hand over, settle."""
+    with run.unit():
+        campaign = selectors.campaign(payload.campaign_id)
+        if run.row.attempts > 1:
+            sending.find_uncertain(payload.campaign_id, payload.first, payload.last)
+        waiting = sending.waiting(payload.campaign_id, payload.first, payload.last)
+    for done, send_id in enumerate(waiting, start=1):
+        with run.unit():
+            prepared = sending.prepare(send_id, now=timezone.now())
+        if prepared is not None:
+            failure, unclear = _hand_over(prepared)
+            with run.unit():
+                sending.settle(send_id, failure=failure, unclear=unclear)
+        if done % 20 == 0 or done == len(waiting):
+            run.progress(done=done, total=len(waiting))
+    with run.unit():
+        services.finish_if_done(campaign=campaign)
+
+
+def _hand_over(prepared: sending.Prepared) -> tuple[str, bool]:
+    try:
+        return sending.hand_over(prepared), False
+    except Invalid as refused:
+        return refused.detail, False
+    except ConnectionRefusedError as refused:
+        return f"The address refused the connection: {refused}", False
+    except OSError as unclear:
+        logger.warning("send %s ended unclearly: %s", prepared.send_id, unclear)
+        return f"No clear answer: {unclear}", True

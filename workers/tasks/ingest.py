@@ -1,0 +1,56 @@
+"""Events to profiles, segments and rewards; files to events."""
+
+from __future__ import annotations
+
+from attune.kernel.states import advance
+from campaigns.contacts import folding, importing, selectors
+from campaigns.contacts.jobs import FOLD_EVENTS, RUN_IMPORT, FoldEvents, RunImport
+from campaigns.contacts.models import ContactImport
+from campaigns.decisions.services import reward_contacts
+from campaigns.segments.services import refresh_contacts
+from workers.runner import Run, handles
+
+FOLD_BATCH = 2_000
+
+
+@handles(FOLD_EVENTS)
+def fold_events(payload: FoldEvents, run: Run) -> None:
+    """Empty the queue of changed contacts, a batch a transaction."""
+    done = 0
+    while True:
+        with run.unit():
+            contacts = folding.take_changed(FOLD_BATCH)
+            folding.fold(contacts)
+            refresh_contacts(contacts)
+            reward_contacts(contacts)
+        if not contacts:
+            return
+        done += len(contacts)
+        run.progress(done=done, note=f"{done:,} contacts folded")
+
+
+@handles(RUN_IMPORT)
+def run_import(payload: RunImport, run: Run) -> None:
+    """Take the file in batches; the cursor moves with each, so a crash resumes where it was."""
+    with run.unit():
+        of = selectors.get_import(payload.import_id)
+        total = importing.count_rows(of)
+        ContactImport.objects.filter(pk=of.pk).update(rows=total)
+    of.rows = total
+    skip = 0 if payload.dry_run else of.next_row
+    accepted = rejected = 0
+    run.progress(done=skip, total=total)
+    done = skip
+    for batch in importing.batches(of, skip=skip):
+        with run.unit():
+            good, bad = importing.take_batch(of, batch, dry_run=payload.dry_run)
+        accepted, rejected, done = accepted + good, rejected + bad, done + len(batch)
+        run.progress(done=done, total=total, note=f"{accepted:,} taken, {rejected:,} not")
+    with run.unit():
+        of.refresh_from_db()
+        if payload.dry_run:
+            of.accepted, of.rejected = accepted, rejected
+            of.save(update_fields=["accepted", "rejected"])
+            advance(importing.IMPORT, of, "check")
+        else:
+            advance(importing.IMPORT, of, "finish", accepted=of.accepted, rejected=of.rejected)
