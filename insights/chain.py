@@ -72,19 +72,29 @@ def _content(revision: Revision) -> list[Step]:
         audience = f" for “{brief.audience}”" if brief.audience else ""
         steps.append(
             Step(
-                "brief", "Why it was written", f"“{brief.name}”{audience}: {brief.goal}",
-                brief.created_at.isoformat(), {"brief_id": str(brief.pk), "offer": brief.offer},
-            )  # fmt: skip
+                "brief",
+                "Why it was written",
+                f"“{brief.name}”{audience}: {brief.goal}",
+                brief.created_at.isoformat(),
+                {"brief_id": str(brief.pk), "offer": brief.offer},
+            )
         )
     if run is not None:
         steps.append(
             Step(
-                "model", "Who wrote it", f"{run.model} wrote it, with {len(run.grounding)} facts "
+                "model",
+                "Who wrote it",
+                f"{run.model} wrote it, with {len(run.grounding)} facts "
                 f"to stand on; {run.passed} of {run.tried} candidates passed the checks.",
                 run.created_at.isoformat(),
-                {"run_id": str(run.pk), "prompt": run.prompt, "parameters": run.parameters,
-                 "seed": run.seed, "grounding": run.grounding},
-            )  # fmt: skip
+                {
+                    "run_id": str(run.pk),
+                    "prompt": run.prompt,
+                    "parameters": run.parameters,
+                    "seed": run.seed,
+                    "grounding": run.grounding,
+                },
+            )
         )
     steps += [_checks(revision), _review(revision), _revision(revision)]
     return steps

@@ -55,7 +55,11 @@ class TenantMiddleware:
             raise NotFound("There is no such workspace, or you are not a member of it.")
         request.member, request.members = member, members  # type: ignore[attr-defined]
         who = audit.Actor(kind="user", id=str(request.user.pk), label=str(request.user))
-        with audit.acting(who), tenant_context(member.tenant_id), timezone.override(member.timezone):
+        with (
+            audit.acting(who),
+            tenant_context(member.tenant_id),
+            timezone.override(member.timezone),
+        ):
             return self._answer(request)
 
     def _api(self, request: HttpRequest) -> HttpResponse:

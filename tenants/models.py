@@ -118,7 +118,7 @@ class ApiKey(TenantModel):
 
     class Kind(models.TextChoices):
         WRITE_ONLY = "write_only", "Write-only (browsers)"
-        SECRET = "secret", "Secret (servers)"  # noqa: S105
+        SECRET = "secret", "Secret (servers)"
 
     name = models.CharField(max_length=80)
     kind = models.CharField(max_length=10, choices=Kind)

@@ -1,4 +1,4 @@
-"""THE permission table. A verb is `slice.verb`; a role holds verbs; an API key's scopes are verbs."""
+"""THE permission table: a role holds verbs `slice.verb`; an API key's scopes are verbs."""
 
 from __future__ import annotations
 

@@ -29,9 +29,11 @@ ROOT = Path(__file__).resolve().parents[1]
 def migrations_digest() -> str:
     files = sorted(ROOT.glob("**/migrations/*.py"))
     own = [f for f in files if ".venv" not in f.parts]
-    source = b"".join(f.read_bytes() for f in own) + (
-        ROOT / "platform/attune/kernel/rls.py"
-    ).read_bytes() + (ROOT / "tenants/registry.py").read_bytes()
+    source = (
+        b"".join(f.read_bytes() for f in own)
+        + (ROOT / "platform/attune/kernel/rls.py").read_bytes()
+        + (ROOT / "tenants/registry.py").read_bytes()
+    )
     return hashlib.sha256(source).hexdigest()[:12]
 
 

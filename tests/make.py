@@ -28,7 +28,9 @@ from campaigns.segments import services as segments
 from campaigns.segments.models import Segment
 from tenants import services as tenants
 from tenants.models import Membership, Tenant, User
-from workers import runner
+from workers import runner, tasks
+
+assert tasks  # its import registers the handlers
 
 
 @dataclass
@@ -123,9 +125,6 @@ def run_jobs(most: int = 200) -> list[str]:
     raise AssertionError("jobs never end")
 
 
-
-
-
 def product(**fields: Any) -> Product:
     sku = fields.pop("sku", uuid.uuid4().hex[:8])
     values = {
@@ -142,7 +141,10 @@ def brief(channel: str = "email", **fields: Any) -> Brief:
 
 
 GOOD = {
-    "email": {"subject": "A tea for slow days", "body": "Hello {{ first_name }}, come and taste it."},
+    "email": {
+        "subject": "A tea for slow days",
+        "body": "Hello {{ first_name }}, come and taste it.",
+    },
     "banner": {"headline": "A tea for slow days", "body": "Come and taste it."},
 }
 

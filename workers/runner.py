@@ -16,8 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import close_old_connections
-
 from attune.kernel import audit, jobs, live
 from attune.kernel.errors import AttuneError
 from attune.kernel.models import JobRow
@@ -101,7 +99,6 @@ def run_job(tenant_id: int, job_id: uuid.UUID) -> str:
         return _failed(run, failure)
     finally:
         live.push_now(tenant_id, "jobs", str(job_id))
-        close_old_connections()
 
 
 def _failed(run: Run, failure: Exception) -> str:

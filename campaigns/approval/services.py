@@ -88,9 +88,7 @@ def cancel_open(*, revision: Revision) -> None:
         advance(REVIEW, review, "cancel")
 
 
-def edit(
-    *, revision: Revision, components: dict[str, str], author_id: int | None
-) -> Revision:
+def edit(*, revision: Revision, components: dict[str, str], author_id: int | None) -> Revision:
     """A person's edit: a new revision; an approval of the old one is void, its review closed."""
     fresh = content_edit(revision=revision, components=components, author_id=author_id)
     cancel_open(revision=revision)

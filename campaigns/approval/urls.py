@@ -7,4 +7,6 @@ urlpatterns = [
     path("", views.queue, name="queue"),
     path("<uuid:pk>", views.review, name="review"),
     path("<uuid:pk>/decide", views.decide, name="decide"),
+    path("revisions/<uuid:pk>/edit", views.edit, name="edit"),
+    path("revisions/<uuid:pk>/submit", views.submit, name="submit"),
 ]

@@ -8,10 +8,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
+from attune.kernel.errors import AttuneError
+from attune.web.forms import add_refusal
 from attune.web.pages import paged
 from campaigns.approval import selectors, services
 from campaigns.approval.models import Verdict
 from campaigns.content import selectors as content
+from campaigns.content.forms import ComponentsForm
 from tenants.pages import go, page
 
 
@@ -30,7 +33,12 @@ def review(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "review": row,
         "revision": revision,
         "components": [
-            {"name": k, "before": old.get(k, ""), "text": v, "diff": content.diff(old.get(k, ""), v)}
+            {
+                "name": k,
+                "before": old.get(k, ""),
+                "text": v,
+                "diff": content.diff(old.get(k, ""), v),
+            }
             for k, v in revision.components.items()
         ],
         "compared": bool(old),
@@ -58,3 +66,26 @@ def decide(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     if following is None:
         return go(request, "approval:queue")
     return go(request, "approval:review", following.pk)
+
+
+@page("content.edit")
+def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    row = content.revision(pk)
+    form = ComponentsForm(row.asset.channel, request.POST or None, initial=row.components)
+    if request.method == "POST" and form.is_valid():
+        try:
+            fresh = services.edit(revision=row, components=form.filled(), author_id=request.user.pk)
+            return go(request, "content:revision", fresh.pk)
+        except AttuneError as refusal:
+            add_refusal(form, refusal)
+    return render(request, "approval/edit.html", {"form": form, "revision": row})
+
+
+@require_POST
+@page("content.edit")
+def submit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    row = content.revision(pk)
+    services.submit(revision=row, by_id=request.user.pk)
+    if row.asset.brief_id:
+        return go(request, "content:brief", row.asset.brief_id)
+    return go(request, "content:revision", pk)

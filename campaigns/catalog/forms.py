@@ -25,9 +25,7 @@ class ProductForm(forms.ModelForm):
 class FactForm(forms.Form):
     text = forms.CharField(max_length=300, label="Fact")
     source = forms.CharField(max_length=200, required=False)
-    valid_until = forms.DateField(
-        required=False, widget=forms.DateInput(attrs={"type": "date"})
-    )
+    valid_until = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}))
 
 
 class VoiceForm(forms.Form):

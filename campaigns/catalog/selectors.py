@@ -41,5 +41,7 @@ def grounding(of: list[Product]) -> list[dict[str, Any]]:
         facts.append({"source": f"product {row.sku}, price", "text": f"{row.name} costs {price}"})
         if row.description:
             facts.append({"source": f"product {row.sku}, description", "text": row.description})
-    facts += [{"source": f"fact {f.source or str(f.pk)[:8]}", "text": f.text} for f in valid_facts(of)]
+    facts += [
+        {"source": f"fact {f.source or str(f.pk)[:8]}", "text": f.text} for f in valid_facts(of)
+    ]
     return facts

@@ -111,9 +111,13 @@ def take_batch(of: ContactImport, batch: list[imports.Row], *, dry_run: bool) ->
         row = good[refusal.index]
         problems.append(
             ImportProblem(
-                of=of, line=row.line, field=refusal.field, reason=refusal.reason[:300],
-                raw=row.raw, dry=dry_run,
-            )  # fmt: skip
+                of=of,
+                line=row.line,
+                field=refusal.field,
+                reason=refusal.reason[:300],
+                raw=row.raw,
+                dry=dry_run,
+            )
         )
     ImportProblem.objects.bulk_create(problems)
     accepted = len(batch) - len(problems)

@@ -28,11 +28,11 @@ WITH fresh AS (
   SELECT %(tenant)s, %(source)s, %(now)s, {COLUMNS} FROM (
     SELECT DISTINCT ON (message_id) * FROM event_stage ORDER BY message_id, at) s
   ON CONFLICT (tenant_id, message_id) DO NOTHING
-  RETURNING contact_id, name),
+  RETURNING contact_id, name, at),
 counted AS (
   INSERT INTO event_count (id, tenant_id, day, name, n)
-  SELECT gen_random_uuid(), %(tenant)s, (%(now)s AT TIME ZONE 'UTC')::date, name, count(*)
-  FROM fresh GROUP BY name ORDER BY name
+  SELECT gen_random_uuid(), %(tenant)s, (at AT TIME ZONE 'UTC')::date, name, count(*)
+  FROM fresh GROUP BY 3, name ORDER BY 3, name
   ON CONFLICT (tenant_id, day, name) DO UPDATE SET n = event_count.n + excluded.n),
 changed AS (
   INSERT INTO contact_change (id, tenant_id, contact_id)

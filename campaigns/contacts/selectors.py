@@ -27,9 +27,7 @@ def contacts(*, search: str = "", lifecycle: str = "") -> QuerySet[Contact]:
     if search:
         needle = search.strip()
         rows = rows.filter(
-            Q(email__startswith=needle.lower())
-            | Q(external_id=needle)
-            | Q(name__startswith=needle)
+            Q(email__startswith=needle.lower()) | Q(external_id=needle) | Q(name__startswith=needle)
         )
     if lifecycle:
         rows = rows.filter(profiles__lifecycle=lifecycle)
@@ -66,10 +64,7 @@ def latest_consent(contact_id: uuid.UUID, channel: str) -> Consent | None:
 def events_by_day(days: int = 30) -> list[dict[str, Any]]:
     since = timezone.now().date() - timedelta(days=days - 1)
     return list(
-        EventCount.objects.filter(day__gte=since)
-        .values("day")
-        .annotate(n=Sum("n"))
-        .order_by("day")
+        EventCount.objects.filter(day__gte=since).values("day").annotate(n=Sum("n")).order_by("day")
     )
 
 

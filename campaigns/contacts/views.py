@@ -14,7 +14,6 @@ from attune.web.pages import paged
 from campaigns.contacts import importing, imports, selectors, services
 from campaigns.contacts.forms import ConsentForm, ReplayForm, TraitForm, UploadForm
 from campaigns.contacts.models import IdentityMerge
-from campaigns.segments import selectors as segments
 from tenants.pages import can, go, page
 
 
@@ -40,7 +39,7 @@ def person(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "contact": contact,
         "profile": selectors.profile(pk),
         "events": selectors.timeline(pk),
-        "stays": segments.stays(pk)[:50],
+        "stays": contact.memberships.select_related("segment").order_by("-id")[:50],
         "consents": contact.consents.order_by("-created_at")[:20],
         "merges": IdentityMerge.objects.filter(target_id=pk).order_by("-id"),
         "sends": contact.sends.select_related("campaign").order_by("-id")[:20],

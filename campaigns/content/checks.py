@@ -89,16 +89,15 @@ def blocked(findings: list[Finding]) -> bool:
 
 
 def _shape(channel: str, components: dict[str, str]) -> list[Finding]:
-    found = []
     limits = LIMITS[channel]
-    for name in REQUIRED[channel]:
-        if not components.get(name, "").strip():
-            found.append(Finding("length", "block", f"The {name} is empty.", name))
+    found = [
+        Finding("length", "block", f"The {name} is empty.", name)
+        for name in REQUIRED[channel]
+        if not components.get(name, "").strip()
+    ]
     for name, text in components.items():
         if name not in limits:
-            found.append(
-                Finding("length", "block", f"The channel {channel} has no {name}.", name)
-            )
+            found.append(Finding("length", "block", f"The channel {channel} has no {name}.", name))
         elif len(text) > limits[name]:
             message = f"{len(text)} characters; the {name} takes {limits[name]}."
             found.append(Finding("length", "block", message, name))
@@ -129,7 +128,9 @@ def _words(name: str, text: str, ground: Ground) -> list[Finding]:
                 Finding("banned words", "block", "The brand never says this.", name, match.group())
             )
     found += [
-        Finding("tone", "warn", "Shouting (capitals or several exclamation marks).", name, m.group())
+        Finding(
+            "tone", "warn", "Shouting (capitals or several exclamation marks).", name, m.group()
+        )
         for m in SHOUT.finditer(text)
     ]
     return found

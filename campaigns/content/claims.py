@@ -41,14 +41,105 @@ QUANTITY = re.compile(
     r"|years?|pieces?|cups?|bags?|varieties|flavou?rs?|customers?|reviews?|stars?)\b",
     re.IGNORECASE,
 )
-NAME = re.compile(r"(?<![.!?:\n•\-\"“'’]\s)(?<!^)(?<![.!?:\n•\-\"“])\b([A-Z][\w'’&-]+(?:\s+[A-Z][\w'’&-]+)*)")
+NAME = re.compile(
+    r"(?<![.!?:\n•\-\"“'’]\s)(?<!^)(?<![.!?:\n•\-\"“])\b([A-Z][\w'’&-]+(?:\s+[A-Z][\w'’&-]+)*)"
+)
 COMMON = frozenset(
-    """i i'm i'll i've we you your our the a an and or but if it it's is are with for from to in on
-    at of this that now today shop order discover try taste get see find dear hello hi hey best
-    warm regards cheers thanks thank love team subject body preheader cta enjoy welcome new just
-    made perfect save brew monday tuesday wednesday thursday friday saturday sunday january
-    february march april may june july august september october november december english p.s ps
-    christmas easter spring summer autumn winter eur usd""".split()
+    [
+        "i",
+        "i'm",
+        "i'll",
+        "i've",
+        "we",
+        "you",
+        "your",
+        "our",
+        "the",
+        "a",
+        "an",
+        "and",
+        "or",
+        "but",
+        "if",
+        "it",
+        "it's",
+        "is",
+        "are",
+        "with",
+        "for",
+        "from",
+        "to",
+        "in",
+        "on",
+        "at",
+        "of",
+        "this",
+        "that",
+        "now",
+        "today",
+        "shop",
+        "order",
+        "discover",
+        "try",
+        "taste",
+        "get",
+        "see",
+        "find",
+        "dear",
+        "hello",
+        "hi",
+        "hey",
+        "best",
+        "warm",
+        "regards",
+        "cheers",
+        "thanks",
+        "thank",
+        "love",
+        "team",
+        "subject",
+        "body",
+        "preheader",
+        "cta",
+        "enjoy",
+        "welcome",
+        "new",
+        "just",
+        "made",
+        "perfect",
+        "save",
+        "brew",
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+        "english",
+        "p.s",
+        "ps",
+        "christmas",
+        "easter",
+        "spring",
+        "summer",
+        "autumn",
+        "winter",
+        "eur",
+        "usd",
+    ]
 )
 
 
@@ -91,9 +182,7 @@ def find(text: str, sources: list[dict[str, Any]], *, title_case: bool = False) 
     return sorted(claims, key=lambda c: c.start)
 
 
-def _names(
-    text: str, taken: list[tuple[int, int]], sources: list[dict[str, Any]]
-) -> list[Claim]:
+def _names(text: str, taken: list[tuple[int, int]], sources: list[dict[str, Any]]) -> list[Claim]:
     found = []
     for match in NAME.finditer(text):
         words = [w for w in match.group(1).split() if w.lower().strip("'’") not in COMMON]

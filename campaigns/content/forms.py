@@ -51,6 +51,10 @@ class ComponentsForm(forms.Form):
                 help_text=f"At most {limit} characters.",
             )  # fmt: skip
 
+    def filled(self) -> dict[str, str]:
+        """The parts that were written."""
+        return {name: value for name, value in self.cleaned_data.items() if value}
+
 
 class MessageForm(forms.Form):
     name = forms.CharField(max_length=160)

@@ -52,7 +52,9 @@ def newest_revisions(brief_id: uuid.UUID) -> list[Revision]:
 
 
 def runs(brief_id: uuid.UUID) -> list[GenerationRun]:
-    return list(GenerationRun.objects.filter(brief_id=brief_id).select_related("job").order_by("-id"))
+    return list(
+        GenerationRun.objects.filter(brief_id=brief_id).select_related("job").order_by("-id")
+    )
 
 
 def approved_revisions(channel: str = "") -> QuerySet[Revision]:

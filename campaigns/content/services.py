@@ -18,7 +18,15 @@ from campaigns.catalog import services as catalog_services
 from campaigns.catalog.models import Product
 from campaigns.content import checks
 from campaigns.content.jobs import GENERATE_VARIANTS, GenerateVariants
-from campaigns.content.models import Asset, Brief, BriefProduct, Channel, Check, GenerationRun, Revision
+from campaigns.content.models import (
+    Asset,
+    Brief,
+    BriefProduct,
+    Channel,
+    Check,
+    GenerationRun,
+    Revision,
+)
 from campaigns.segments.models import Segment
 
 MOST_VARIANTS = 8
@@ -64,7 +72,9 @@ def save_brief(
         errors.append(FieldError("channel", f"Choose one of {', '.join(Channel.values)}."))
     if not products:
         errors.append(
-            FieldError("products", "A brief needs at least one product.", "Copy may only state facts.")
+            FieldError(
+                "products", "A brief needs at least one product.", "Copy may only state facts."
+            )
         )
     if errors:
         raise Invalid(errors)
@@ -151,9 +161,13 @@ def add_drafts(*, run: GenerationRun, drafts: list[Draft]) -> list[Revision]:
         )
         made.append(
             _revision(
-                asset, draft.components, draft.findings, Revision.Origin.MODEL,
-                author_id=run.author_id, run=run,
-            )  # fmt: skip
+                asset,
+                draft.components,
+                draft.findings,
+                Revision.Origin.MODEL,
+                author_id=run.author_id,
+                run=run,
+            )
         )
     live.push(current_tenant(), "content", str(run.brief_id))
     return made
@@ -172,9 +186,7 @@ def create_asset(
     return _written(asset, components, author_id=author_id, parent=None)
 
 
-def edit(
-    *, revision: Revision, components: dict[str, str], author_id: int | None
-) -> Revision:
+def edit(*, revision: Revision, components: dict[str, str], author_id: int | None) -> Revision:
     """Change the text: a new revision. The old one, approved or not, is superseded."""
     newest = Revision.objects.filter(asset=revision.asset).order_by("-number").first()
     if newest is not None and newest.pk != revision.pk:
@@ -226,9 +238,14 @@ def _revision(
     )
     Check.objects.bulk_create(
         Check(
-            revision=revision, kind=f.kind, verdict=f.verdict, component=f.component,
-            message=f.message[:300], span=f.span, evidence=f.evidence,
-        )  # fmt: skip
+            revision=revision,
+            kind=f.kind,
+            verdict=f.verdict,
+            component=f.component,
+            message=f.message[:300],
+            span=f.span,
+            evidence=f.evidence,
+        )
         for f in findings
     )
     audit.record("content.revision", revision, origin=origin, hash=revision.hash)
@@ -257,7 +274,12 @@ def finish_run(
     short = passed < run.wanted
     run.state = "failed" if failed else "short" if short else "finished"
     run.tried, run.passed, run.model, run.prompt = tried, passed, model, prompt
-    run.parameters, run.new_tokens, run.seconds, run.note = parameters, new_tokens, seconds, note[:300]
+    run.parameters, run.new_tokens, run.seconds, run.note = (
+        parameters,
+        new_tokens,
+        seconds,
+        note[:300],
+    )
     run.save()
     audit.record("content.finish_run", run, tried=tried, passed=passed)
     live.push(current_tenant(), "content", str(run.brief_id))

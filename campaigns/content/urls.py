@@ -11,6 +11,4 @@ urlpatterns = [
     path("briefs/<uuid:pk>/cancel", views.cancel, name="cancel"),
     path("messages/new", views.new_message, name="new-message"),
     path("revisions/<uuid:pk>", views.revision, name="revision"),
-    path("revisions/<uuid:pk>/edit", views.edit, name="edit"),
-    path("revisions/<uuid:pk>/submit", views.submit, name="submit"),
 ]

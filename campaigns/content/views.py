@@ -12,7 +12,6 @@ from attune.kernel import jobs
 from attune.kernel.errors import AttuneError
 from attune.web.forms import add_refusal
 from attune.web.pages import paged
-from campaigns.approval import services as approval
 from campaigns.catalog.models import Product
 from campaigns.content import selectors, services
 from campaigns.content.forms import BriefForm, ComponentsForm, MessageForm
@@ -95,7 +94,7 @@ def new_message(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and parts.is_valid():
         try:
             revision = services.create_asset(
-                **form.cleaned_data, components=_filled(parts), author_id=request.user.pk
+                **form.cleaned_data, components=parts.filled(), author_id=request.user.pk
             )
             return go(request, "content:revision", revision.pk)
         except AttuneError as refusal:
@@ -113,35 +112,6 @@ def revision(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "components": _with_diff(row),
     }
     return render(request, "content/revision.html", context)
-
-
-@page("content.edit")
-def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    row = selectors.revision(pk)
-    form = ComponentsForm(row.asset.channel, request.POST or None, initial=row.components)
-    if request.method == "POST" and form.is_valid():
-        try:
-            fresh = approval.edit(
-                revision=row, components=_filled(form), author_id=request.user.pk
-            )
-            return go(request, "content:revision", fresh.pk)
-        except AttuneError as refusal:
-            add_refusal(form, refusal)
-    return render(request, "content/edit.html", {"form": form, "revision": row})
-
-
-@require_POST
-@page("content.edit")
-def submit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    row = selectors.revision(pk)
-    approval.submit(revision=row, by_id=request.user.pk)
-    if row.asset.brief_id:
-        return go(request, "content:brief", row.asset.brief_id)
-    return go(request, "content:revision", pk)
-
-
-def _filled(form: ComponentsForm) -> dict[str, str]:
-    return {name: value for name, value in form.cleaned_data.items() if value}
 
 
 def _with_diff(row: object) -> list[dict[str, object]]:

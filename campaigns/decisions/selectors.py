@@ -27,6 +27,7 @@ shaped AS (
 SELECT action, version, count(*), sum(value)::float8, sum(value * value)::float8
 FROM shaped GROUP BY action, version ORDER BY version, action"""
 
+
 @dataclass(frozen=True, slots=True)
 class Sums:
     """Moments of a metric for one arm under one allocation: n, sum, sum of squares."""

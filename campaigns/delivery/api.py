@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from attune.api.viewsets import ReadViewSet
-from campaigns.delivery import services
+from campaigns.delivery import email, selectors, sending, services
 from campaigns.delivery.models import Campaign, Endpoint, Send
 from campaigns.experiments import selectors as experiments
 from campaigns.segments import selectors as segments
@@ -44,6 +44,14 @@ class SendOut(serializers.ModelSerializer):
             "id", "campaign_id", "contact_id", "decision_id", "revision_id", "state", "reason",
             "address", "components", "sent_at",
         )  # fmt: skip
+
+
+class MessageOut(serializers.Serializer):
+    to = serializers.CharField()
+    sender = serializers.CharField()
+    headers = serializers.DictField(child=serializers.CharField())
+    text = serializers.CharField()
+    html = serializers.CharField()
 
 
 class EndpointOut(serializers.ModelSerializer):
@@ -98,7 +106,22 @@ class SendViewSet(ReadViewSet):
 
     model = Send
     serializer_class = SendOut
-    scopes: ClassVar = {"list": "sends.view", "retrieve": "sends.view"}
+    scopes: ClassVar = {"list": "sends.view", "retrieve": "sends.view", "message": "sends.view"}
+
+    @extend_schema(responses=MessageOut)
+    @action(detail=True)
+    def message(self, request: Request, pk: str) -> Response:
+        """The message as it left: headers, text, HTML. 404 until it was rendered."""
+        envelope = sending.envelope_of(selectors.send(self.get_object().pk))
+        return Response(
+            {
+                "to": envelope.to,
+                "sender": envelope.sender,
+                "headers": email.headers(envelope),
+                "text": email.text_body(envelope),
+                "html": email.html_body(envelope),
+            }
+        )
 
 
 class EndpointViewSet(ReadViewSet):

@@ -17,7 +17,7 @@ from anymail.exceptions import AnymailError
 from django.utils import timezone
 
 from attune.kernel import audit
-from attune.kernel.errors import AttuneError
+from attune.kernel.errors import AttuneError, NotFound
 from attune.kernel.tenancy import current_tenant
 from campaigns.content.models import BriefProduct
 from campaigns.content.rendering import contact_values, render
@@ -87,15 +87,7 @@ def _render(send: Send, tenant: Tenant) -> Prepared:
     send.message_id = f"<{send.pk}@{domain}>"
     send.state = Send.State.SENDING
     send.save(update_fields=["components", "address", "message_id", "state"])
-    envelope = email.Envelope(
-        to=send.address,
-        sender=services.sender_of(tenant),
-        components=send.components,
-        message_id=send.message_id,
-        unsubscribe_url=unsubscribe,
-        click_url=tracking.click_url(send, _target(send)),
-        postal_address=tenant.postal_address,
-    )
+    envelope = _envelope(send, tenant)
     if send.campaign.via != Campaign.Via.WEBHOOK or send.campaign.endpoint is None:
         return Prepared(send.pk, send.campaign.via, envelope)
     payload = {
@@ -119,9 +111,30 @@ def _render(send: Send, tenant: Tenant) -> Prepared:
     )  # fmt: skip
 
 
+def _envelope(send: Send, tenant: Tenant) -> email.Envelope:
+    return email.Envelope(
+        to=send.address,
+        sender=services.sender_of(tenant),
+        components=send.components,
+        message_id=send.message_id,
+        unsubscribe_url=tracking.unsubscribe_url(send),
+        click_url=tracking.click_url(send, _target(send)),
+        postal_address=tenant.postal_address,
+    )
+
+
+def envelope_of(send: Send) -> email.Envelope:
+    """The message as it left. Raises NotFound for one that was never rendered."""
+    if not send.components:
+        raise NotFound(f"This message was not rendered: it is {send.state}.")
+    return _envelope(send, Tenant.objects.get(pk=current_tenant()))
+
+
 def _target(send: Send) -> str:
     """Where the button leads: the first product of the brief that has an address."""
-    lines = BriefProduct.objects.filter(brief=send.revision.asset.brief_id).select_related("product")
+    lines = BriefProduct.objects.filter(brief=send.revision.asset.brief_id).select_related(
+        "product"
+    )
     return next((line.product.url for line in lines.order_by("id") if line.product.url), "")
 
 
@@ -163,9 +176,7 @@ def find_uncertain(campaign_id: UUID, first: UUID, last: UUID) -> int:
     """Mark what a crash of this batch left in `sending`: shown, and sent again only by a person."""
     n = Send.objects.filter(
         campaign_id=campaign_id, id__gte=first, id__lte=last, state=Send.State.SENDING
-    ).update(
-        state=Send.State.UNCERTAIN, reason="The worker stopped while handing this over."
-    )
+    ).update(state=Send.State.UNCERTAIN, reason="The worker stopped while handing this over.")
     if n:
         audit.record("delivery.uncertain", campaign=str(campaign_id), sends=n)
     return n

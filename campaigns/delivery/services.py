@@ -213,9 +213,7 @@ def create_endpoint(*, name: str, url: str) -> tuple[Endpoint, str]:
 
 
 def endpoint_secret(endpoint: Endpoint) -> str:
-    return secrets.unseal(
-        endpoint.sealed_secret, bound_to=f"{endpoint.tenant_id}:{endpoint.pk}"
-    )
+    return secrets.unseal(endpoint.sealed_secret, bound_to=f"{endpoint.tenant_id}:{endpoint.pk}")
 
 
 def counts(campaign: Campaign) -> dict[str, int]:
@@ -227,5 +225,3 @@ def counts(campaign: Campaign) -> dict[str, int]:
 def sender_of(tenant: Tenant) -> str:
     address = tenant.sender_email or settings.DEFAULT_FROM_EMAIL
     return f"{tenant.sender_name or tenant.name} <{address}>"
-
-

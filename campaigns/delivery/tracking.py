@@ -10,7 +10,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from attune.kernel import secrets
-
 from campaigns.contacts import services as contacts
 from campaigns.contacts.models import Identity
 from campaigns.delivery.models import Send
@@ -59,5 +58,3 @@ def record(send: Send, name: str, *, agent: str = "", message_id: str = "") -> N
         },
     }
     contacts.record_events([item], source="delivery", now=now)
-
-

@@ -11,13 +11,12 @@ from django.views.decorators.http import require_POST
 from attune.kernel.errors import AttuneError
 from attune.web.forms import add_refusal
 from attune.web.pages import paged
-from campaigns.delivery import email, selectors, services, tracking
+from campaigns.delivery import email, selectors, sending, services
 from campaigns.delivery.forms import CampaignForm, EndpointForm
 from campaigns.delivery.models import Send
 from campaigns.experiments import selectors as experiments
 from campaigns.experiments import services as experiment_services
 from campaigns.segments import selectors as segments
-from tenants.models import Tenant
 from tenants.pages import can, go, page
 
 
@@ -90,12 +89,7 @@ def outbox(request: HttpRequest) -> HttpResponse:
 def message(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The exact copy that this person received, with its headers."""
     send = selectors.send(pk)
-    tenant = Tenant.objects.get(pk=send.tenant_id)
-    envelope = email.Envelope(
-        to=send.address, sender=services.sender_of(tenant), components=send.components,
-        message_id=send.message_id, unsubscribe_url=tracking.unsubscribe_url(send),
-        click_url="", postal_address=tenant.postal_address,
-    )  # fmt: skip
+    envelope = sending.envelope_of(send)
     context = {"send": send, "envelope": envelope, "headers": email.headers(envelope)}
     return render(request, "delivery/message.html", context)
 

@@ -128,10 +128,12 @@ class ExperimentViewSet(ReadViewSet):
         values: dict[str, Any] = dict(data.validated_data)
         arms = [
             services.ArmPlan(
-                key=arm["key"], name=arm["name"], weight=arm["weight"],
+                key=arm["key"],
+                name=arm["name"],
+                weight=arm["weight"],
                 revision=content.revision(arm["revision"]) if arm.get("revision") else None,
                 is_control=arm["is_control"],
-            )  # fmt: skip
+            )
             for arm in values.pop("arms")
         ]
         primary = log.metric_by_key(values.pop("primary_metric"))

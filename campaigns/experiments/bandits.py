@@ -51,9 +51,7 @@ def probability_best(successes: list[float], people: list[int]) -> list[float]:
 
 def probability_best_normal(means: list[float], errors: list[float]) -> list[float]:
     """The same for arms whose mean is about normal (money): N(mean, error^2)."""
-    posteriors = [
-        stats.norm(m, max(e, 1e-9)) for m, e in zip(means, errors, strict=True)
-    ]
+    posteriors = [stats.norm(m, max(e, 1e-9)) for m, e in zip(means, errors, strict=True)]
     low = min(float(p.ppf(1e-9)) for p in posteriors)
     high = max(float(p.ppf(1 - 1e-9)) for p in posteriors)
     return _best([(p.pdf, p.cdf) for p in posteriors], low, high)

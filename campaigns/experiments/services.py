@@ -75,9 +75,14 @@ def create(
         raise Invalid.one("name", "An experiment has this name already.") from clash
     Arm.objects.bulk_create(
         Arm(
-            experiment=experiment, key=arm.key, name=arm.name, revision=arm.revision,
-            weight=arm.weight / total, is_control=arm.is_control, position=position,
-        )  # fmt: skip
+            experiment=experiment,
+            key=arm.key,
+            name=arm.name,
+            revision=arm.revision,
+            weight=arm.weight / total,
+            is_control=arm.is_control,
+            position=position,
+        )
         for position, arm in enumerate(arms)
     )
     roles = {"primary": [primary], "secondary": secondary or [], "guardrail": guardrails or []}

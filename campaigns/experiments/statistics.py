@@ -140,7 +140,9 @@ def chance_to_beat(difference: float, error: float, base: float) -> float:
         return 0.5
     prior = (PRIOR_SD * abs(base)) ** 2 if base else math.inf
     weight = 1.0 if math.isinf(prior) else prior / (prior + error**2)
-    return float(stats.norm.cdf(weight * difference / (error * math.sqrt(weight)))) if weight else 0.5
+    return (
+        float(stats.norm.cdf(weight * difference / (error * math.sqrt(weight)))) if weight else 0.5
+    )
 
 
 def srm_p(observed: dict[str, int], expected: dict[str, float]) -> float | None:
@@ -213,7 +215,9 @@ def recommend(
     harmed = [r for r in readings if r.harmed]
     if harmed:
         names = ", ".join(f"{r.name} ({', '.join(r.harmed)})" for r in harmed)
-        return Recommendation("rollback", f"Roll back: a guardrail is harmed by {names}.", harmed[0].key)
+        return Recommendation(
+            "rollback", f"Roll back: a guardrail is harmed by {names}.", harmed[0].key
+        )
     known = [r for r in readings if r.primary is not None]
     better = [r for r in known if r.primary and sign * _toward(r.primary, sign) > 0]
     if better:

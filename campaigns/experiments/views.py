@@ -68,9 +68,12 @@ def _plan(values: dict[str, Any]) -> dict[str, Any]:
     share = (1 - holdout) / len(chosen)
     arms = [
         services.ArmPlan(
-            key=f"variant-{n}", name=str(r.asset), weight=share, revision=r,
+            key=f"variant-{n}",
+            name=str(r.asset),
+            weight=share,
+            revision=r,
             is_control=not holdout and n == 1,
-        )  # fmt: skip
+        )
         for n, r in enumerate(chosen, start=1)
     ]
     if holdout:

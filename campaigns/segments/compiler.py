@@ -84,12 +84,12 @@ class _Compiler:
                 return f"{column} < now() - {self.bind(value)} * interval '1 day'"
             if test == "below":
                 return f"{column} > now() - {self.bind(value)} * interval '1 day'"
-            return (
-                f"{column}::date = (now() - {self.bind(value)} * interval '1 day')::date"
-            )
+            return f"{column}::date = (now() - {self.bind(value)} * interval '1 day')::date"
         scale = 100 if name == "revenue" else 1
         if test == "in":
-            return f"{NUMBERS[name]} = ANY({self.bind([round(v * scale) for v in value])}::bigint[])"
+            return (
+                f"{NUMBERS[name]} = ANY({self.bind([round(v * scale) for v in value])}::bigint[])"
+            )
         operator = {"is": "=", "above": ">", "below": "<"}[test]
         return f"{NUMBERS[name]}::float8 {operator} {self.bind(float(value * scale))}::float8"
 

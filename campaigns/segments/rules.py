@@ -1,14 +1,14 @@
 """The rule tree of a segment: its grammar, checked with errors that name the place. Pure.
 
-    {"all": [node, …]}   {"any": [node, …]}   {"not": node}
-    {"trait": "plan", "is": "pro"}                    is, is_not, in, contains, starts_with,
-                                                      above, below, exists
-    {"profile": "orders", "above": 2}                 typed fields of the profile
-    {"did": "Order Completed", "times": 2, "within_days": 30, "value_above": 50, "category": "tea"}
-    {"did_not": "Page Viewed", "within_days": 14}
-    {"consent": "email", "is": "given"}
-    {"bucket": "holdout-2026", "from": 0, "to": 10}   stable share of people, in percent
-    {"segment": "<id>"}                               another segment
+{"all": [node, …]}   {"any": [node, …]}   {"not": node}
+{"trait": "plan", "is": "pro"}                    is, is_not, in, contains, starts_with,
+                                                  above, below, exists
+{"profile": "orders", "above": 2}                 typed fields of the profile
+{"did": "Order Completed", "times": 2, "within_days": 30, "value_above": 50, "category": "tea"}
+{"did_not": "Page Viewed", "within_days": 14}
+{"consent": "email", "is": "given"}
+{"bucket": "holdout-2026", "from": 0, "to": 10}   stable share of people, in percent
+{"segment": "<id>"}                               another segment
 """
 
 from __future__ import annotations

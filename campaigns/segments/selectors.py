@@ -95,7 +95,9 @@ def _explain(node: dict[str, Any], contact_id: uuid.UUID) -> Reason:
         if kind in node:
             parts = tuple(_explain(n, contact_id) for n in node[kind])
             holds = (all if kind == "all" else any)(p.holds for p in parts)
-            return Reason("All of these" if kind == "all" else "At least one of these", holds, parts)
+            return Reason(
+                "All of these" if kind == "all" else "At least one of these", holds, parts
+            )
     if "not" in node:
         inner = _explain(node["not"], contact_id)
         return Reason("Not", not inner.holds, (inner,))

@@ -31,8 +31,8 @@ EXAMPLE_BRIEF = (
 EXAMPLES = {
     "subject": "Your Morning Roast is waiting",
     "preheader": "A medium roast for slow mornings.",
-    "body": "It has been a while, and we kept your favourite ready. Morning Roast is a medium roast "
-    "coffee that makes the first cup easy to love, for 9.50 EUR.",
+    "body": "It has been a while, and we kept your favourite ready. Morning Roast is a medium "
+    "roast coffee that makes the first cup easy to love, for 9.50 EUR.",
     "cta": "See Morning Roast",
     "headline": "Slow mornings, medium roast",
     "title": "Morning Roast is back",
@@ -100,7 +100,8 @@ def brief_text(task: Assignment) -> str:
 
 
 LABEL = re.compile(
-    r"^\s*(?:subject(?: line)?|preheader|preview|body|e-?mail|button|headline|title|text|cta)\s*:\s*",
+    r"^\s*(?:subject(?: line)?|preheader|preview|body|e-?mail|button|headline|title|text|cta)"
+    r"\s*:\s*",
     re.IGNORECASE,
 )
 

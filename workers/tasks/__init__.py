@@ -9,22 +9,25 @@ from django.db import close_old_connections
 
 from attune.kernel import jobs
 from attune.kernel.tenancy import tenant_context
-from campaigns.experiments import selectors as experiments
+from campaigns.experiments import selectors as experiment_selectors
 from campaigns.experiments.jobs import ANALYSE, AnalyseExperiment
-from campaigns.segments import selectors as segments
+from campaigns.segments import selectors as segment_selectors
 from campaigns.segments.jobs import REFRESH_SEGMENT, RefreshSegment
 from campaigns.segments.rules import depends_on_time
 from tenants import registry
 from workers import runner
-from workers.tasks import audience, delivery, experiments as experiment_tasks, ingest
+from workers.tasks import audience, delivery, experiments, ingest
 
-__all__ = ["audience", "delivery", "experiment_tasks", "ingest"]
+__all__ = ["audience", "delivery", "experiments", "ingest"]
 
 
 @shared_task(name="attune.run_job", ignore_result=True)
 def run_job(tenant_id: int, job_id: str) -> str:
     """Run one job of the job table. A message that comes twice finds the row taken."""
-    return runner.run_job(tenant_id, uuid.UUID(job_id))
+    try:
+        return runner.run_job(tenant_id, uuid.UUID(job_id))
+    finally:
+        close_old_connections()
 
 
 @shared_task(name="attune.sweep", ignore_result=True)
@@ -44,7 +47,7 @@ def look() -> None:
     """Ask for a fresh look at every running experiment."""
     for tenant_id in registry.active_tenants():
         with tenant_context(tenant_id):
-            for experiment in experiments.running():
+            for experiment in experiment_selectors.running():
                 ANALYSE.enqueue(AnalyseExperiment(experiment.pk), dedupe_key=str(experiment.pk))
     close_old_connections()
 
@@ -54,9 +57,7 @@ def age_segments() -> None:
     """Refresh segments whose members change as time passes."""
     for tenant_id in registry.active_tenants():
         with tenant_context(tenant_id):
-            for segment in segments.segments():
+            for segment in segment_selectors.segments():
                 if depends_on_time(segment.rule):
-                    REFRESH_SEGMENT.enqueue(
-                        RefreshSegment(segment.pk), dedupe_key=str(segment.pk)
-                    )
+                    REFRESH_SEGMENT.enqueue(RefreshSegment(segment.pk), dedupe_key=str(segment.pk))
     close_old_connections()

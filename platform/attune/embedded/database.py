@@ -28,9 +28,7 @@ def prepare(url: str) -> None:
             raise RuntimeError("Attune needs PostgreSQL 15 or newer.")
         for role, attributes in ROLES.items():
             if not server.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
-                server.execute(
-                    sql.SQL("CREATE ROLE {} " + attributes).format(sql.Identifier(role))
-                )
+                server.execute(sql.SQL("CREATE ROLE {} " + attributes).format(sql.Identifier(role)))
             server.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(role)))
         if not server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             server.execute(

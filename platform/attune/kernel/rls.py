@@ -80,9 +80,7 @@ class ProtectTenantTables(Operation):
             table = model._meta.db_table
             key = f"{table}_tenant_key"[:63]
             editor.execute(f'ALTER TABLE "{table}" DROP CONSTRAINT IF EXISTS "{key}" CASCADE')
-            editor.execute(
-                f'ALTER TABLE "{table}" ADD CONSTRAINT "{key}" UNIQUE (tenant_id, id)'
-            )
+            editor.execute(f'ALTER TABLE "{table}" ADD CONSTRAINT "{key}" UNIQUE (tenant_id, id)')
         for model in tables:
             for statement in protect_sql(model._meta.db_table):
                 editor.execute(statement)

@@ -23,6 +23,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
+    "attune.web",  # before allauth: its pages wear our layout
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -33,7 +34,6 @@ INSTALLED_APPS = [
     "channels",
     "attune.kernel",
     "attune.api",
-    "attune.web",
     "attune.embedded",
     "tenants",
     "campaigns.contacts",

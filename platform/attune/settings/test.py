@@ -17,7 +17,7 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True
 
 
-def CONNECTION(url: str) -> dict[str, dict]:  # noqa: N802 - a setting
+def CONNECTION(url: str) -> dict[str, dict]:
     """Both aliases for a test database's URL, without pools: a test holds one connection."""
     return {
         "default": connection(url, "attune_app", pool=False),

@@ -26,5 +26,7 @@ class ContentSecurityPolicy:
         response = self.answer(request)
         policy = DOCS if request.path.startswith("/docs/api") else STRICT
         response.headers.setdefault("Content-Security-Policy", policy)
-        response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
+        response.headers.setdefault(
+            "Permissions-Policy", "camera=(), microphone=(), geolocation=()"
+        )
         return response

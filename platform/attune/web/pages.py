@@ -27,7 +27,9 @@ def error_page(request: HttpRequest, refusal: AttuneError) -> HttpResponse:
             "status": status,
             "detail": refusal.detail,
         }
-        return HttpResponse(orjson.dumps(body), status=status, content_type="application/problem+json")
+        return HttpResponse(
+            orjson.dumps(body), status=status, content_type="application/problem+json"
+        )
     if getattr(request, "htmx", None):
         response = HttpResponse(status=204)
         return toast(response, refusal.detail, kind="error")
@@ -42,6 +44,8 @@ def toast(response: HttpResponse, text: str, *, kind: str = "ok") -> HttpRespons
     return response
 
 
-def paged(request: HttpRequest, rows: QuerySet[Any] | list[Any], size: int = PAGE_SIZE) -> Page[Any]:
+def paged(
+    request: HttpRequest, rows: QuerySet[Any] | list[Any], size: int = PAGE_SIZE
+) -> Page[Any]:
     """The page asked for by ?page=; a wrong number answers the nearest page."""
     return Paginator(rows, size).get_page(request.GET.get("page"))

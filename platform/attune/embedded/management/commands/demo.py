@@ -1,0 +1,129 @@
+"""manage.py demo: everything on one machine, under one supervisor."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from attune.embedded import servers
+from attune.embedded.supervisor import Supervisor, celery, manage
+
+LOGINS = ("owner", "marketer", "reviewer", "sender", "analyst")
+
+
+class Command(BaseCommand):
+    help = "Run Attune with its embedded database, a demo shop and every worker. Ctrl-C stops it."
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--no-shop", action="store_true", help="no simulated visitors")
+        parser.add_argument("--customers", type=int, default=3000)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        began = time.monotonic()
+        self.port = options["port"]
+        base = f"http://127.0.0.1:{self.port}"
+        environment = {**os.environ, "PYTHONPATH": self._path(), "PUBLIC_URL": base}
+        environment.setdefault("DJANGO_SETTINGS_MODULE", "attune.settings.dev")
+        environment["ATTUNE_VAR"] = str(settings.VAR)
+        environment.setdefault("HF_HUB_OFFLINE", "1")
+        valkey = None
+        supervisor = Supervisor(environment, settings.VAR / "logs", self._say)
+        signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            valkey = self._servers(environment)
+            self._say("preparing the database")
+            supervisor.run("setup", manage("setup_database"))
+            self._say("seeding the demo workspace (only the first time)")
+            supervisor.run("seed", manage("seed_demo", "--customers", str(options["customers"])))
+            self._processes(supervisor, shop=not options["no_shop"])
+            self._await(base)
+            self._welcome(base, time.monotonic() - began)
+            supervisor.watch()
+        except KeyboardInterrupt:
+            self._say("stopping")
+        except RuntimeError as failure:
+            raise CommandError(str(failure)) from failure
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            supervisor.stop()
+            if valkey is not None:
+                valkey.stop()
+            self._say("stopped; `make demo` goes on where it was")
+
+    def _path(self) -> str:
+        root = settings.ROOT
+        return os.pathsep.join(
+            [str(root), str(root / "platform"), os.environ.get("PYTHONPATH", "")]
+        )
+
+    def _servers(self, environment: dict[str, str]) -> servers.Valkey | None:
+        """Embedded servers where no URL names real ones."""
+        if not settings.DATABASE_URL:
+            self._say("starting PostgreSQL")
+            environment["DATABASE_URL"] = servers.start_postgres(settings.VAR / "postgres")
+        if settings.REDIS_URL:
+            return None
+        self._say("starting Valkey")
+        valkey = servers.start_valkey(settings.VAR / "valkey")
+        environment["REDIS_URL"] = valkey.url
+        return valkey
+
+    def _processes(self, supervisor: Supervisor, *, shop: bool) -> None:
+        self._say("starting web, workers and beat")
+        supervisor.start(
+            "web",
+            [
+                sys.executable, "-m", "uvicorn", "attune.asgi:application", "--host", "127.0.0.1",
+                "--port", str(self.port), "--log-level", "warning", "--ws", "websockets-sansio",
+                "--timeout-graceful-shutdown", "5",
+            ],
+        )  # fmt: skip
+        supervisor.start("light", celery("worker", "-Q", "light", "-c", "2", "-n", "light@%h"))
+        supervisor.start(
+            "model",
+            celery(
+                "worker", "-Q", "model", "-I", "workers.model_tasks", "-P", "solo", "-n", "model@%h"
+            ),
+        )
+        supervisor.start("beat", celery("beat"))
+        if shop:
+            supervisor.start("shop", manage("shop"))
+
+    def _await(self, base: str) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(f"{base}/health/ready", timeout=5):  # noqa: S310
+                    return
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.3)
+        raise RuntimeError(f"The web process does not answer; see {settings.VAR}/logs/web.log")
+
+    def _welcome(self, base: str, seconds: float) -> None:
+        self.stdout.write(f"\nAttune is ready after {seconds:.0f} seconds.\n")
+        self.stdout.write(f"  Web admin   {base}/")
+        self.stdout.write(f"  API         {base}/docs/api")
+        self.stdout.write(f"  Logs        {Path(settings.VAR) / 'logs'}")
+        self.stdout.write("\n  Sign in with the password  attune-demo-2026  as")
+        for role in LOGINS:
+            self.stdout.write(f"    {role}@demo.attune.example")
+        self.stdout.write("\nCtrl-C stops everything; nothing is lost.\n")
+        self.stdout.flush()
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(f"· {text}")
+        self.stdout.flush()
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,5 @@
+"""The model queue, loaded only by a worker with `-Q model -I workers.model_tasks`."""
+
+from workers.model_tasks import generation
+
+__all__ = ["generation"]
