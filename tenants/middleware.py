@@ -34,8 +34,8 @@ class TenantMiddleware:
         self.answer = answer
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request.member = None  # type: ignore[attr-defined]
-        request.api_key = None  # type: ignore[attr-defined]
+        request.member = None
+        request.api_key = None
         try:
             if request.path.startswith("/w/"):
                 return self._page(request)
@@ -53,7 +53,7 @@ class TenantMiddleware:
         member = next((m for m in members if m.slug == slug), None)
         if member is None:
             raise NotFound("There is no such workspace, or you are not a member of it.")
-        request.member, request.members = member, members  # type: ignore[attr-defined]
+        request.member, request.members = member, members
         who = audit.Actor(kind="user", id=str(request.user.pk), label=str(request.user))
         with (
             audit.acting(who),
@@ -67,7 +67,7 @@ class TenantMiddleware:
         key = registry.key_of(secret) if secret else None
         if key is None:
             return self.answer(request)
-        request.api_key = key  # type: ignore[attr-defined]
+        request.api_key = key
         who = audit.Actor(kind="api_key", id=str(key.id), label=key.name)
         with audit.acting(who), tenant_context(key.tenant_id):
             _mark_used(key)

@@ -104,7 +104,7 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _rows(sql: str, *values: object) -> list[tuple]:
+def _rows(sql: str, *values: str | int) -> list[tuple]:
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         return cursor.fetchall()

@@ -14,7 +14,7 @@ from attune.kernel import jobs
 from attune.kernel.errors import AttuneError, NotFound
 from attune.kernel.models import AuditEntry, JobRow
 from attune.kernel.tenancy import current_tenant
-from attune.web.forms import add_refusal
+from attune.web.forms import add_refusal, cleaned
 from attune.web.pages import paged
 from tenants import registry, services
 from tenants.forms import InviteForm, KeyForm, SettingsForm, ThemeForm, WorkspaceForm
@@ -96,14 +96,10 @@ def members(request: HttpRequest) -> HttpResponse:
 @require_POST
 @page("members.manage")
 def invite(request: HttpRequest) -> HttpResponse:
-    form = InviteForm(request.POST)
-    if form.is_valid():
-        token = services.invite(**form.cleaned_data, by=request.user)
-        link = request.build_absolute_uri(reverse("tenants:accept", args=[token]))
-        return render(
-            request, "tenants/invited.html", {"email": form.cleaned_data["email"], "link": link}
-        )
-    return render(request, "tenants/members.html", {"form": form}, status=422)
+    values = cleaned(InviteForm(request.POST))
+    token = services.invite(**values, by=request.user)
+    link = request.build_absolute_uri(reverse("tenants:accept", args=[token]))
+    return render(request, "tenants/invited.html", {"email": values["email"], "link": link})
 
 
 @require_POST

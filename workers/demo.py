@@ -13,11 +13,12 @@ from campaigns.catalog import services as catalog
 from campaigns.catalog.models import Product
 from campaigns.contacts import services as contacts
 from campaigns.content import services as content
-from campaigns.content.models import Revision
+from campaigns.content.models import Brief, Revision
 from campaigns.decisions import services as decisions
 from campaigns.delivery import services as delivery
 from campaigns.experiments import services as experiments
 from campaigns.segments import services as segments
+from campaigns.segments.models import Segment
 from tenants import services as tenants
 from tenants.models import ApiKey, Membership, Tenant, User
 from tenants.roles import Role
@@ -87,7 +88,7 @@ def workspace(place: Demo) -> dict[str, str]:
     catalog.save_voice(
         tone="warm, plain, concrete", audience="people who take time for a cup",
         banned_words=["cheap", "hurry", "revolutionary", "guru"], preferred_words=["cup", "slow"],
-        samples=["A good cup needs no hurry, only hot water and a minute."],
+        samples=["A good cup needs only hot water and a minute."],
         signature="Your Harbour team",
     )  # fmt: skip
     decisions.save_metric(
@@ -156,7 +157,7 @@ def story(place: Demo) -> None:
     )  # fmt: skip
 
 
-def _banner(place: Demo, audience: object) -> None:
+def _banner(place: Demo, audience: Segment) -> None:
     brief = content.save_brief(
         name="Home banner", goal="invite visitors to taste something", channel="banner",
         products=list(Product.objects.filter(sku="T-OOL")), author_id=place.users["marketer"],
@@ -176,17 +177,17 @@ def _banner(place: Demo, audience: object) -> None:
         name="Home banner",
         via="decide",
         audience=audience,
-        experiment=trial,  # type: ignore[arg-type]
+        experiment=trial,
     )
     _settle()
     campaign.audience.refresh_from_db()
     delivery.launch(campaign=campaign)
 
 
-def _mail(place: Demo, audience: object) -> None:
+def _mail(place: Demo, audience: Segment) -> None:
     brief = content.save_brief(
         name="Morning Roast", goal="invite coffee drinkers to Morning Roast", channel="email",
-        products=list(Product.objects.filter(sku="C-ROA")), audience=audience,  # type: ignore[arg-type]
+        products=list(Product.objects.filter(sku="C-ROA")), audience=audience,
         author_id=place.users["marketer"],
     )  # fmt: skip
     texts = [_approved(place, brief, name, parts) for name, parts in MAILS]
@@ -203,13 +204,13 @@ def _mail(place: Demo, audience: object) -> None:
         name="Morning Roast mail",
         via="email",
         audience=audience,
-        experiment=trial,  # type: ignore[arg-type]
+        experiment=trial,
     )
 
 
-def _approved(place: Demo, brief: object, name: str, parts: dict[str, str]) -> Revision:
+def _approved(place: Demo, brief: Brief, name: str, parts: dict[str, str]) -> Revision:
     revision = content.create_asset(
-        name=name, channel=brief.channel, components=parts, brief=brief,  # type: ignore[attr-defined, arg-type]
+        name=name, channel=brief.channel, components=parts, brief=brief,
         author_id=place.users["marketer"],
     )  # fmt: skip
     review = approval.submit(revision=revision, by_id=place.users["marketer"])

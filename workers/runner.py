@@ -8,6 +8,7 @@ cannot be finished twice.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 import traceback
 import uuid
@@ -15,6 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+
+from django.db import DatabaseError, connection
 
 from attune.kernel import audit, jobs, live
 from attune.kernel.errors import AttuneError
@@ -62,6 +65,31 @@ class Run:
             live.push_now(self.row.tenant_id, "jobs", str(self.row.pk))
 
 
+class Heartbeat(threading.Thread):
+    """Extends a long job's lease from beside its handler, on a connection of its own.
+
+    It begins after a third of the lease, so a short job never starts a second connection; it
+    ends with the handler, and the queue's time limit bounds a handler that hangs.
+    """
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(daemon=True, name=f"heartbeat-{run.row.pk}")
+        self.run_of_job, self.over = run, threading.Event()
+
+    def run(self) -> None:
+        try:
+            while not self.over.wait(jobs.LEASE_SECONDS / 3):
+                with tenant_context(self.run_of_job.row.tenant_id):
+                    jobs.execute(
+                        jobs.HEARTBEAT_SQL, done=None, total=None, note=None,
+                        **self.run_of_job.values,
+                    )  # fmt: skip
+        except DatabaseError as away:
+            logger.warning("heartbeat lost: %s", away)
+        finally:
+            connection.close()
+
+
 Handler = Callable[[Any, Run], None]
 HANDLERS: dict[str, Handler] = {}
 
@@ -87,6 +115,8 @@ def run_job(tenant_id: int, job_id: uuid.UUID) -> str:
         return "not ours"
     run = Run(row, token)
     who = audit.Actor(kind="system", id=str(row.pk), label=row.requested_by or row.kind)
+    heartbeat = Heartbeat(run)
+    heartbeat.start()
     try:
         with audit.acting(who):
             HANDLERS[row.kind](jobs.REGISTRY[row.kind].read(row), run)
@@ -98,13 +128,16 @@ def run_job(tenant_id: int, job_id: uuid.UUID) -> str:
     except Exception as failure:  # noqa: BLE001 - whatever a handler raises is kept with its row
         return _failed(run, failure)
     finally:
+        heartbeat.over.set()
         live.push_now(tenant_id, "jobs", str(job_id))
 
 
 def _failed(run: Run, failure: Exception) -> str:
     """Retry what may heal; quarantine at once what a person must mend."""
     fatal = isinstance(failure, AttuneError)
-    text = failure.detail if fatal else "".join(traceback.format_exception(failure))[-4000:]
+    text = "".join(traceback.format_exception(failure))[-4000:]
+    if isinstance(failure, AttuneError):
+        text = failure.detail
     logger.warning("job %s %s failed: %s", run.row.kind, run.row.pk, failure)
     with run.unit():
         jobs.execute(

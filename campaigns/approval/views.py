@@ -39,7 +39,7 @@ def review(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
                 "text": v,
                 "diff": content.diff(old.get(k, ""), v),
             }
-            for k, v in revision.components.items()
+            for k, v in revision.parts
         ],
         "compared": bool(old),
         "checks": revision.checks.order_by("-verdict", "kind"),

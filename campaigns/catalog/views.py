@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
 from attune.kernel.errors import AttuneError, NotFound
-from attune.web.forms import add_refusal
+from attune.web.forms import add_refusal, cleaned
 from attune.web.pages import paged
 from campaigns.catalog import selectors, services
 from campaigns.catalog.forms import FactForm, ProductForm, VoiceForm
@@ -54,9 +54,8 @@ def product(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 @page("catalog.edit")
 def add_fact(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    form = FactForm(request.POST)
-    if form.is_valid():
-        services.add_fact(product=selectors.product(pk), **form.cleaned_data)
+    product = selectors.product(pk)
+    services.add_fact(product=product, **cleaned(FactForm(request.POST)))
     return go(request, "catalog:product", pk)
 
 

@@ -3,6 +3,7 @@ nothing, and late events and merges need no special case."""
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -101,7 +102,7 @@ def fold(contacts: list[UUID]) -> None:
     """Work out traits and profile of these contacts again, from their events."""
     if not contacts:
         return
-    values = {"tenant": current_tenant(), "contacts": contacts}
+    values: dict[str, Any] = {"tenant": current_tenant(), "contacts": contacts}
     with connection.cursor() as cursor:
         for statement in (TRAITS_SQL, DROP_TRAITS_SQL, TRAIT_ROWS_SQL, PROFILE_SQL):
             cursor.execute(statement, values)

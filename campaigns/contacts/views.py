@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
 from attune.kernel.errors import AttuneError, NotFound
-from attune.web.forms import add_refusal
+from attune.web.forms import add_refusal, cleaned
 from attune.web.pages import paged
 from campaigns.contacts import importing, imports, selectors, services
 from campaigns.contacts.forms import ConsentForm, ReplayForm, TraitForm, UploadForm
@@ -52,21 +52,19 @@ def person(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 @page("contacts.edit")
 def set_trait(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    form = TraitForm(request.POST)
-    if form.is_valid():
-        value = imports.typed(form.cleaned_data["value"])
-        services.set_traits(
-            contact=selectors.contact(pk), traits={form.cleaned_data["key"]: value or None}
-        )
+    contact = selectors.contact(pk)
+    values = cleaned(TraitForm(request.POST))
+    value = imports.typed(values["value"])
+    services.set_traits(contact=contact, traits={values["key"]: None if value == "" else value})
     return go(request, "contacts:person", pk)
 
 
 @require_POST
 @page("contacts.edit")
 def consent(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    form = ConsentForm(request.POST)
-    if form.is_valid():
-        services.record_consent(contact=selectors.contact(pk), source="admin", **form.cleaned_data)
+    contact = selectors.contact(pk)
+    values = cleaned(ConsentForm(request.POST))
+    services.record_consent(contact=contact, source="admin", **values)
     return go(request, "contacts:person", pk)
 
 

@@ -31,7 +31,8 @@ VARIABLES = {
 PLACEHOLDER = re.compile(r"\{\{\s*([\w.]+)\s*(?:\|\s*default:\s*\"([^\"]*)\"\s*)?\}\}")
 LEFTOVER = re.compile(
     r"\{\{|\}\}|\{%|%\}|\[(?:your|insert|name|company|product|link)[^\]]*\]|<\|[^|]*\|>|lorem ipsum"
-    r"|as an ai\b|here(?:'s| is) (?:a|the|your) (?:subject|email|text|message)",
+    r"|as an ai\b|here(?:'s| is) (?:a|the|your) (?:subject|email|text|message)"
+    r"|\b(?:goal|tone|facts|readers|offer):|\bwrite (?:the|a|one) \w+",
     re.IGNORECASE,
 )
 EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")
@@ -69,6 +70,7 @@ def inspect(channel: str, components: dict[str, str], ground: Ground) -> list[Fi
         found += _words(name, text, ground)
         found += _personal(name, text, ground)
         found += _claims(name, text, ground)
+    found += _repetition(components)
     kinds = ("length", "placeholder", "banned words", "personal data", "claims")
     wrong = {f.kind for f in found if f.verdict != "pass"}
     found += [Finding(k, "pass", PASSED[k]) for k in kinds if k not in wrong]
@@ -86,6 +88,14 @@ PASSED = {
 
 def blocked(findings: list[Finding]) -> bool:
     return any(f.verdict == "block" for f in findings)
+
+
+def part_blocked(channel: str, name: str, text: str, ground: Ground) -> bool:
+    """Whether one part alone would be blocked, whatever stands in the others."""
+    alone = {**dict.fromkeys(REQUIRED[channel], "-"), name: text}
+    return any(
+        f.verdict == "block" and f.component == name for f in inspect(channel, alone, ground)
+    )
 
 
 def _shape(channel: str, components: dict[str, str]) -> list[Finding]:
@@ -133,6 +143,21 @@ def _words(name: str, text: str, ground: Ground) -> list[Finding]:
         )
         for m in SHOUT.finditer(text)
     ]
+    return found
+
+
+def _repetition(components: dict[str, str]) -> list[Finding]:
+    """A run of three words that comes back within one part: a model that went in circles."""
+    found = []
+    for name, text in components.items():
+        words = re.findall(r"[\w'’]+", PLACEHOLDER.sub("it", text).lower())
+        runs = [tuple(words[i : i + 3]) for i in range(len(words) - 2)]
+        again = next((run for i, run in enumerate(runs) if run in runs[i + 1 :]), None)
+        if again:
+            words_again = " ".join(again)
+            found.append(
+                Finding("repetition", "block", "The text goes in circles.", name, words_again)
+            )
     return found
 
 

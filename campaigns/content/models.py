@@ -9,6 +9,8 @@ from attune.kernel.tenancy import TenantForeignKey
 from campaigns.catalog.models import Product
 from campaigns.segments.models import Segment
 
+PART_ORDER = ("title", "headline", "subject", "preheader", "body", "cta")
+
 
 class Channel(models.TextChoices):
     EMAIL = "email", "E-mail"
@@ -154,6 +156,12 @@ class Revision(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.asset} · revision {self.number}"
+
+    @property
+    def parts(self) -> list[tuple[str, str]]:
+        """Name and text of each part, in the order people read them."""
+        known = [name for name in PART_ORDER if name in self.components]
+        return [(name, self.components[name]) for name in known]
 
 
 class Check(TenantModel):

@@ -77,7 +77,7 @@ def generate(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @page("jobs.manage")
 def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Stop the model; what passed so far stays."""
-    runs = selectors.runs(pk)
+    runs = selectors.runs(selectors.brief(pk).pk)
     if runs and runs[0].job is not None:
         jobs.cancel(runs[0].job)
         services.cancel_run(run=runs[0])
@@ -115,9 +115,9 @@ def revision(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 def _with_diff(row: object) -> list[dict[str, object]]:
-    parent = row.parent  # type: ignore[attr-defined]
+    parent = row.parent
     old = parent.components if parent else {}
     return [
         {"name": name, "text": text, "diff": selectors.diff(old.get(name, ""), text) if old else []}
-        for name, text in row.components.items()  # type: ignore[attr-defined]
+        for name, text in row.parts
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -57,7 +58,7 @@ def goals(source_id: uuid.UUID) -> list[Goal]:
 
 
 def sums(source_id: uuid.UUID, metric: Metric, *, until: datetime) -> list[Sums]:
-    values = {
+    values: dict[str, Any] = {
         "tenant": current_tenant(),
         "source": source_id,
         "metric": metric.pk,

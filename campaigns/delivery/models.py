@@ -115,6 +115,12 @@ class Send(TenantModel):
     def __str__(self) -> str:
         return f"{self.campaign} to {self.contact}"
 
+    @property
+    def title(self) -> str:
+        """The line a person sees first, of what was rendered."""
+        parts = (self.components.get(name) for name in ("subject", "headline", "title", "body"))
+        return next((part for part in parts if part), "Not rendered")
+
 
 class Suppression(TenantModel):
     """An address we must not write to. Kept by hash, so it outlives the contact."""

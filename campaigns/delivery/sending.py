@@ -65,11 +65,13 @@ def prepare(send_id: UUID, *, now: datetime) -> Prepared | None:
         days=tenant.frequency_days, now=now,
     )  # fmt: skip
     if not permission.allowed:
-        return _close(send, permission.state, permission.reason)
+        _close(send, permission.state, permission.reason)
+        return None
     try:
         verify(send.revision)
     except AttuneError as refusal:
-        return _close(send, Send.State.ABORTED, refusal.detail)
+        _close(send, Send.State.ABORTED, refusal.detail)
+        return None
     return _render(send, tenant)
 
 
@@ -90,7 +92,7 @@ def _render(send: Send, tenant: Tenant) -> Prepared:
     envelope = _envelope(send, tenant)
     if send.campaign.via != Campaign.Via.WEBHOOK or send.campaign.endpoint is None:
         return Prepared(send.pk, send.campaign.via, envelope)
-    payload = {
+    payload: dict[str, object] = {
         "type": "message.requested",
         "timestamp": timezone.now().isoformat(),
         "data": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -197,7 +198,8 @@ def finish_if_done(*, campaign: Campaign) -> None:
         and campaign.via != Campaign.Via.DECIDE
         and not Send.objects.filter(campaign=campaign, state__in=waiting).exists()
     ):
-        advance(CAMPAIGN, campaign, "finish")
+        with suppress(Conflict):  # another batch ended in the same moment and said so
+            advance(CAMPAIGN, campaign, "finish")
         live.push(current_tenant(), "campaigns", str(campaign.pk))
 
 

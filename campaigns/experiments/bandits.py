@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 import numpy as np
 from scipy import stats
 
 GRID = 2_001
+Curve = Callable[[np.ndarray], np.ndarray]
 
 
 def draw_of(salt: str, unit: str) -> float:
@@ -57,7 +59,7 @@ def probability_best_normal(means: list[float], errors: list[float]) -> list[flo
     return _best([(p.pdf, p.cdf) for p in posteriors], low, high)
 
 
-def _best(curves: list[tuple], low: float, high: float) -> list[float]:
+def _best(curves: list[tuple[Curve, Curve]], low: float, high: float) -> list[float]:
     x = np.linspace(low, high, GRID)  # (G,)
     densities = np.array([pdf(x) for pdf, _ in curves])  # (A, G)
     cumulatives = np.array([cdf(x) for _, cdf in curves])  # (A, G)

@@ -113,6 +113,7 @@ def _advice(
     primary = goals[0].metric
     guarded = [g for g in goals if g.role == Goal.Role.GUARDRAIL]
     zero = Moments(0, 0.0, 0.0)
+    base = counts.get(control.key, zero)
     readings = [
         statistics.Reading(
             key=arm.key,
@@ -126,11 +127,11 @@ def _advice(
                 )
             ),
             n=counts.get(arm.key, zero).n,
+            events=counts.get(arm.key, zero).total + base.total,
         )
         for arm in arms
         if arm.key != control.key
     ]
-    base = counts.get(control.key, zero)
     needed = statistics.people_needed(base.mean, base.variance, experiment.target_lift)
     days = (until - experiment.started_at).total_seconds() / 86400 if experiment.started_at else 0
     smallest = min((r.n for r in readings), default=0)
@@ -141,6 +142,7 @@ def _advice(
         needed=needed,
         per_day=smallest / days if days > 1 / 24 else 0.0,
         higher_is_better=primary.higher_is_better,
+        least_events=0 if primary.kind == Metric.Kind.VALUE else statistics.LEAST_EVENTS,
     )
 
 

@@ -17,6 +17,7 @@ ALPHA = 0.05
 POWER = 0.8
 TUNED_FOR = 5_000  # people at which the always-valid interval is tightest
 SRM_P = 0.001
+LEAST_PEOPLE, LEAST_EVENTS = 100, 20  # below these no interval of a rate is believed
 PRIOR_SD = 0.3  # prior of the relative effect: N(0, 0.3^2), so small tests are shrunk
 
 
@@ -193,6 +194,7 @@ class Reading:
     primary: Effect | None
     harmed: tuple[str, ...] = ()
     n: int = 0
+    events: float = 0.0
 
 
 def recommend(
@@ -203,8 +205,13 @@ def recommend(
     needed: int | None,
     per_day: float,
     higher_is_better: bool = True,
+    least_events: int = LEAST_EVENTS,
 ) -> Recommendation:
-    """Ship, roll back or wait, by the always-valid interval, guardrails first."""
+    """Ship, roll back or wait, by the always-valid interval, guardrails first.
+
+    The interval rests on the central limit theorem, so an arm with under 100 people, or under
+    `least_events` conversions together with the control, is waited for whatever it shows.
+    """
     if srm is not None and srm < SRM_P:
         return Recommendation(
             "invalid",
@@ -218,7 +225,7 @@ def recommend(
         return Recommendation(
             "rollback", f"Roll back: a guardrail is harmed by {names}.", harmed[0].key
         )
-    known = [r for r in readings if r.primary is not None]
+    known = [r for r in readings if r.primary is not None and _enough(r, least_events)]
     better = [r for r in known if r.primary and sign * _toward(r.primary, sign) > 0]
     if better:
         best = max(better, key=lambda r: sign * (r.primary.difference if r.primary else 0))
@@ -232,6 +239,10 @@ def recommend(
     if known and len(worse) == len(readings):
         return Recommendation("rollback", f"Roll back: every arm does worse than {control_name}.")
     return _wait(readings, needed, per_day)
+
+
+def _enough(reading: Reading, least_events: int) -> bool:
+    return reading.n >= LEAST_PEOPLE and reading.events >= least_events
 
 
 def _toward(e: Effect, sign: int) -> float:

@@ -53,7 +53,7 @@ def checked(rule: Any) -> dict[str, Any]:
     errors = check(rule)
     if errors:
         raise Invalid(errors)
-    return rule
+    return dict(rule)
 
 
 def referenced_segments(rule: Any) -> set[str]:
@@ -172,7 +172,7 @@ def _check_consent(node: dict[str, Any], path: str, errors: list[FieldError]) ->
 def _check_bucket(node: dict[str, Any], path: str, errors: list[FieldError]) -> None:
     _text(node, "bucket", path, errors)
     low, high = node.get("from", 0), node.get("to")
-    if not (_number(low) and _number(high) and 0 <= low < high <= 100):
+    if high is None or not (_number(low) and _number(high) and 0 <= low < high <= 100):
         errors.append(FieldError(path, "A bucket goes from 0 to 100 percent, from below to."))
 
 

@@ -7,6 +7,7 @@ format and a large one is not hindered. Facts stand last, next to the question.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from workers.engines.protocol import Messages
@@ -69,8 +70,6 @@ class Assignment:
     tone: str
     offer: str
     facts: tuple[str, ...]
-    preferred: tuple[str, ...] = ()
-    samples: tuple[str, ...] = ()
 
 
 def prompt(part: str, task: Assignment) -> Messages:
@@ -88,10 +87,6 @@ def brief_text(task: Assignment) -> str:
     if task.audience:
         lines.append(f"Readers: {task.audience}")
     lines.append(f"Tone: {task.tone}")
-    if task.preferred:
-        lines.append(f"Words we like: {', '.join(task.preferred[:8])}")
-    if task.samples:
-        lines.append("We sound like this: " + " / ".join(s[:120] for s in task.samples[:2]))
     lines.append("Facts:")
     lines += [f"- {fact}" for fact in task.facts[:10]]
     if task.offer:
@@ -117,6 +112,32 @@ def tidy(text: str, part: str) -> str:
         end = max(text.rfind("."), text.rfind("!"), text.rfind("?"))
         return text[: end + 1] if end > 20 else text
     return text.rstrip(".") if part in {"subject", "cta", "headline", "title"} else text
+
+
+def compose(
+    parts: dict[str, list[str]], sound: Callable[[str, str], bool], *, required: tuple[str, ...]
+) -> list[dict[str, str]]:
+    """Candidates from samples of each part: one for each body, the sound samples first.
+
+    Short parts that are sound serve several bodies; an optional part of which no sample is sound
+    is left out; a required one is kept as it is, so that the checks can say what is wrong.
+    """
+    pools: dict[str, list[str]] = {}
+    for name, samples in parts.items():
+        filled = list(dict.fromkeys(s for s in samples if s))
+        good = [s for s in filled if sound(name, s)]
+        if name == "body":
+            pools[name] = good + [s for s in filled if s not in good]
+        else:
+            pools[name] = good or (filled if name in required else [])
+    return [
+        {
+            name: pool[index] if name == "body" else pool[index % len(pool)]
+            for name, pool in pools.items()
+            if pool
+        }
+        for index in range(len(pools["body"]))
+    ]
 
 
 def distinct(candidates: list[dict[str, str]], *, against: list[str]) -> list[dict[str, str]]:

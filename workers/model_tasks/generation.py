@@ -68,8 +68,7 @@ def _assignment(run: GenerationRun) -> Assignment:
     audience = brief.audience.description or brief.audience.name if brief.audience else ""
     return Assignment(
         channel=brief.channel, goal=brief.goal, audience=audience, tone=voice.tone,
-        offer=brief.offer, facts=facts, preferred=tuple(voice.preferred_words),
-        samples=tuple(voice.samples),
+        offer=brief.offer, facts=facts,
     )  # fmt: skip
 
 
@@ -94,13 +93,16 @@ def _round(writing: Writing, runtime: Any, job: Run) -> None:
             )
         )
         writing.new_tokens += sum(c.new_tokens for c in parts[part])
-    candidates = [
-        {part: copywriting.tidy(made[i].text, part) for part, made in parts.items()}
-        for i in range(n)
-    ]
+    samples = {
+        part: [copywriting.tidy(made.text, part) for made in found] for part, found in parts.items()
+    }
+    candidates = copywriting.compose(
+        samples,
+        lambda part, text: not checks.part_blocked(writing.channel, part, text, writing.ground),
+        required=checks.REQUIRED[writing.channel],
+    )
     writing.tried += n
-    fresh = copywriting.distinct(candidates, against=writing.bodies)
-    _keep(writing, [{k: v for k, v in c.items() if v} for c in fresh], job)
+    _keep(writing, copywriting.distinct(candidates, against=writing.bodies), job)
 
 
 def _keep(writing: Writing, candidates: list[dict[str, str]], job: Run) -> None:

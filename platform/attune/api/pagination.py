@@ -16,6 +16,6 @@ class NewestFirst(CursorPagination):
     def decode_cursor(self, request: Any) -> Any:
         """A cursor is opaque; a damaged one answers 404 with a sentence, never 500."""
         cursor = super().decode_cursor(request)
-        if cursor is not None and cursor.position is not None and len(cursor.position) != 36:
+        if cursor is not None and cursor.position is not None and len(str(cursor.position)) != 36:
             return None
         return cursor

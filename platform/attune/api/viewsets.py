@@ -20,18 +20,18 @@ class Idempotent:
     """Claims the Idempotency-Key before the handler and keeps its answer."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)  # type: ignore[misc]
+        super().initial(request, *args, **kwargs)
         self.idempotency = idempotency.begin(request)
 
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, idempotency.Replayed):
             return exc.response
-        response = super().handle_exception(exc)  # type: ignore[misc]
+        response = super().handle_exception(exc)
         response.exception = True
         return response
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
-        response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[misc]
+        response = super().finalize_response(request, response, *args, **kwargs)
         record = getattr(self, "idempotency", None)
         if record is not None and isinstance(response, Response):
             idempotency.finish(record, response)

@@ -49,6 +49,6 @@ def prepare(url: str) -> None:
             "SEQUENCES": "USAGE, SELECT",
         }.items():
             database.execute(
-                f"ALTER DEFAULT PRIVILEGES FOR ROLE attune_owner IN SCHEMA public "  # type: ignore[arg-type]
+                f"ALTER DEFAULT PRIVILEGES FOR ROLE attune_owner IN SCHEMA public "
                 f"GRANT {rights} ON {kind} TO attune_app"
             )

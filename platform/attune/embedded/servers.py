@@ -82,7 +82,9 @@ def start_valkey(folder: Path, *, port: int | None = None) -> Valkey:
     while time.monotonic() < deadline:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return Valkey(f"redis://127.0.0.1:{port}/0", process)
+                url = f"redis://127.0.0.1:{port}/0"
+                (folder / "url").write_text(url)
+                return Valkey(url, process)
         if process.poll() is not None:
             break
         time.sleep(0.05)

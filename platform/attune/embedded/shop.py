@@ -169,6 +169,8 @@ class Street:
 
     def second(self) -> None:
         events = [e for _ in range(self._arrivals()) for e in self.visit()]
+        if self.rng.random() < 0.5:
+            events.append(self.regular())
         if self.rng.random() < 0.2:
             events += self.mailbox()
         now = time.time()
@@ -209,6 +211,17 @@ class Street:
                 **known, "anonymousId": visitor, "messageId": uuid.uuid4().hex,
                 "traits": shopper(number).traits(),
             }  # fmt: skip
+
+    def regular(self) -> dict[str, Any]:
+        """A known customer looks in, mail or no mail, and sometimes orders."""
+        one = shopper(self.rng.randrange(self.customers))
+        product = pick(one.taste, self.rng)
+        bought = self.rng.random() < 0.3
+        return {
+            "type": "track", "userId": one.user_id, "messageId": uuid.uuid4().hex,
+            "event": "Order Completed" if bought else "Product Viewed",
+            "properties": order(product, self.rng) if bought else viewed(product),
+        }  # fmt: skip
 
     def happened(self, visitor: str, kind: str, **rest: Any) -> dict[str, Any]:
         return {

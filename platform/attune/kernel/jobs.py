@@ -7,6 +7,7 @@ wake-up hint; the sweeper finds every row that the broker lost (docs/adr/0003).
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
@@ -26,6 +27,7 @@ REGISTRY: dict[str, Job[Any]] = {}
 LIGHT, MODEL = "light", "model"
 MAX_ATTEMPTS = 8
 LEASE_SECONDS = 60
+SILENCE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Job(Generic[P]):
         values: dict[str, Any] = {} if run_at is None else {"run_at": run_at}
         try:
             with transaction.atomic():
-                row = JobRow.objects.create(
+                row: JobRow = JobRow.objects.create(
                     kind=self.name,
                     queue=self.queue,
                     payload=_plain(payload),
@@ -80,12 +82,21 @@ def _plain(payload: Any) -> dict[str, Any]:
     return {k: str(v) if isinstance(v, uuid.UUID) else v for k, v in asdict(payload).items()}
 
 
+class _Silence:
+    """After the broker failed to answer, nobody waits for it again for a few seconds."""
+
+    until = 0.0
+
+
 def wake(tenant_id: int, job_id: uuid.UUID, queue: str) -> None:
     """Hint to the workers that a job waits. Losing it costs seconds, never the job."""
+    if time.monotonic() < _Silence.until:
+        return
     task = signature("attune.run_job", args=(tenant_id, str(job_id)))
     try:
         task.apply_async(queue=queue, retry=False, ignore_result=True)
     except (OperationalError, OSError) as unreachable:
+        _Silence.until = time.monotonic() + SILENCE_SECONDS
         logger.warning("broker unreachable, the sweeper will publish: %s", unreachable)
 
 
@@ -119,7 +130,7 @@ def execute(sql: str, **values: Any) -> int:
     values.setdefault("lease", timedelta(seconds=LEASE_SECONDS))
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def retry(row: JobRow) -> None:
@@ -146,7 +157,7 @@ def cancel(row: JobRow) -> None:
 
 def get(job_id: uuid.UUID | str) -> JobRow:
     """The job of this workspace, or NotFound."""
-    row = JobRow.objects.filter(pk=job_id).first()
+    row: JobRow | None = JobRow.objects.filter(pk=job_id).first()
     if row is None:
         raise NotFound("There is no such job in this workspace.")
     return row

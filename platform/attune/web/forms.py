@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 
-from attune.kernel.errors import AttuneError, Invalid
+from attune.kernel.errors import AttuneError, FieldError, Invalid
 
 
 def add_refusal(form: forms.Form, refusal: AttuneError) -> None:
@@ -16,3 +18,12 @@ def add_refusal(form: forms.Form, refusal: AttuneError) -> None:
         name = error.field if error.field in form.fields else None
         sentence = error.sentence() if name else f"{error.field}: {error.sentence()}"
         form.add_error(name, sentence)
+
+
+def cleaned(form: forms.Form) -> dict[str, Any]:
+    """The form's values, or Invalid that names each wrong field; for forms within a page."""
+    if form.is_valid():
+        return form.cleaned_data
+    raise Invalid(
+        [FieldError(name, " ".join(map(str, wrong))) for name, wrong in form.errors.items()]
+    )

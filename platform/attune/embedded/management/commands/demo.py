@@ -68,7 +68,7 @@ class Command(BaseCommand):
 
     def _servers(self, environment: dict[str, str]) -> servers.Valkey | None:
         """Embedded servers where no URL names real ones."""
-        if not settings.DATABASE_URL:
+        if "DATABASE_URL" not in os.environ:
             self._say("starting PostgreSQL")
             environment["DATABASE_URL"] = servers.start_postgres(settings.VAR / "postgres")
         if settings.REDIS_URL:

@@ -1,0 +1,109 @@
+"""The house's own rules, checked by machine."""
+
+from __future__ import annotations
+
+import platform
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from attune.kernel import jobs
+from attune.settings import environment
+from workers import model_tasks, runner, tasks
+
+ROOT = Path(__file__).resolve().parents[2]
+assert tasks
+assert model_tasks
+
+
+def test_import_platform_is_the_standard_library():
+    assert hasattr(platform, "python_version")
+    assert [p.name for p in (ROOT / "platform").iterdir() if p.name != "__pycache__"] == ["attune"]
+
+
+def test_import_contracts_hold():
+    done = subprocess.run(
+        [Path(sys.executable).parent / "lint-imports", "--no-cache"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+
+
+def test_no_migration_is_missing():
+    code = (
+        "import sys; sys.path[:0] = ['.', 'platform'];"
+        "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'attune.settings.test';"
+        "import django; django.setup();"
+        "from django.apps import apps;"
+        "from django.db.migrations.autodetector import MigrationAutodetector as A;"
+        "from django.db.migrations.loader import MigrationLoader as L;"
+        "from django.db.migrations.state import ProjectState as S;"
+        "loader = L(None, ignore_no_initial=True);"
+        "own = {a.label for a in apps.get_app_configs() if '.venv' not in a.path};"
+        "c = A(loader.project_state(), S.from_apps(apps)).changes(graph=loader.graph);"
+        "print(sorted(set(c) & own))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+def test_every_job_has_a_handler():
+    assert set(jobs.REGISTRY) == set(runner.HANDLERS)
+    assert len(jobs.REGISTRY) >= 7
+
+
+def test_every_setting_of_the_environment_is_documented():
+    page = (ROOT / "docs" / "configuration.md").read_text()
+    missing = [name for name in environment.VARIABLES if f"`{name}`" not in page]
+    assert missing == []
+
+
+def test_the_environment_is_read_in_settings_alone():
+    allowed = {"platform/attune/settings/environment.py", "platform/attune/asgi.py",
+               "platform/attune/celery.py", "manage.py",
+               "platform/attune/embedded/management/commands/demo.py",
+               "workers/engines/transformers_runtime.py"}  # fmt: skip
+    found = {
+        str(path.relative_to(ROOT))
+        for folder in ("platform", "tenants", "campaigns", "insights", "workers")
+        for path in (ROOT / folder).rglob("*.py")
+        if "node_modules" not in path.parts and re.search(r"os\.(environ|getenv)", path.read_text())
+    }
+    assert found - allowed == set()
+
+
+def test_a_web_process_loads_no_torch():
+    code = (
+        "import sys; sys.path[:0] = ['.', 'platform'];"
+        "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'attune.settings.test';"
+        "import attune.asgi, attune.urls;"
+        "print(sorted({'torch', 'transformers'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_no_tenant_setting_outlives_its_transaction():
+    for folder in ("platform", "tenants", "campaigns", "insights", "workers"):
+        for path in (ROOT / folder).rglob("*.py"):
+            if "node_modules" in path.parts:
+                continue
+            text = path.read_text()
+            assert "set_config('attune.tenant_id', t::text, false)" not in text, path
+            assert not re.search(r"SET (?:SESSION )?attune\.", text), path
+
+
+def test_no_page_writes_its_own_style_or_script():
+    for path in ROOT.rglob("templates/**/*.html"):
+        if ".venv" in path.parts or "node_modules" in path.parts:
+            continue
+        text = path.read_text()
+        assert "style=" not in text, path
+        assert "<style" not in text, path
+        assert not re.search(r"\son\w+=", text), path
+        assert not re.search(r"<script(?![^>]*\b(?:src=|type=\"application/json\"))", text), path

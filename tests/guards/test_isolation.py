@@ -1,0 +1,331 @@
+"""Another workspace's ids: every page, every route, every socket, every job, enumerated.
+
+Each route is called with ids of a foreign workspace and with random ones; both must answer alike,
+and nothing foreign may show. A route that is in neither table fails the suite.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+from asgiref.testing import ApplicationCommunicator
+from django.apps import apps
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
+
+from attune.asgi import application
+from attune.kernel import jobs, live
+from attune.kernel.models import JobRow, TenantModel
+from attune.kernel.tenancy import tenant_context
+from campaigns.approval import services as approval
+from campaigns.catalog.services import add_fact
+from campaigns.contacts import services as contacts
+from campaigns.contacts.importing import upload
+from campaigns.contacts.models import IdentityMerge, RejectedEvent
+from campaigns.content import services as content
+from campaigns.delivery import services as delivery
+from campaigns.delivery.models import Send
+from campaigns.delivery.suppression import suppress
+from campaigns.experiments import services as experiments
+from tenants import services as tenants
+from tenants.models import ApiKey, Membership
+from tenants.roles import PERMISSIONS
+from tenants.sockets import patterns as socket_patterns
+from tests import make
+from workers import runner
+
+CANARY = "CANARY-B"
+PUBLIC = {  # answered without a workspace, with the reason
+    "health-live": "no data", "health-ready": "no data", "schema": "no data", "api-docs": "no data",
+    "tenants:start": "redirects", "tenants:new": "makes one", "tenants:theme": "own user",
+    "tenants:accept": "signed by its token", "delivery:unsubscribe": "signed token",
+    "delivery:click": "signed token",
+}  # fmt: skip
+
+
+@dataclass
+class Route:
+    name: str
+    parameters: list[str]
+    workspace: bool
+
+
+def routes() -> list[Route]:
+    found: list[Route] = []
+
+    def walk(patterns: list[Any], namespace: str, text: str) -> None:
+        for entry in patterns:
+            path = text + str(entry.pattern)
+            if isinstance(entry, URLResolver):
+                if entry.urlconf_name and "allauth" in str(entry.urlconf_name):
+                    continue
+                inner = f"{namespace}{entry.namespace}:" if entry.namespace else namespace
+                walk(entry.url_patterns, inner, path)
+            elif isinstance(entry, URLPattern):
+                names = list(entry.pattern.converters) or list(entry.pattern.regex.groupindex)
+                found.append(Route(f"{namespace}{entry.name}", names, path.startswith("w/")))
+
+    walk(get_resolver().url_patterns, "", "")
+    return [r for r in found if not r.name.startswith(("account_", "mfa_", "None"))]
+
+
+def build(place: make.Place) -> dict[str, Any]:
+    """One row of every kind in a workspace, with canaries in what people typed."""
+    person = make.contact(f"{CANARY}-user", name=f"{CANARY} person", email="canary@b.example")
+    visitor = {"type": "page", "anonymousId": "v9", "name": CANARY, "messageId": uuid.uuid4().hex}
+    make.record(visitor)
+    make.record({"type": "identify", "anonymousId": "v9", "userId": f"{CANARY}-user", "traits": {}})
+    make.record({"type": "track", "userId": "x", "note": CANARY})
+    segment = make.segment({"trait": "email", "exists": True}, name=f"{CANARY} segment")
+    text = make.approved(subject=f"{CANARY} subject")
+    draft = make.draft(subject=f"{CANARY} waiting")
+    review = approval.submit(revision=draft, by_id=None)
+    trial = make.experiment([text], holdout=0.01, running=False, name=f"{CANARY} trial")
+    campaign = make.campaign(segment, trial)
+    delivery.launch(campaign=campaign)
+    make.run_jobs()
+    make.record(make.track(f"{CANARY}-user", "Order Completed", revenue=9))
+    experiments.analyse(experiment=trial, now=timezone.now())
+    run = content.request_variants(brief=text.asset.brief, wanted=1, author_id=None)
+    endpoint, _ = delivery.create_endpoint(name=CANARY, url="http://127.0.0.1:9/hook")
+    tenants.invite(email="guest@b.example", role="analyst", by=None)
+    key, _ = tenants.create_key(name=CANARY, kind="secret", scopes=["jobs.view"], by=None)
+    of = upload(file=SimpleUploadedFile("b.csv", f"id,name\n1,{CANARY}\n".encode()))
+    contacts.record_consent(contact=person, state="given", source=CANARY)
+    fact = add_fact(text=CANARY, product=make.product(name=CANARY))
+    suppress(address="gone@b.example", reason="manual", source=CANARY)
+    return {
+        "contact": person.pk, "segment": segment.pk, "revision": draft.pk, "review": review.pk,
+        "experiment": trial.pk, "campaign": campaign.pk, "run": run.pk, "endpoint": endpoint.pk,
+        "key": key.pk, "import": of.pk, "fact": fact.pk, "product": fact.product_id,
+        "brief": text.asset.brief_id, "send": Send.objects.first().pk,
+        "job": JobRow.objects.first().pk, "rejected": RejectedEvent.objects.first().pk,
+        "merge": IdentityMerge.objects.first().pk, "membership": Membership.objects.first().pk,
+        "decision": campaign.sends.first().decision_id, "metric": make.metric().pk,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def two(db: None) -> tuple[make.Place, make.Place, dict[str, Any]]:
+    """Workspace A with its key and owner; workspace B full of canaries."""
+    a, b = make.workspace("a"), make.workspace("b")
+    with tenant_context(b.id):
+        ids = build(b)
+    with tenant_context(a.id):
+        make.contact("somebody")
+    return a, b, ids
+
+
+def api_key(place: make.Place) -> str:
+    return make.key(place, *PERMISSIONS)
+
+
+def checksum(place: make.Place) -> dict[str, int]:
+    """Rows of every tenant table of a workspace, hashed by the database."""
+    sums = {}
+    with tenant_context(place.id), connection.cursor() as cursor:
+        for model in apps.get_models():
+            if issubclass(model, TenantModel):
+                table = model._meta.db_table
+                cursor.execute(f'SELECT count(*), sum(hashtext(t::text)) FROM "{table}" t')  # noqa: S608
+                sums[table] = cursor.fetchone()
+    return sums
+
+
+def test_every_tenant_table_has_rows_in_the_foreign_workspace(two):
+    _, b, _ = two
+    empty = {table for table, (n, _) in checksum(b).items() if n == 0}
+    assert empty <= {"idempotency_record", "import_problem", "contact_change"}
+
+
+def test_no_page_shows_or_touches_another_workspace(two):
+    a, b, ids = two
+    before = checksum(b)
+    client = Client(raise_request_exception=True)
+    client.force_login(a.owner)
+    called = 0
+    for route in routes():
+        if not route.workspace or route.name.startswith("api-"):
+            continue
+        for foreign in [str(v) for v in ids.values()] if "pk" in route.parameters else [""]:
+            arguments = {"workspace": a.slug, **({"pk": foreign} if foreign else {})}
+            absent = {**arguments, **({"pk": str(uuid.uuid4())} if foreign else {})}
+            for method in ("get", "post"):
+                answer = getattr(client, method)(reverse(route.name, kwargs=arguments))
+                assert CANARY.encode() not in answer.content, (route.name, method)
+                called += 1
+                if foreign:
+                    other = getattr(client, method)(reverse(route.name, kwargs=absent))
+                    assert answer.status_code == other.status_code, (route.name, method)
+                    assert answer.status_code in {404, 405}, (route.name, method)
+            # the foreign workspace's own address is a 404 for a stranger
+            stranger = client.get(reverse(route.name, kwargs={**arguments, "workspace": b.slug}))
+            assert stranger.status_code == 404, route.name
+    assert called > 500
+    assert checksum(b) == before
+
+
+def test_no_api_route_shows_or_touches_another_workspace(two):
+    a, b, ids = two
+    before = checksum(b)
+    client = Client(headers={"Authorization": f"Bearer {api_key(a)}"})
+    called = 0
+    for route in routes():
+        if not route.name.startswith("api-") or route.name in PUBLIC:
+            continue
+        for foreign in [str(v) for v in ids.values()] if "pk" in route.parameters else [""]:
+            arguments = {"pk": foreign} if foreign else {}
+            if "contact" in route.parameters:
+                arguments["contact"] = str(ids["contact"])
+            url = reverse(route.name, kwargs=arguments)
+            for method in ("get", "post", "patch", "delete"):
+                answer = getattr(client, method)(url, {}, content_type="application/json")
+                called += 1
+                assert CANARY.encode() not in answer.content, (url, method)
+                assert answer.status_code < 500, (url, method, answer.content)
+                if foreign:
+                    assert answer.status_code in {404, 405, 422}, (url, method, answer.status_code)
+    assert called > 800
+    assert checksum(b) == before
+
+
+def test_ids_in_bodies_are_looked_up_in_the_own_workspace(two):
+    a, b, ids = two
+    before = checksum(b)
+    client = Client(headers={"Authorization": f"Bearer {api_key(a)}"})
+    bodies = {
+        "/v1/briefs": {"name": "n", "goal": "g", "products": [str(ids["product"])]},
+        "/v1/campaigns": {
+            "name": "n", "audience": str(ids["segment"]), "experiment": str(ids["experiment"]),
+        },
+        "/v1/reviews": {"revision": str(ids["revision"])},
+        "/v1/segments": {"name": "n", "rule": {"segment": str(ids["segment"])}},
+        "/v1/experiments": {
+            "name": "n", "primary_metric": "order",
+            "arms": [{"key": "a", "name": "a", "weight": 1, "revision": str(ids["revision"])},
+                     {"key": "b", "name": "b", "weight": 1, "is_control": True}],
+        },
+    }  # fmt: skip
+    for url, body in bodies.items():
+        answer = client.post(url, body, content_type="application/json")
+        assert answer.status_code in {404, 422}, (url, answer.content)
+        assert CANARY.encode() not in answer.content
+    assert checksum(b) == before
+
+
+def test_every_route_is_in_a_table():
+    unlisted = [
+        r.name for r in routes()
+        if not r.workspace and not r.name.startswith("api-") and r.name not in PUBLIC
+    ]  # fmt: skip
+    assert unlisted == []
+
+
+def test_every_workspace_page_names_its_permission():
+    def views(patterns: list[Any]) -> Any:
+        for entry in patterns:
+            if isinstance(entry, URLResolver):
+                yield from views(entry.url_patterns)
+            else:
+                yield entry
+
+    pages = next(p for p in get_resolver().url_patterns if str(p.pattern).startswith("w/"))
+    for entry in views(pages.url_patterns):
+        verb = getattr(entry.callback, "verb", None) or getattr(
+            getattr(entry.callback, "__wrapped__", None), "verb", None
+        )
+        assert verb in PERMISSIONS, entry.name
+
+
+def test_every_api_action_names_a_known_scope():
+    for entry in get_resolver().url_patterns:
+        for pattern in getattr(entry, "url_patterns", [entry]):
+            callback = getattr(pattern, "callback", None)
+            if (
+                not str(getattr(pattern, "name", "")).startswith("api-")
+                or pattern.name == "api-docs"
+            ):
+                continue
+            view = getattr(callback, "cls", None) or callback.view_class
+            actions = getattr(callback, "actions", None)
+            names = set(actions.values()) if actions else set(view.scopes)
+            for name in names:
+                assert view.scopes[name] in PERMISSIONS, (pattern.name, name)
+
+
+def test_without_a_key_every_api_route_is_401(two):
+    client = Client()
+    for route in routes():
+        if route.name.startswith("api-") and route.name not in PUBLIC:
+            arguments = {name: str(uuid.uuid4()) for name in route.parameters if name != "format"}
+            answer = client.get(reverse(route.name, kwargs=arguments))
+            assert answer.status_code in {401, 405}, (route.name, answer.status_code)
+
+
+def test_a_key_without_the_scope_is_403_everywhere(two):
+    a, _, _ = two
+    client = Client(headers={"Authorization": f"Bearer {make.key(a, 'webhooks.manage')}"})
+    for route in routes():
+        if not route.name.startswith("api-") or route.name in PUBLIC or "endpoints" in route.name:
+            continue
+        arguments = {name: str(uuid.uuid4()) for name in route.parameters if name != "format"}
+        answer = client.get(reverse(route.name, kwargs=arguments))
+        assert answer.status_code in {403, 405}, (route.name, answer.status_code)
+
+
+def test_a_revoked_key_is_401_at_once(two):
+    a, _, _ = two
+    secret = make.key(a, "jobs.view")
+    client = Client(headers={"Authorization": f"Bearer {secret}"})
+    assert client.get("/v1/jobs").status_code == 200
+    with tenant_context(a.id):
+        tenants.revoke_key(key=ApiKey.objects.get(prefix=secret[:11]))
+    assert client.get("/v1/jobs").status_code == 401
+
+
+def test_no_job_handler_reaches_another_workspace(two):
+    a, b, ids = two
+    before = checksum(b)
+    with tenant_context(a.id):
+        for name, job in jobs.REGISTRY.items():
+            fields = job.payload.__dataclass_fields__
+            for foreign in ids.values():
+                values = {f: foreign if "UUID" in str(fields[f].type) else False for f in fields}
+                row = job.enqueue(job.payload(**values))
+                if job.queue == "model" or row is None:
+                    continue
+                assert runner.run_job(a.id, row.pk) in {"done", "quarantined", "failed"}, name
+    with tenant_context(b.id):
+        pending = JobRow.objects.filter(state="pending").first() or JobRow.objects.first()
+    assert runner.run_job(a.id, pending.pk) == "not ours"
+    assert checksum(b) == before
+
+
+@pytest.mark.django_db(transaction=False)
+def test_every_socket_refuses_a_stranger(two):
+    _, b, _ = two
+    assert [str(p.pattern) for p in socket_patterns] == ["ws/<slug:workspace>/live"]
+
+    async def answer() -> dict[str, Any]:
+        scope = {
+            "type": "websocket", "path": f"/ws/{b.slug}/live", "query_string": b"",
+            "headers": [(b"origin", b"http://testserver"), (b"host", b"testserver")],
+            "subprotocols": [],
+        }  # fmt: skip
+        talker = ApplicationCommunicator(application, scope)
+        await talker.send_input({"type": "websocket.connect"})
+        return await talker.receive_output(5)
+
+    assert async_to_sync(answer)()["type"] == "websocket.close"
+
+
+def test_group_names_start_with_their_tenant():
+    assert re.fullmatch(r"t\d+\.live", live.group(7))
