@@ -176,7 +176,9 @@ def find(text: str, sources: list[dict[str, Any]], *, title_case: bool = False) 
         for match in pattern.finditer(text):
             if not _overlaps(match.span(), taken):
                 taken.append(match.span())
-                claims.append(_trace(kind, match.group().strip(), match.start(), sources))
+                claims.append(
+                    _trace(kind, match.group().strip().rstrip(".,"), match.start(), sources)
+                )
     if not title_case:
         claims += _names(text, taken, sources)
     return sorted(claims, key=lambda c: c.start)

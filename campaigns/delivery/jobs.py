@@ -11,6 +11,7 @@ from attune.kernel.jobs import LIGHT, Job
 @dataclass(frozen=True, slots=True)
 class LoadCampaign:
     campaign_id: uuid.UUID
+    resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

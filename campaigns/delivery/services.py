@@ -146,8 +146,8 @@ def move(*, campaign: Campaign, verb: str) -> None:
         Send.objects.filter(campaign=campaign, state=Send.State.PENDING).update(
             state=Send.State.ABORTED, reason="The campaign was cancelled."
         )
-    if verb == "resume":
-        LOAD_CAMPAIGN.enqueue(LoadCampaign(campaign.pk))
+    if verb == "resume" and campaign.via != Campaign.Via.DECIDE:
+        LOAD_CAMPAIGN.enqueue(LoadCampaign(campaign.pk, resumed=True))
     live.push(current_tenant(), "campaigns", str(campaign.pk))
 
 

@@ -32,7 +32,8 @@ def load_campaign(payload: LoadCampaign, run: Run) -> None:
         after, done = contacts[-1], done + len(contacts)
         run.progress(done=done, total=max(done, campaign.planned), note=f"{done:,} people decided")
     with run.unit():
-        _send_what_waited(payload)
+        if payload.resumed:
+            _send_what_waited(payload)
         services.loaded(campaign=campaign)
 
 

@@ -1,0 +1,187 @@
+"""Raw events: what is taken, what is refused and why, and that nothing counts twice."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attune.kernel.errors import Conflict
+from campaigns.contacts import imports, intake, services
+from campaigns.contacts.models import (
+    Contact,
+    Event,
+    EventCount,
+    IdentityMerge,
+    Profile,
+    RejectedEvent,
+    Trait,
+)
+from tests import make
+
+NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+def refused(item: object) -> tuple[str, str]:
+    accepted, rejected = intake.parse([item], now=NOW)
+    assert accepted == []
+    return rejected[0].field, rejected[0].reason
+
+
+@pytest.mark.parametrize(
+    ("item", "field"),
+    [
+        ("text", "body"),
+        ({"type": "jump", "userId": "u"}, "type"),
+        ({"type": "track", "event": "x"}, "userId"),
+        ({"type": "track", "userId": "u"}, "event"),
+        ({"type": "track", "userId": "u", "event": ["x"]}, "event"),
+        ({"type": "track", "userId": {"a": 1}, "event": "x"}, "userId"),
+        ({"type": "track", "userId": "u" * 121, "event": "x"}, "userId"),
+        ({"type": "track", "userId": "u", "event": "x", "properties": []}, "properties"),
+        ({"type": "identify", "userId": "u", "traits": "t"}, "traits"),
+        ({"type": "alias", "userId": "u"}, "previousId"),
+        ({"type": "track", "userId": "u", "event": "x", "timestamp": "yesterday"}, "timestamp"),
+        ({"type": "track", "userId": "u", "event": "x", "timestamp": "1999-01-01T00:00:00Z"}, "timestamp"),
+        ({"type": "track", "userId": "u", "event": "x", "timestamp": "2027-01-01T00:00:00Z"}, "timestamp"),
+        ({"type": "track", "userId": "u", "event": "x", "messageId": 7}, "messageId"),
+        ({"type": "track", "userId": "u", "event": "x", "properties": {"a": "\x00"}}, "body"),
+        ({"type": "track", "userId": "u", "event": "x", "properties": {"a": "x" * 40_000}}, "body"),
+        ({"type": "track", "userId": "u", "event": "x",
+          "properties": {"a": {"b": {"c": {"d": {"e": {"f": {"g": {"h": {}}}}}}}}}}, "body"),
+    ],
+)  # fmt: skip
+def test_a_bad_event_names_its_field(item, field):
+    assert refused(item)[0] == field
+
+
+def test_a_wrong_client_clock_is_corrected():
+    item = {**make.track("u", "x"), "timestamp": "2026-11-01T02:00:00Z"}
+    (event,), _ = intake.parse([item], now=NOW, sent_at="2026-11-01T02:05:00Z")
+    assert event.at == NOW - timedelta(minutes=5)
+    assert event.client_at == datetime(2026, 11, 1, 2, tzinfo=UTC)
+
+
+def test_money_is_read_in_cents():
+    assert intake.value_in_cents({"revenue": 19.99}) == 1999
+    assert intake.value_in_cents({"total": "5"}) == 500
+    assert intake.value_in_cents({"revenue": "x", "value": 1}) == 100
+    assert intake.value_in_cents({"revenue": True}) is None
+    assert intake.value_in_cents({"revenue": float("nan")}) is None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(JSON | st.fixed_dictionaries({"type": st.sampled_from(sorted(intake.TYPES))}, optional={
+    "userId": JSON, "anonymousId": JSON, "event": JSON, "properties": JSON, "traits": JSON,
+    "timestamp": JSON, "messageId": JSON, "context": JSON}), max_size=5))  # fmt: skip
+def test_no_json_breaks_the_parser_and_every_item_has_an_end(items):
+    accepted, rejected = intake.parse(items, now=NOW)
+    assert len(accepted) + len(rejected) == len(items)
+
+
+def test_a_retry_is_a_duplicate_and_counts_once(tenant):
+    item = make.track("u1", "Order Completed", revenue=10)
+    assert services.record_events([item, item], source="t").accepted == 1
+    again = services.record_events([{**item, "timestamp": None}], source="t")
+    assert (again.accepted, again.duplicates) == (0, 1)
+    assert Event.objects.count() == 1
+    assert EventCount.objects.get(name="Order Completed").n == 1
+
+
+def test_without_a_message_id_the_same_body_is_the_same_event(tenant):
+    item = {"type": "track", "userId": "u", "event": "x", "timestamp": None}
+    services.record_events([item], source="t")
+    assert services.record_events([item], source="t").duplicates == 1
+
+
+def test_a_bad_item_does_not_sink_the_batch_and_stays_visible(tenant):
+    receipt = services.record_events([make.track("u", "x"), {"type": "track"}], source="t")
+    assert (receipt.accepted, len(receipt.rejected)) == (1, 1)
+    row = RejectedEvent.objects.get()
+    assert (row.field, row.raw) == ("userId", {"type": "track"})
+    fixed = services.replay_rejected([row], edited=make.track("u2", "y"))
+    assert fixed.accepted == 1
+    row.refresh_from_db()
+    assert row.replayed_at is not None
+
+
+def test_profile_follows_from_events_and_folding_twice_changes_nothing(tenant):
+    make.record(
+        make.identify("u", email="Ada@Example.com", age=40, plan="pro"),
+        make.track("u", "Product Viewed", category="tea"),
+        make.track("u", "Order Completed", revenue=12.5, category="coffee"),
+        make.track("u", "Order Completed", revenue=7.5, category="coffee"),
+    )
+    contact = Contact.objects.get(external_id="u")
+    profile = Profile.objects.get(contact=contact)
+    assert contact.email == "ada@example.com"
+    assert (profile.orders, profile.revenue_cents, profile.events) == (2, 2000, 4)
+    assert profile.categories == {"coffee": 0.889, "tea": 0.111}
+    assert (profile.top_category, profile.lifecycle) == ("coffee", "active")
+    assert Trait.objects.get(key="age").number == 40.0
+    make.record(make.identify("u", plan="free", age=None))
+    assert Trait.objects.get(key="plan").text == "free"
+    assert not Trait.objects.filter(key="age").exists()
+    assert Profile.objects.count() == 1
+
+
+def test_an_anonymous_visitor_who_identifies_is_one_contact_and_the_merge_can_be_undone(tenant):
+    make.record({"type": "page", "anonymousId": "a1", "name": "Home", "messageId": "m1"})
+    make.record(make.track("u1", "Order Completed", revenue=5))
+    make.record({**make.identify("u1"), "anonymousId": "a1"})
+    known = Contact.objects.get(external_id="u1")
+    merged = IdentityMerge.objects.get()
+    assert Event.objects.filter(contact=known).count() == 3
+    assert merged.source.status == "merged"
+
+    services.undo_merge(merged=merged)
+    make.run_jobs()
+    assert Event.objects.filter(contact_id=merged.source_id).get().message_id == "m1"
+    assert Event.objects.filter(contact=known).count() == 2
+    merged.refresh_from_db()
+    with pytest.raises(Conflict):
+        services.undo_merge(merged=merged)
+
+
+def test_a_shared_device_does_not_join_two_known_people(tenant):
+    make.record({**make.identify("u1"), "anonymousId": "tablet"})
+    make.record({**make.identify("u2"), "anonymousId": "tablet"})
+    assert Contact.objects.filter(external_id__in=["u1", "u2"], status="enabled").count() == 2
+    assert not IdentityMerge.objects.exists()
+
+
+def test_a_machine_is_kept_and_left_out_of_the_profile(tenant):
+    item = {**make.track("u", "Order Completed", revenue=5), "context": {"userAgent": "GoogleBot"}}
+    make.record(make.identify("u"), item)
+    assert Event.objects.get(name="Order Completed").is_machine
+    assert Profile.objects.get().orders == 0
+
+
+def test_formula_cells_lose_their_power_and_numbers_keep_their_sign():
+    assert imports.clean("=HYPERLINK(1)") == "HYPERLINK(1)"
+    assert imports.clean("'=1+1") == "1+1"
+    assert imports.clean("-12.5") == "-12.5"
+    assert imports.guard_formula("=1+1") == "'=1+1"
+    assert imports.guard_formula("-12.5") == "-12.5"
+
+
+def test_cells_are_typed_carefully():
+    assert [imports.typed(c) for c in ("3", "3.5", "007", "true", "1e3", "x", "nan")] == [
+        3, 3.5, "007", True, 1000.0, "x", "nan",
+    ]  # fmt: skip
+
+
+def test_columns_are_guessed():
+    assert imports.guess_mapping(["Customer ID", "E-Mail", "plan"]) == {
+        "Customer ID": "userId", "E-Mail": "email", "plan": "trait:plan",
+    }  # fmt: skip
+    assert imports.guess_mapping(["email"]) == {"email": "userId+email"}
