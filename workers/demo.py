@@ -19,6 +19,7 @@ from campaigns.delivery import services as delivery
 from campaigns.experiments import services as experiments
 from campaigns.segments import services as segments
 from campaigns.segments.models import Segment
+from tenants import registry
 from tenants import services as tenants
 from tenants.models import ApiKey, Membership, Tenant, User
 from tenants.roles import Role
@@ -27,6 +28,7 @@ from workers import runner, tasks
 assert tasks  # noqa: S101 - its import registers the handlers
 PASSWORD = "attune-demo-2026"  # noqa: S105 - printed on the screen, for a demo
 BATCH = 500
+NAME, SLUG = "Harbour Tea & Coffee", "harbour-tea-coffee"
 BANNERS = (
     ("Quiet claim", {"headline": "Tea and coffee for slow days", "body": "Come in and look around.",
                      "cta": "Look around"}),
@@ -63,16 +65,22 @@ def people() -> Demo:
         )
         for role in Role
     }
-    tenant = tenants.create_workspace(name="Harbour Tea & Coffee", owner=users["owner"])
-    with tenant_context(tenant.pk):
+    known = [m for m in registry.memberships_of(users["owner"].pk) if m.slug == SLUG]
+    if known:
+        tenant_id = known[0].tenant_id
+    else:
+        owner = users["owner"]
+        tenant_id = tenants.create_workspace(name=NAME, slug=SLUG, owner=owner).pk
+    with tenant_context(tenant_id):
         for role in Role:
-            if role != Role.OWNER:
-                Membership.objects.create(user=users[role.value], role=role)
-    return Demo(tenant.pk, {name: user.pk for name, user in users.items()})
+            Membership.objects.get_or_create(user=users[role.value], defaults={"role": role})
+    return Demo(tenant_id, {name: user.pk for name, user in users.items()})
 
 
-def workspace(place: Demo) -> dict[str, str]:
-    """Settings, catalogue, voice, metrics, keys."""
+def workspace(place: Demo) -> None:
+    """Settings, catalogue, voice, metrics."""
+    if Product.objects.exists():
+        return
     tenant = Tenant.objects.get(pk=place.tenant_id)
     tenants.save_settings(
         tenant=tenant, sender_name="Harbour Tea & Coffee", sender_email="hello@harbour.example",
@@ -102,6 +110,10 @@ def workspace(place: Demo) -> dict[str, str]:
     decisions.save_metric(
         key="click", name="Clicked", event_name="Message Clicked", kind="conversion"
     )
+
+
+def keys() -> dict[str, str]:
+    """The shop's two keys; their secrets are kept in the demo's own folder only."""
     _, write = tenants.create_key(
         name="Shop front", kind=ApiKey.Kind.WRITE_ONLY, scopes=[], by=None
     )
@@ -129,6 +141,8 @@ def fold(tenant_id: int) -> None:
 
 def story(place: Demo) -> None:
     """Segments, two briefs with reviewed texts, a bandit that runs, a mail ready to launch."""
+    if Segment.objects.exists():
+        return
     tea = segments.create(
         name="Tea lovers", description="people who buy tea often",
         rule={"all": [{"profile": "top_category", "is": "tea"}, {"profile": "orders", "above": 0}]},

@@ -147,11 +147,11 @@ def _words(name: str, text: str, ground: Ground) -> list[Finding]:
 
 
 def _repetition(components: dict[str, str]) -> list[Finding]:
-    """A run of three words that comes back within one part: a model that went in circles."""
+    """A run of four words that comes back within one part: a model that went in circles."""
     found = []
     for name, text in components.items():
         words = re.findall(r"[\w'’]+", PLACEHOLDER.sub("it", text).lower())
-        runs = [tuple(words[i : i + 3]) for i in range(len(words) - 2)]
+        runs = [tuple(words[i : i + 4]) for i in range(len(words) - 3)]
         again = next((run for i, run in enumerate(runs) if run in runs[i + 1 :]), None)
         if again:
             words_again = " ".join(again)

@@ -25,7 +25,8 @@ def problem(status: int, code: str, title: str, detail: str, **extra: Any) -> Re
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception hook. What the view wrote is undone."""
     response = _translate(error)
-    if response is not None and transaction.get_connection().in_atomic_block:
+    known = getattr(context["request"], "auth", None) is not None  # else no unit of work is open
+    if response is not None and known and transaction.get_connection().in_atomic_block:
         transaction.set_rollback(True)
     return response
 

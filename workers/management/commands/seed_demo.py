@@ -1,4 +1,8 @@
-"""manage.py seed_demo: the demo workspace, through the same services as live traffic."""
+"""manage.py seed_demo: the demo workspace, through the same services as live traffic.
+
+Each step is one transaction that finds out whether it was done, so a seeding that was stopped
+half-way goes on where it was.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,6 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from attune.kernel.tenancy import tenant_context
-from tenants import registry
-from tenants.models import User
 from workers import demo
 
 
@@ -22,13 +24,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         path = settings.VAR / "demo.json"
-        owner = User.objects.filter(email="owner@demo.attune.example").first()
-        if owner is not None and registry.memberships_of(owner.pk) and path.exists():
+        place = demo.people()
+        if path.exists() and orjson.loads(path.read_bytes())["tenant"] == place.tenant_id:
             self.stdout.write("The demo workspace is there already.")
             return
-        place = demo.people()
         with tenant_context(place.tenant_id):
-            keys = demo.workspace(place)
+            demo.workspace(place)
         for start in range(0, options["customers"], demo.BATCH):
             count = min(demo.BATCH, options["customers"] - start)
             with tenant_context(place.tenant_id):
@@ -37,5 +38,7 @@ class Command(BaseCommand):
         demo.fold(place.tenant_id)
         with tenant_context(place.tenant_id):
             demo.story(place)
-        path.write_bytes(orjson.dumps({**keys, "customers": options["customers"]}))
+            keys = demo.keys()
+        told = {**keys, "customers": options["customers"], "tenant": place.tenant_id}
+        path.write_bytes(orjson.dumps(told))
         path.chmod(0o600)

@@ -1,0 +1,165 @@
+"""Workspaces, people, roles and keys."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from attune.kernel.errors import Conflict, Invalid, NotFound
+from attune.kernel.models import AuditEntry
+from attune.kernel.tenancy import tenant_context
+from tenants import registry, services
+from tenants.models import ApiKey, Membership, Tenant
+from tenants.roles import PERMISSIONS, Role, role_can
+from tests import make
+
+PAGES = {
+    "insights:home": "workspace.view",
+    "contacts:people": "contacts.view",
+    "contacts:files": "contacts.import",
+    "contacts:events": "events.view",
+    "segments:segments": "segments.view",
+    "segments:new": "segments.edit",
+    "catalog:products": "catalog.view",
+    "catalog:new": "catalog.edit",
+    "catalog:voice": "catalog.edit",
+    "content:briefs": "content.view",
+    "content:new-brief": "content.edit",
+    "content:new-message": "content.edit",
+    "approval:queue": "approval.view",
+    "experiments:experiments": "experiments.view",
+    "experiments:new": "experiments.edit",
+    "experiments:metric": "experiments.edit",
+    "delivery_pages:campaigns": "campaigns.view",
+    "delivery_pages:new": "campaigns.edit",
+    "delivery_pages:outbox": "sends.view",
+    "delivery_pages:endpoints": "webhooks.manage",
+    "delivery_pages:suppressions": "campaigns.view",
+    "workspace:settings": "workspace.manage",
+    "workspace:members": "members.view",
+    "workspace:keys": "keys.manage",
+    "workspace:audit": "audit.view",
+    "workspace:jobs": "jobs.view",
+}
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_each_role_opens_its_pages_and_no_other(tenant, role):
+    client = Client()
+    client.force_login(make.member(tenant, role.value))
+    for name, verb in PAGES.items():
+        answer = client.get(reverse(name, args=[tenant.slug]))
+        assert answer.status_code == (200 if role_can(role, verb) else 403), (name, role)
+        if answer.status_code == 403:
+            assert b"one of these roles" in answer.content
+
+
+def test_an_analyst_sees_no_personal_data(tenant):
+    contact = make.contact("secret-id", name="Ada Lovelace", email="ada@example.com")
+    client = Client()
+    client.force_login(make.member(tenant, "analyst"))
+    for name, args in (("contacts:people", []), ("contacts:person", [contact.pk])):
+        text = client.get(reverse(name, args=[tenant.slug, *args])).content.decode()
+        assert "Ada" not in text
+        assert "ada@example.com" not in text
+        assert "secret-id" not in text
+
+
+def test_a_stranger_is_sent_to_sign_in(tenant):
+    answer = Client().get(reverse("insights:home", args=[tenant.slug]))
+    assert answer.status_code == 302
+    assert answer.url.startswith("/accounts/login/")
+
+
+def test_the_marketer_edits_the_reviewer_approves_the_sender_launches():
+    assert role_can("marketer", "content.edit")
+    assert not role_can("marketer", "approval.decide")
+    assert not role_can("marketer", "campaigns.launch")
+    assert role_can("reviewer", "approval.decide")
+    assert not role_can("reviewer", "content.edit")
+    assert role_can("sender", "campaigns.launch")
+    assert not role_can("analyst", "contacts.view_personal")
+    assert set(PERMISSIONS) >= {"content.edit", "approval.decide", "campaigns.launch"}
+
+
+def test_the_last_owner_stays(tenant):
+    owner = Membership.objects.get(role="owner")
+    with pytest.raises(Conflict, match="at least one owner"):
+        services.change_role(membership=owner, role="admin")
+    with pytest.raises(Conflict):
+        services.remove_member(membership=owner)
+    assert Membership.objects.get().role == "owner"
+
+
+def test_an_invitation_works_once_for_its_address_alone(tenant):
+    token = services.invite(email="Guest@Example.com", role="analyst", by=tenant.owner)
+    with pytest.raises(NotFound):
+        services.accept_invitation(token=token, user=make.user("other@example.com"))
+    guest = make.user("guest@example.com")
+    assert services.accept_invitation(token=token, user=guest).role == "analyst"
+    with pytest.raises(NotFound):
+        services.accept_invitation(token=token, user=guest)
+    assert [m.slug for m in registry.memberships_of(guest.pk)] == [tenant.slug]
+
+
+def test_two_workspaces_cannot_share_an_address(db):
+    place = make.workspace()
+    with pytest.raises(Invalid, match="is taken"):
+        services.create_workspace(name="Other", slug=place.slug, owner=place.owner)
+
+
+def test_a_key_is_kept_as_a_hash_and_found_by_its_secret(tenant):
+    key, secret = services.create_key(name="k", kind="secret", scopes=["jobs.view"], by=None)
+    assert secret not in str(ApiKey.objects.values().get(pk=key.pk))
+    assert registry.key_of(secret).id == key.pk
+    assert registry.key_of(secret + "x") is None
+    fresh, second = services.rotate_key(key=key, by=None)
+    assert registry.key_of(secret).id == key.pk
+    assert registry.key_of(second).id == fresh.pk
+    services.revoke_key(key=key)
+    assert registry.key_of(secret) is None
+
+
+def test_a_write_only_key_can_only_write_events(tenant):
+    key, _ = services.create_key(name="k", kind="write_only", scopes=["jobs.view"], by=None)
+    assert key.scopes == ["events.write"]
+    with pytest.raises(Invalid, match="Unknown scopes"):
+        services.create_key(name="k", kind="secret", scopes=["everything"], by=None)
+
+
+def test_the_audit_log_cannot_be_changed(tenant):
+    services.create_key(name="k", kind="write_only", scopes=[], by=None)
+    entry = AuditEntry.objects.get(action="keys.create")
+    for attempt in (lambda: entry.delete(), lambda: AuditEntry.objects.update(action="x")):
+        with pytest.raises(Exception, match="permission denied"), make.atomic():
+            attempt()
+    assert AuditEntry.objects.get(pk=entry.pk).action == "keys.create"
+
+
+def test_a_paused_workspace_is_closed(db):
+    place = make.workspace()
+    secret = make.key(place, "jobs.view")
+    with tenant_context(place.id):
+        Tenant.objects.update(status="paused")
+    assert registry.key_of(secret) is None
+    assert registry.memberships_of(place.owner.pk) == []
+
+
+def test_sign_up_sign_in_and_a_first_workspace(db):
+    client = Client()
+    form = {
+        "email": "new@example.com",
+        "password1": "a long secret 1",
+        "password2": "a long secret 1",
+    }
+    assert client.post("/accounts/signup/", form).status_code == 302
+    assert client.get("/").url == "/new"
+    made = client.post("/new", {"name": "My Shop"})
+    assert made.url == "/w/my-shop/"
+    assert client.get(made.url).status_code == 200
+    client.post("/accounts/logout/")
+    assert client.get(made.url).status_code == 302
+    login = {"login": "new@example.com", "password": "a long secret 1"}
+    assert client.post("/accounts/login/", login).status_code == 302
+    assert client.get(made.url).status_code == 200
