@@ -50,13 +50,14 @@ def new_brief(request: HttpRequest) -> HttpResponse:
 def brief(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The brief with its runs and variants; htmx asks again when the model has news."""
     row = selectors.brief(pk)
-    runs = selectors.runs(pk)
+    runs, variants = selectors.runs(pk), selectors.newest_revisions(pk)
     context = {
         "brief": row,
         "products": services.brief_products(row),
         "runs": runs,
         "busy": bool(runs) and runs[0].state in {"queued", "running"},
-        "variants": selectors.newest_revisions(pk),
+        "variants": [r for r in variants if not r.blocked],
+        "blocked": [r for r in variants if r.blocked],
     }
     part = request.htmx and request.headers.get("HX-Target") == "variants"
     return render(request, "content/variants.html" if part else "content/brief.html", context)

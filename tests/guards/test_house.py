@@ -39,7 +39,7 @@ def test_no_migration_is_missing():
         "from django.db.migrations.autodetector import MigrationAutodetector as A;"
         "from django.db.migrations.loader import MigrationLoader as L;"
         "from django.db.migrations.state import ProjectState as S;"
-        "loader = L(None, ignore_no_initial=True);"
+        "loader = L(None);"
         "own = {a.label for a in apps.get_app_configs() if '.venv' not in a.path};"
         "c = A(loader.project_state(), S.from_apps(apps)).changes(graph=loader.graph);"
         "print(sorted(set(c) & own))"

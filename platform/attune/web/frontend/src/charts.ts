@@ -1,10 +1,10 @@
 // Charts by Apache ECharts, loaded only on pages that have one. Intervals are always drawn.
 import * as echarts from "echarts/core";
 import { BarChart, CustomChart, LineChart } from "echarts/charts";
-import { GridComponent, LegendComponent, MarkLineComponent, TooltipComponent } from "echarts/components";
+import { GridComponent, LegendComponent, LegendScrollComponent, MarkLineComponent, TooltipComponent } from "echarts/components";
 import { SVGRenderer } from "echarts/renderers";
 
-echarts.use([BarChart, LineChart, CustomChart, GridComponent, LegendComponent, MarkLineComponent, TooltipComponent, SVGRenderer]);
+echarts.use([BarChart, LineChart, CustomChart, GridComponent, LegendComponent, LegendScrollComponent, MarkLineComponent, TooltipComponent, SVGRenderer]);
 
 interface Series { name: string; values: (number | null)[]; low?: (number | null)[]; high?: (number | null)[] }
 interface ChartData { kind: "line" | "bar" | "area"; unit: string; zero?: boolean; x: string[]; series: Series[] }
@@ -32,10 +32,10 @@ function options(data: ChartData, style: CSSStyleDeclaration): echarts.EChartsCo
   return {
     animation: false, color: PALETTE, textStyle: { fontFamily: "inherit", color: ink },
     grid: { left: 56, right: 16, top: data.series.length > 1 ? 36 : 16, bottom: 28 },
-    legend: data.series.length > 1 ? { top: 0, textStyle: { color: ink }, data: data.series.map((s) => s.name) } : undefined,
+    legend: data.series.length > 1 ? { type: "scroll", top: 0, left: 56, itemGap: 18, textStyle: { color: ink }, data: data.series.map((s) => s.name) } : undefined,
     tooltip: { trigger: "axis", renderMode: "richText", valueFormatter: (v: unknown) => (typeof v === "number" ? `${v.toPrecision(4)} ${data.unit}` : "–") },
     xAxis: { type: "category", data: data.x, axisLabel: { color: ink, hideOverlap: true }, axisLine: { lineStyle: { color: line } } },
-    yAxis: { type: "value", name: data.unit, nameTextStyle: { color: ink }, axisLabel: { color: ink }, splitLine: { lineStyle: { color: line } }, max: data.kind === "area" ? 100 : undefined },
+    yAxis: { type: "value", name: data.series.length > 1 ? "" : data.unit, nameTextStyle: { color: ink }, axisLabel: { color: ink }, splitLine: { lineStyle: { color: line } }, max: data.kind === "area" ? 100 : undefined },
     series,
   };
 }
