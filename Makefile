@@ -46,6 +46,9 @@ check: setup
 bench: setup
 	$(BIN)/python -m benchmarks.run
 
+prove: setup
+	$(BIN)/python -m benchmarks.run hillstrom faults
+
 evidence: setup
 	$(BIN)/python -m benchmarks.evidence
 

@@ -30,6 +30,9 @@ LOG_SQL = f"""
 INSERT INTO decision (tenant_id, {COLUMNS})
 SELECT %s, {COLUMNS} FROM decision_stage ORDER BY contact_id
 ON CONFLICT (tenant_id, source_id, contact_id) DO NOTHING RETURNING id"""  # noqa: S608
+ONE_SQL = f"""
+INSERT INTO decision (tenant_id, {COLUMNS}) VALUES (%s{", %s" * 16})
+ON CONFLICT (tenant_id, source_id, contact_id) DO NOTHING RETURNING id"""  # noqa: S608
 
 REWARD_SQL = """
 INSERT INTO reward (id, tenant_id, decision_id, metric_id, event_id, value, observed_at)
@@ -74,22 +77,28 @@ def log(choices: Iterable[Choice]) -> set[UUID]:
 
     Returns the ids that were written. One statement, whatever the number.
     """
+    rows = [_row(choice) for choice in choices]
     with connection.cursor() as cursor:
+        if len(rows) == 1:  # one visitor waits: no temporary table
+            cursor.execute(ONE_SQL, [current_tenant(), *rows[0]])
+            return {row[0] for row in cursor.fetchall()}
         cursor.execute(STAGE_SQL)
         with cursor.copy(f"COPY decision_stage ({COLUMNS}) FROM STDIN") as copy:
-            for c in choices:
-                copy.write_row(
-                    (
-                        c.id, c.source, c.source_id, c.contact_id, _json(list(c.propensities)),
-                        _json(c.excluded), _json(c.propensities), c.action,
-                        c.propensities[c.action], c.draw, c.version, c.mode, _json(c.context),
-                        _json(c.profile), c.at, c.window_closes_at,
-                    )
-                )  # fmt: skip
+            for row in rows:
+                copy.write_row(row)
         cursor.execute(LOG_SQL, [current_tenant()])
         written = {row[0] for row in cursor.fetchall()}
         cursor.execute("DROP TABLE decision_stage")
     return written
+
+
+def _row(c: Choice) -> tuple[Any, ...]:
+    """A choice as COLUMNS has it; JSON encoded."""
+    return (
+        c.id, c.source, c.source_id, c.contact_id, _json(list(c.propensities)), _json(c.excluded),
+        _json(c.propensities), c.action, c.propensities[c.action], c.draw, c.version, c.mode,
+        _json(c.context), _json(c.profile), c.at, c.window_closes_at,
+    )  # fmt: skip
 
 
 def _json(value: Any) -> str:

@@ -110,7 +110,7 @@ def tidy(text: str, part: str) -> str:
     text = LABEL.sub("", text).strip().strip("\"“”'*").strip()
     if part == "body":
         end = max(text.rfind("."), text.rfind("!"), text.rfind("?"))
-        return text[: end + 1] if end > 20 else text
+        return text[: end + 1] if end > 10 else text
     return text.rstrip(".") if part in {"subject", "cta", "headline", "title"} else text
 
 

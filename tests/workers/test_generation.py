@@ -1,0 +1,165 @@
+"""Variants by a model: bounded, checked, honest about falling short."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from django.conf import settings
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+from campaigns.content import services
+from campaigns.content.models import Revision
+from tests import make
+from workers import model_tasks, models, runner
+from workers.engines import copywriting
+from workers.engines.copywriting import Assignment
+from workers.engines.protocol import Completion, DeadlinePassed, Request
+from workers.engines.transformers_runtime import PACKAGED, TransformersRuntime, packaged_weights
+
+assert model_tasks
+
+
+class Scripted:
+    """A model that says what the test wrote; only the network is doubled."""
+
+    name = "scripted"
+
+    def __init__(self, bodies: list[str], fail: bool = False) -> None:
+        self.bodies, self.fail, self.asked = iter(bodies), fail, []
+
+    def generate(self, request: Request, progress: object = None) -> list[Completion]:
+        self.asked.append(request)
+        if self.fail:
+            raise DeadlinePassed("Nothing was finished within 1 seconds.")
+        last = request.messages[-1]["content"]
+        if "two or three short sentences" in last:
+            return [Completion(next(self.bodies), 20, True) for _ in range(request.n)]
+        return [Completion("Taste Mountain Oolong", 4, True) for _ in range(request.n)]
+
+
+def generate(monkeypatch: pytest.MonkeyPatch, model: object, wanted: int = 2):
+    monkeypatch.setattr(models, "runtime", lambda: model)
+    run = services.request_variants(brief=make.brief(), wanted=wanted, author_id=5)
+    end = runner.run_job(run.tenant_id, run.job_id)
+    run.refresh_from_db()
+    return run, end
+
+
+GOOD = [
+    "Mountain Oolong is a lightly roasted oolong tea.",
+    "Come in for a quiet cup of Mountain Oolong this evening.",
+    "Mountain Oolong costs 14.00 EUR, and a cup takes a minute.",
+    "Something warm waits on the shelf for you, lightly roasted.",
+]
+
+
+def test_variants_that_pass_are_kept_with_all_that_made_them(tenant, monkeypatch):
+    run, end = generate(monkeypatch, Scripted(GOOD))
+    assert (end, run.state, run.passed, run.tried) == ("done", "finished", 4, 4)
+    assert run.model == "scripted"
+    assert run.prompt[-1]["content"].startswith("Goal: tell tea lovers about the oolong")
+    revision = Revision.objects.filter(run=run).first()
+    assert (revision.origin, revision.author_id, revision.blocked) == ("model", 5, False)
+    assert revision.components["subject"] == "Taste Mountain Oolong"
+
+
+def test_too_few_good_ones_are_sampled_again_within_the_budget_and_said(tenant, monkeypatch):
+    words = "apple brook cedar dune ember fjord grove heath".split()
+    bad = [f"{w.title()} {w} costs {n} EUR near the {w} {w}." for n, w in enumerate(words, 1)]
+    run, end = generate(monkeypatch, Scripted(bad))
+    assert (end, run.state, run.tried, run.passed) == ("done", "short", 8, 0)
+    assert "Only 0 of the 2 wanted passed" in run.note
+    blocked = Revision.objects.filter(run=run)
+    assert blocked.count() == 8
+    assert all(r.blocked for r in blocked)
+
+
+def test_a_copy_of_a_copy_is_dropped(tenant, monkeypatch):
+    run, _ = generate(monkeypatch, Scripted([GOOD[0]] * 4 + GOOD[1:] + [GOOD[0]]))
+    assert Revision.objects.filter(run=run).count() == 4
+
+
+def test_a_model_that_runs_out_of_time_fails_with_a_sentence(tenant, monkeypatch):
+    run, end = generate(monkeypatch, Scripted([], fail=True))
+    assert (end, run.state, run.passed) == ("done", "failed", 0)
+    assert run.note.startswith("Nothing was finished")
+
+
+def test_nothing_about_a_single_person_reaches_the_prompt(tenant, monkeypatch):
+    make.contact("c1", name="Ada Lovelace", email="ada@example.com", plan="pro")
+    segment = make.segment({"trait": "plan", "is": "pro"}, name="Pro people")
+    monkeypatch.setattr(models, "runtime", lambda: model)
+    model = Scripted(GOOD)
+    run = services.request_variants(brief=make.brief(audience=segment), wanted=1, author_id=None)
+    runner.run_job(run.tenant_id, run.job_id)
+    told = " ".join(m["content"] for request in model.asked for m in request.messages)
+    assert "Pro people" in told
+    assert "Ada" not in told
+    assert "example.com" not in told
+
+
+def test_samples_are_tidied_into_parts():
+    assert copywriting.tidy('Subject: "A quiet cup"\nmore', "subject") == "A quiet cup"
+    assert copywriting.tidy("First line is whole. Second is bro", "body") == "First line is whole."
+    assert copywriting.tidy("", "body") == ""
+
+
+def test_candidates_are_composed_from_sound_parts_first():
+    parts = {"subject": ["bad", "good"], "body": ["bad body", "good body"], "cta": ["bad"]}
+    found = copywriting.compose(
+        parts, lambda name, text: "bad" not in text, required=("subject", "body")
+    )
+    assert found == [
+        {"subject": "good", "body": "good body"}, {"subject": "good", "body": "bad body"},
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Llama of two layers with random weights, made on the fly, with SmolLM2's tokenizer."""
+    folder = tmp_path_factory.mktemp("tiny")
+    source = packaged_weights(settings.VAR / "models")
+    tokenizer = AutoTokenizer.from_pretrained(source)
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+        num_attention_heads=2, num_key_value_heads=2, max_position_embeddings=2048,
+    )  # fmt: skip
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+def ask(n: int, seconds: float = 60.0, tokens: int = 12) -> Request:
+    task = Assignment("email", "sell tea", "", "warm", "", ("Tea is hot.",))
+    return Request(copywriting.prompt("subject", task), n, tokens, 0.8, 0.9, 7, seconds)
+
+
+def test_the_runtime_samples_n_texts_and_repeats_itself_for_a_seed(tiny: Path, tmp_path: Path):
+    runtime = TransformersRuntime(str(tiny), tmp_path)
+    seen: list[tuple[int, int]] = []
+    first = runtime.generate(ask(3), lambda done, most: seen.append((done, most)))
+    assert len(first) == 3
+    assert all(0 < c.new_tokens <= 12 for c in first)
+    assert [c.text for c in runtime.generate(ask(3))] == [c.text for c in first]
+    assert seen
+    assert seen[-1][1] == 36
+
+
+def test_the_runtime_keeps_its_deadline(tiny: Path, tmp_path: Path):
+    runtime = TransformersRuntime(str(tiny), tmp_path)
+    with pytest.raises(DeadlinePassed):
+        runtime.generate(ask(2, seconds=0.0, tokens=400))
+
+
+@pytest.mark.real_model
+def test_the_packaged_model_loads_offline_and_speaks_of_the_facts():
+    runtime = TransformersRuntime(PACKAGED, settings.VAR / "models")
+    task = Assignment(
+        "email", "tell people about the oolong", "tea drinkers", "plain", "",
+        ("Mountain Oolong is a lightly roasted oolong tea.",),
+    )  # fmt: skip
+    made = runtime.generate(Request(copywriting.prompt("cta", task), 4, 8, 0.5, 0.9, 1, 120))
+    assert any("Oolong" in c.text for c in made)
