@@ -19,6 +19,7 @@ from django.db import connections
 from psycopg import sql
 from pytest_django.plugin import DjangoDbBlocker
 
+from attune import celery
 from attune.embedded import database, servers
 from attune.kernel.tenancy import tenant_context
 from tests import make
@@ -35,6 +36,20 @@ def migrations_digest() -> str:
         + (ROOT / "tenants/registry.py").read_bytes()
     )
     return hashlib.sha256(source).hexdigest()[:12]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Valkey of this process (TEST_REDIS_URL names another): cache, sockets, broker."""
+    named = os.environ.get("TEST_REDIS_URL")
+    server = None if named else servers.start_valkey(tmp_path_factory.mktemp("valkey"))
+    url = named or server.url  # type: ignore[union-attr]
+    settings.CACHES["default"]["LOCATION"] = url
+    settings.CHANNEL_LAYERS["default"]["CONFIG"]["hosts"] = [url]
+    celery.app.conf.broker_url = url
+    yield url
+    if server is not None:
+        server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -140,3 +140,14 @@ def test_the_schema_is_openapi_3_1_and_documents_every_route(db):
     assert text["openapi"].startswith("3.1")
     for path in ("/v1/batch", "/v1/track", "/v1/decide", "/v1/sends/{id}/chain"):
         assert path in text["paths"]
+
+
+def test_a_key_that_asks_too_often_is_told_to_wait(tenant, settings):
+    settings.API_THROTTLE_PER_MINUTE = 3
+    who = client(tenant, "jobs.view")
+    codes = [who.get("/v1/jobs").status_code for _ in range(5)]
+    assert codes.count(200) in {3, 4}  # a new minute may begin between two calls
+    refused = who.get("/v1/jobs")
+    if refused.status_code == 429:
+        assert 1 <= int(refused["Retry-After"]) <= 61
+        assert refused["Content-Type"] == "application/problem+json"

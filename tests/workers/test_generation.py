@@ -66,7 +66,7 @@ def test_variants_that_pass_are_kept_with_all_that_made_them(tenant, monkeypatch
 
 
 def test_too_few_good_ones_are_sampled_again_within_the_budget_and_said(tenant, monkeypatch):
-    words = "apple brook cedar dune ember fjord grove heath".split()
+    words = ["apple", "brook", "cedar", "dune", "ember", "fjord", "grove", "heath"]
     bad = [f"{w.title()} {w} costs {n} EUR near the {w} {w}." for n, w in enumerate(words, 1)]
     run, end = generate(monkeypatch, Scripted(bad))
     assert (end, run.state, run.tried, run.passed) == ("done", "short", 8, 0)

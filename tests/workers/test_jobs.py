@@ -5,16 +5,15 @@ from __future__ import annotations
 import uuid
 
 import pytest
+import redis
 from django.utils import timezone
 
 from attune.kernel import jobs
 from attune.kernel.errors import Conflict
 from attune.kernel.models import JobRow
-from attune.kernel.tenancy import tenant_context
 from campaigns.contacts.jobs import FOLD_EVENTS, FoldEvents
 from campaigns.segments.jobs import REFRESH_SEGMENT, RefreshSegment
 from tenants import registry
-from tests import make
 from workers import runner
 
 
@@ -110,8 +109,26 @@ def test_the_sweeper_finds_what_the_broker_lost_and_expired_leases(tenant):
     assert later.pk not in found
 
 
-def test_a_wake_up_without_a_broker_costs_nothing(tenant, settings, monkeypatch):
+def test_a_wake_up_reaches_the_broker(tenant, valkey, monkeypatch):
     monkeypatch.setattr(jobs._Silence, "until", 0.0)
+    client = redis.Redis.from_url(valkey)
+    client.delete("light")
     jobs.wake(tenant.id, uuid.uuid4(), "light")
-    with tenant_context(tenant.id):
-        assert make.current_role() == "attune_app"
+    assert client.llen("light") == 1
+    client.delete("light")
+
+
+def test_without_a_broker_nobody_waits_twice(tenant, monkeypatch):
+    calls = []
+
+    class Gone:
+        def apply_async(self, **options: object) -> None:
+            calls.append(options)
+            raise OSError("no broker")
+
+    monkeypatch.setattr(jobs._Silence, "until", 0.0)
+    monkeypatch.setattr(jobs, "signature", lambda *arguments, **options: Gone())
+    for _ in range(5):
+        jobs.wake(tenant.id, uuid.uuid4(), "light")
+    assert len(calls) == 1
+    monkeypatch.setattr(jobs._Silence, "until", 0.0)

@@ -1,0 +1,76 @@
+"""`make screenshots`: the pictures of the README, from a running `make demo` that has lived for a
+few minutes. ATTUNE_URL names another address."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+BASE = os.environ.get("ATTUNE_URL", "http://127.0.0.1:8000")
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "images"
+ROOT = f"{BASE}/w/harbour-tea-coffee"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+
+
+def sign_in(page: Page, role: str) -> None:
+    page.goto(f"{BASE}/accounts/login/")
+    page.fill("[name=login]", f"{role}@demo.attune.example")
+    page.fill("[name=password]", "attune-demo-2026")
+    page.click("button[type=submit]")
+    page.wait_for_url("**/w/**")
+
+
+def shot(page: Page, name: str) -> None:
+    page.wait_for_timeout(1500)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    page.screenshot(
+        path=FOLDER / f"{name}.png", clip={"x": 0, "y": 0, "width": 1280, "height": 900}
+    )
+    print(f"docs/images/{name}.png")
+
+
+def launch(page: Page) -> None:
+    """The mail campaign, unless it was launched before."""
+    page.goto(f"{ROOT}/campaigns/")
+    page.get_by_role("link", name="Morning Roast mail").first.click()
+    button = page.get_by_role("button", name="Launch")
+    if button.count():
+        button.click()
+        page.wait_for_timeout(8000)
+
+
+def write(page: Page) -> None:
+    """Variants for the tea brief, unless there are some."""
+    page.goto(f"{ROOT}/content/")
+    page.get_by_role("link", name="Oolong for tea lovers").first.click()
+    page.wait_for_load_state()
+    if not page.locator("article.variant").count():
+        page.get_by_role("button", name="Write variants").click()
+        page.wait_for_timeout(3000)
+        page.locator("#variants progress").wait_for(state="detached", timeout=300_000)
+
+
+def main() -> None:
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.on("dialog", lambda dialog: dialog.accept())
+        sign_in(page, "owner")
+        write(page)
+        shot(page, "variants")
+        launch(page)
+        page.goto(f"{ROOT}/campaigns/outbox")
+        page.get_by_role("link", name="Why?").first.click()
+        shot(page, "chain")
+        page.goto(f"{ROOT}/experiments/")
+        page.get_by_role("link", name="Home banner").first.click()
+        shot(page, "experiment")
+        page.goto(f"{ROOT}/")
+        shot(page, "home")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

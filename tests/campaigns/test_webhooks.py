@@ -1,0 +1,95 @@
+"""Campaigns by signed webhook, against a real HTTP server."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from campaigns.delivery import services
+from campaigns.delivery.models import Endpoint, Send
+from tests import make
+
+
+class Partner(HTTPServer):
+    """Keeps what it was sent and answers `status`."""
+
+    status = 204
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.calls: list[tuple[dict[str, str], bytes]] = []
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.calls.append((dict(self.headers.items()), body))  # type: ignore[attr-defined]
+        self.send_response(self.server.status)  # type: ignore[attr-defined]
+        self.send_header("Location", "http://127.0.0.1:9/elsewhere")
+        self.end_headers()
+
+    def log_message(self, *arguments: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def partner() -> Iterator[Partner]:
+    server = Partner()
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def blast(partner: Partner) -> tuple[Endpoint, str]:
+    make.contact("c1", email="c1@example.com")
+    url = f"http://127.0.0.1:{partner.server_port}/hook?x=1"
+    endpoint, secret = services.create_endpoint(name="partner", url=url)
+    trial = make.experiment([make.approved()], holdout=0.0001, running=False)
+    campaign = make.campaign(make.segment(), trial, via="webhook", endpoint=endpoint)
+    services.launch(campaign=campaign)
+    make.run_jobs()
+    return endpoint, secret
+
+
+def test_the_partner_gets_the_message_once_with_a_signature_it_can_check(tenant, partner):
+    endpoint, secret = blast(partner)
+    ((headers, body),) = partner.calls
+    send = Send.objects.get()
+    assert send.state == "sent"
+    assert headers["webhook-id"] == str(send.pk)
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    want = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    assert headers["webhook-signature"] == f"v1,{want}"
+    data = json.loads(body)["data"]
+    assert data["components"]["subject"] == make.GOOD["email"]["subject"]
+    assert secret not in str(Endpoint.objects.values().get(pk=endpoint.pk))
+
+
+@pytest.mark.parametrize("status", [302, 410, 500])
+def test_anything_but_2xx_is_a_failure_with_its_status_and_redirects_are_not_followed(
+    tenant, partner, status
+):
+    partner.status = status
+    blast(partner)
+    send = Send.objects.get()
+    assert (send.state, send.reason) == ("failed", f"The endpoint answered {status}.")
+    assert len(partner.calls) == 1
+
+
+def test_an_endpoint_that_is_away_is_a_failure(tenant, partner):
+    partner.shutdown()
+    partner.server_close()
+    blast(partner)
+    send = Send.objects.get()
+    assert send.state == "failed"
+    assert "refused the connection" in send.reason
