@@ -8,7 +8,7 @@ from typing import Any
 from attune.kernel.models import JobRow
 from campaigns.approval import selectors as approvals
 from campaigns.contacts import selectors as contacts
-from campaigns.contacts.models import Profile, RejectedEvent
+from campaigns.contacts.models import RejectedEvent
 from campaigns.decisions.models import Decision
 from campaigns.delivery.models import Campaign
 from campaigns.experiments import selectors as experiments
@@ -27,7 +27,7 @@ class Number:
 
 def numbers() -> list[Number]:
     return [
-        Number("Contacts", Profile.objects.count(), "contacts:people"),
+        Number("Contacts", contacts.contacts().count(), "contacts:people"),
         Number("Decisions logged", Decision.objects.count(), "experiments:experiments"),
         Number("Campaigns running", _running(), "delivery_pages:campaigns"),
         Number("Experiments running", experiments.running().count(), "experiments:experiments"),

@@ -36,6 +36,7 @@ class Key:
     kind: str
     scopes: tuple[str, ...]
     last_used_at: datetime | None
+    created_by: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,9 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public AS $$
   WHERE m.user_id = who AND u.is_active AND t.status = 'active' ORDER BY t.name $$;
 CREATE FUNCTION attune_api_key(digest text)
 RETURNS TABLE (tenant_id bigint, id uuid, name text, kind text, scopes jsonb,
-               last_used_at timestamptz)
+               last_used_at timestamptz, created_by bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public AS $$
-  SELECT k.tenant_id, k.id, k.name, k.kind, k.scopes, k.last_used_at
+  SELECT k.tenant_id, k.id, k.name, k.kind, k.scopes, k.last_used_at, k.created_by_id
   FROM tenants_apikey k JOIN tenants_tenant t ON t.id = k.tenant_id
   WHERE k.hash = digest AND k.revoked_at IS NULL AND t.status = 'active'
     AND (k.expires_at IS NULL OR k.expires_at > now()) $$;
@@ -116,15 +117,15 @@ def memberships_of(user_id: int) -> list[Member]:
 
 def key_of(secret: str) -> Key | None:
     rows = _rows(
-        "SELECT tenant_id, id, name, kind, scopes::text[], last_used_at FROM ("
-        "SELECT tenant_id, id, name, kind, last_used_at, "
+        "SELECT tenant_id, id, name, kind, scopes::text[], last_used_at, created_by FROM ("
+        "SELECT tenant_id, id, name, kind, last_used_at, created_by, "
         "ARRAY(SELECT jsonb_array_elements_text(scopes)) AS scopes FROM attune_api_key(%s)) k",
         digest(secret),
     )
     if not rows:
         return None
-    tenant_id, key_id, name, kind, scopes, used = rows[0]
-    return Key(tenant_id, key_id, name, kind, tuple(scopes), used)
+    tenant_id, key_id, name, kind, scopes, used, maker = rows[0]
+    return Key(tenant_id, key_id, name, kind, tuple(scopes), used, maker)
 
 
 def invitation_of(token: str) -> InvitationPlace | None:

@@ -138,8 +138,14 @@ def create_key(
 
 def rotate_key(*, key: ApiKey, by: User | None, overlap_hours: int = 24) -> tuple[ApiKey, str]:
     """A successor with the same rights; the old key works on for `overlap_hours`."""
+    now = timezone.now()
+    if key.revoked_at or (key.expires_at and key.expires_at <= now):
+        raise Conflict("A key that was revoked or has expired is not rotated; make a new one.")
     successor, secret = create_key(name=key.name, kind=key.kind, scopes=key.scopes, by=by)
-    key.expires_at = timezone.now() + timedelta(hours=overlap_hours)
+    overlap = now + timedelta(hours=overlap_hours)
+    successor.expires_at = key.expires_at
+    successor.save(update_fields=["expires_at"])
+    key.expires_at = min(key.expires_at or overlap, overlap)
     key.save(update_fields=["expires_at"])
     audit.record("keys.rotate", key, successor=str(successor.pk))
     return successor, secret

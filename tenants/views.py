@@ -19,7 +19,7 @@ from attune.web.pages import paged
 from tenants import registry, services
 from tenants.forms import InviteForm, KeyForm, SettingsForm, ThemeForm, WorkspaceForm
 from tenants.models import ApiKey, Invitation, Membership, Tenant, User
-from tenants.pages import go, page
+from tenants.pages import demand, go, page
 from tenants.roles import PERMISSIONS, Role
 
 
@@ -119,6 +119,8 @@ def change_member(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def keys(request: HttpRequest) -> HttpResponse:
     form, secret = KeyForm(request.POST or None), ""
     if request.method == "POST" and form.is_valid():
+        for verb in form.cleaned_data["scopes"]:
+            demand(request, verb)  # a key can do no more than who makes it
         try:
             _, secret = services.create_key(**form.cleaned_data, by=request.user)
             form = KeyForm()
@@ -136,6 +138,8 @@ def change_key(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         raise NotFound("There is no such key in this workspace.")
     secret = ""
     if request.POST.get("verb") == "rotate":
+        for verb in key.scopes:
+            demand(request, verb)
         _, secret = services.rotate_key(key=key, by=request.user)
     else:
         services.revoke_key(key=key)

@@ -77,17 +77,17 @@ class Heartbeat(threading.Thread):
         self.run_of_job, self.over = run, threading.Event()
 
     def run(self) -> None:
-        try:
-            while not self.over.wait(jobs.LEASE_SECONDS / 3):
+        while not self.over.wait(jobs.LEASE_SECONDS / 4):
+            try:
                 with tenant_context(self.run_of_job.row.tenant_id):
                     jobs.execute(
                         jobs.HEARTBEAT_SQL, done=None, total=None, note=None,
                         **self.run_of_job.values,
                     )  # fmt: skip
-        except DatabaseError as away:
-            logger.warning("heartbeat lost: %s", away)
-        finally:
-            connection.close()
+            except DatabaseError as away:
+                logger.warning("heartbeat missed: %s", away)
+            finally:
+                connection.close()
 
 
 Handler = Callable[[Any, Run], None]
@@ -109,7 +109,11 @@ def run_job(tenant_id: int, job_id: uuid.UUID) -> str:
     """Run one job if it is due and free; answers what became of it."""
     token = uuid.uuid4()
     with tenant_context(tenant_id):
-        claimed = jobs.execute(jobs.CLAIM_SQL, token=token, tenant=tenant_id, id=job_id)
+        claimed = jobs.execute(
+            jobs.CLAIM_SQL, token=token, tenant=tenant_id, id=job_id, most=jobs.MAX_ATTEMPTS
+        )
+        if not claimed:
+            jobs.execute(jobs.GIVE_UP_SQL, tenant=tenant_id, id=job_id, most=jobs.MAX_ATTEMPTS)
         row = JobRow.objects.get(pk=job_id) if claimed else None
     if row is None:
         return "not ours"

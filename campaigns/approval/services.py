@@ -54,7 +54,7 @@ def decide(
     revision = review.revision
     if kind not in Verdict.Kind.values:
         raise Invalid.one("kind", f"Choose one of {', '.join(Verdict.Kind.values)}.")
-    if kind == Verdict.Kind.APPROVE and by.id == revision.author_id:
+    if kind == Verdict.Kind.APPROVE and by.id in _authors(revision):
         raise Forbidden("Who wrote or requested a text cannot approve it; ask another reviewer.")
     if reason not in Verdict.Reason.values:
         raise Invalid.one("reason", "This is not one of the reasons.")
@@ -75,6 +75,16 @@ def decide(
     audit.record("approval.decide", verdict, revision=str(revision.pk))
     live.push(current_tenant(), "reviews", str(review.pk))
     return verdict
+
+
+def _authors(revision: Revision) -> set[int | None]:
+    """Everybody who wrote or requested this text or one it grew from."""
+    authors: set[int | None] = set()
+    step: Revision | None = revision
+    while step is not None:
+        authors |= {step.author_id, step.run.author_id if step.run else None}
+        step = step.parent
+    return authors - {None}
 
 
 def _retire_predecessor(revision: Revision) -> None:

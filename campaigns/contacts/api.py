@@ -7,11 +7,10 @@ from typing import Any, ClassVar
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
-from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from attune.api.parsers import StrictJSONParser
+from attune.api.parsers import IntakeParser
 from attune.api.viewsets import ReadViewSet, TenantAPIView
 from attune.kernel import limits
 from attune.kernel.errors import Invalid, TooLarge
@@ -159,7 +158,7 @@ class IntakeOut(serializers.Serializer):
 
 class _Intake(TenantAPIView):
     scopes: ClassVar = {"post": "events.write"}
-    parser_classes = (StrictJSONParser, JSONParser)
+    parser_classes = (IntakeParser,)
     kind = ""
     throttle_classes = ()
 

@@ -21,17 +21,30 @@ LATEST_TRAITS = """
   WHERE e.tenant_id = %(tenant)s AND e.contact_id = ANY(%(contacts)s) AND e.type = 'identify'
   ORDER BY e.contact_id, t.key, e.at DESC, e.id DESC"""
 
+LOCK_SQL = """
+SELECT id FROM contact WHERE tenant_id = %(tenant)s AND id = ANY(%(contacts)s)
+ORDER BY id FOR UPDATE"""  # two folds of one contact take turns, so the newer one writes last
+
+AGED_SQL = """
+INSERT INTO contact_change (id, tenant_id, contact_id)
+SELECT gen_random_uuid(), %(tenant)s, contact_id FROM profile WHERE tenant_id = %(tenant)s AND (
+  (orders = 0 AND lifecycle <> 'dormant'
+   AND coalesce(last_seen_at, first_seen_at) < now() - interval '60 days')
+  OR (orders > 0 AND lifecycle <> 'lapsed' AND last_order_at < now() - interval '120 days'))"""
+
 TRAITS_SQL = f"""
 WITH latest AS ({LATEST_TRAITS}),
-bags AS (SELECT contact_id, jsonb_object_agg(key, value) AS bag FROM latest
-         WHERE value <> 'null'::jsonb GROUP BY contact_id)
+bags AS (SELECT w.contact_id, coalesce(jsonb_object_agg(l.key, l.value)
+           FILTER (WHERE l.value <> 'null'::jsonb), '{{}}') AS bag
+         FROM unnest(%(contacts)s::uuid[]) AS w(contact_id)
+         LEFT JOIN latest l ON l.contact_id = w.contact_id GROUP BY w.contact_id)
 UPDATE contact c SET traits = bag,
-  email = left(coalesce(lower(btrim(bag->>'email')), c.email), 254),
-  phone = left(coalesce(bag->>'phone', c.phone), 40),
-  name = left(coalesce(bag->>'name', nullif(concat_ws(' ', coalesce(bag->>'firstName',
-         bag->>'first_name'), coalesce(bag->>'lastName', bag->>'last_name')), ''), c.name), 200),
-  locale = left(coalesce(bag->>'locale', bag->>'language', c.locale), 20),
-  timezone = left(coalesce(bag->>'timezone', c.timezone), 50)
+  email = left(coalesce(lower(btrim(bag->>'email')), ''), 254),
+  phone = left(coalesce(bag->>'phone', ''), 40),
+  name = left(coalesce(bag->>'name', concat_ws(' ', coalesce(bag->>'firstName',
+         bag->>'first_name'), coalesce(bag->>'lastName', bag->>'last_name')), ''), 200),
+  locale = left(coalesce(bag->>'locale', bag->>'language', ''), 20),
+  timezone = left(coalesce(bag->>'timezone', ''), 50)
 FROM bags WHERE c.tenant_id = %(tenant)s AND c.id = bags.contact_id"""  # noqa: S608
 
 TRAIT_ROWS_SQL = f"""
@@ -55,9 +68,12 @@ DELETE FROM trait t WHERE t.tenant_id = %(tenant)s AND t.contact_id = ANY(%(cont
 ORDER_NAMES = "('Order Completed', 'Purchase')"
 PROFILE_SQL = f"""
 WITH facts AS (
-  SELECT contact_id, min(at) AS first_seen, max(at) AS last_seen, count(*) AS events,
+  SELECT contact_id, min(at) AS first_seen,
+    max(at) FILTER (WHERE name <> 'Message Sent' AND source NOT IN ('import', 'admin'))
+      AS last_seen, count(*) AS events,
     count(*) FILTER (WHERE name IN {ORDER_NAMES}) AS orders,
-    coalesce(sum(value_cents) FILTER (WHERE name IN {ORDER_NAMES}), 0) AS revenue,
+    least(coalesce(sum(value_cents) FILTER (WHERE name IN {ORDER_NAMES}), 0), 9e18)::bigint
+      AS revenue,
     max(at) FILTER (WHERE name IN {ORDER_NAMES}) AS last_order,
     count(*) FILTER (WHERE name = 'Message Sent') AS messages,
     count(*) FILTER (WHERE name = 'Message Clicked') AS clicks
@@ -77,7 +93,8 @@ INSERT INTO profile (id, tenant_id, contact_id, first_seen_at, last_seen_at, eve
   revenue_cents, last_order_at, categories, top_category, messages, clicks, lifecycle, updated_at)
 SELECT gen_random_uuid(), %(tenant)s, f.contact_id, first_seen, last_seen, events, orders, revenue,
   last_order, coalesce(categories, '{{}}'), coalesce(top, ''), messages, clicks,
-  CASE WHEN orders = 0 AND last_seen < now() - interval '60 days' THEN 'dormant'
+  CASE WHEN orders = 0 AND coalesce(last_seen, first_seen) < now() - interval '60 days'
+         THEN 'dormant'
        WHEN orders = 0 THEN 'visitor'
        WHEN last_order < now() - interval '120 days' THEN 'lapsed'
        WHEN orders = 1 THEN 'new' WHEN orders >= 5 THEN 'loyal' ELSE 'active' END, now()
@@ -104,5 +121,13 @@ def fold(contacts: list[UUID]) -> None:
         return
     values: dict[str, Any] = {"tenant": current_tenant(), "contacts": contacts}
     with connection.cursor() as cursor:
+        cursor.execute(LOCK_SQL, values)
         for statement in (TRAITS_SQL, DROP_TRAITS_SQL, TRAIT_ROWS_SQL, PROFILE_SQL):
             cursor.execute(statement, values)
+
+
+def queue_aged() -> int:
+    """Queue contacts whose stage changes because time passed, not because they did something."""
+    with connection.cursor() as cursor:
+        cursor.execute(AGED_SQL, {"tenant": current_tenant()})
+        return int(cursor.rowcount)

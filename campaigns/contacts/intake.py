@@ -89,10 +89,13 @@ def _one(
 ) -> Parsed:
     if not isinstance(item, dict):
         raise _Refusal("body", "An event is a JSON object.")
-    encoded = orjson.dumps(item)
+    try:
+        encoded = orjson.dumps(item)
+    except TypeError as odd:
+        raise _Refusal("body", f"The event cannot be stored as JSON: {odd}.") from odd
     _check_size(item, encoded)
     type_ = kind or item.get("type")
-    if type_ not in TYPES:
+    if not isinstance(type_, str) or type_ not in TYPES:
         raise _Refusal("type", f"Unknown type {type_!r}; use one of {', '.join(sorted(TYPES))}.")
     user_id, anonymous_id = _identifier(item, "userId"), _identifier(item, "anonymousId")
     previous = _identifier(item, "previousId")
@@ -110,7 +113,7 @@ def _one(
     category = properties.get("category")
     return Parsed(
         id=new_id(),
-        message_id=_message_id(item, encoded),
+        message_id=_message_id(item, encoded, now),
         type=type_,
         name=name,
         user_id=user_id,
@@ -170,11 +173,16 @@ def _object(value: Any, field: str) -> dict[str, Any]:
     return value
 
 
-def _message_id(item: dict[str, Any], encoded: bytes) -> str:
-    """The client's id; without one, derived from the body, so that a plain retry is one event."""
+def _message_id(item: dict[str, Any], encoded: bytes, now: datetime) -> str:
+    """The client's id; without one, derived from the body, so that a plain retry is one event.
+
+    A body that carries no time of its own is the same event only within the same minute: who
+    orders the same again next week ordered twice.
+    """
     value = item.get("messageId")
     if value is None or value == "":
-        return "body-" + hashlib.sha256(encoded).hexdigest()[:40]
+        minute = b"" if item.get("timestamp") else now.strftime("%Y%m%d%H%M").encode()
+        return "body-" + hashlib.sha256(encoded + minute).hexdigest()[:40]
     if not isinstance(value, str) or len(value) > 120:
         raise _Refusal("messageId", "messageId must be text of at most 120 characters.")
     return value
@@ -189,7 +197,10 @@ def _when(
     client = _try_time(raw)
     if client is None:
         raise _Refusal("timestamp", f"{str(raw)[:60]!r} is not an ISO 8601 time.")
-    at = now - (sent - client) if sent is not None else client
+    try:
+        at = now - (sent - client) if sent is not None else client
+    except OverflowError as impossible:
+        raise _Refusal("timestamp", "The time lies outside what a calendar holds.") from impossible
     if at < now - past:
         raise _Refusal(
             "timestamp",
@@ -207,6 +218,8 @@ def _try_time(value: Any) -> datetime | None:
         return None
     try:
         when = datetime.fromisoformat(value)
+        if not 1970 <= when.year <= 2200:
+            return None
         return when if when.tzinfo else when.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None

@@ -16,6 +16,7 @@ from campaigns.contacts.models import (
     ContactImport,
     Event,
     EventCount,
+    IdentityMerge,
     Profile,
     RejectedEvent,
 )
@@ -53,9 +54,15 @@ def timeline(contact_id: uuid.UUID, most: int = 100) -> list[Event]:
     return list(Event.objects.filter(contact_id=contact_id).order_by("-at")[:most])
 
 
+def same_person(contact_id: uuid.UUID) -> list[uuid.UUID]:
+    """A contact and the anonymous ones merged into it."""
+    merged = IdentityMerge.objects.filter(target_id=contact_id, undone_at=None)
+    return [contact_id, *merged.values_list("source_id", flat=True)]
+
+
 def latest_consent(contact_id: uuid.UUID, channel: str) -> Consent | None:
     return (
-        Consent.objects.filter(contact_id=contact_id, channel=channel)
+        Consent.objects.filter(contact_id__in=same_person(contact_id), channel=channel)
         .order_by("-created_at", "-id")
         .first()
     )

@@ -13,7 +13,7 @@ from django.utils import timezone
 from attune.kernel import audit, live
 from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.tenancy import current_tenant
-from campaigns.contacts import intake, recording
+from campaigns.contacts import folding, intake, recording
 from campaigns.contacts.jobs import FOLD_EVENTS, FoldEvents
 from campaigns.contacts.models import (
     Consent,
@@ -65,7 +65,7 @@ def record_events(
 def _write(events: list[intake.Parsed], *, source: str, now: datetime) -> int:
     """Store parsed events, merge identities they join, ask for the fold. New events."""
     written = recording.write(events, source=source, now=now)
-    for pair in written.pairs:
+    for pair in sorted(written.pairs, key=lambda p: str(p.source)):  # one order, no deadlock
         merge(pair.source, pair.target, reason=f"{pair.anonymous_id} identified itself")
     if written.fresh:
         FOLD_EVENTS.enqueue(FoldEvents(), dedupe_key="fold")
@@ -133,6 +133,9 @@ def merge(source_id: uuid.UUID, target_id: uuid.UUID, *, reason: str) -> Identit
     )
     Identity.objects.filter(contact_id=source_id).update(contact_id=target_id)
     Event.objects.filter(contact_id=source_id).update(contact_id=target_id)
+    blocked = Contact.Status.BLOCKLISTED
+    if Contact.objects.filter(pk=source_id, status=blocked).exists():
+        Contact.objects.filter(pk=target_id).update(status=blocked)
     Contact.objects.filter(pk=source_id).update(status=Contact.Status.MERGED)
     _changed(source_id, target_id)
     audit.record("contacts.merge", merged, source=str(source_id), target=str(target_id))
@@ -180,5 +183,14 @@ def record_consent(
         wording=wording,
     )  # fmt: skip
     audit.record("contacts.consent", consent, contact=str(contact.pk), state=state)
+    _changed(contact.pk)
     live.push(current_tenant(), "contacts", str(contact.pk))
     return consent
+
+
+def age() -> int:
+    """Let stages change as time passes: who fell silent is folded again."""
+    aged = folding.queue_aged()
+    if aged:
+        FOLD_EVENTS.enqueue(FoldEvents(), dedupe_key="fold")
+    return aged

@@ -111,7 +111,9 @@ class BriefViewSet(ReadViewSet):
         data = WantedIn(data=request.data)
         data.is_valid(raise_exception=True)
         run = services.request_variants(
-            brief=self.get_object(), wanted=data.validated_data["wanted"], author_id=None
+            brief=self.get_object(),
+            wanted=data.validated_data["wanted"],
+            author_id=request.auth.created_by,
         )
         return Response(RunOut(run).data, status=202)
 
@@ -144,5 +146,5 @@ class RevisionViewSet(ReadViewSet):
         """A message written by a person."""
         data = MessageIn(data=request.data)
         data.is_valid(raise_exception=True)
-        revision = services.create_asset(author_id=None, **data.validated_data)
+        revision = services.create_asset(author_id=request.auth.created_by, **data.validated_data)
         return Response(RevisionOut(revision).data, status=201)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
 from attune.kernel import jobs
-from attune.kernel.errors import AttuneError
+from attune.kernel.errors import AttuneError, Conflict
 from attune.web.forms import add_refusal
 from attune.web.pages import paged
 from campaigns.catalog.models import Product
@@ -80,7 +81,8 @@ def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Stop the model; what passed so far stays."""
     runs = selectors.runs(selectors.brief(pk).pk)
     if runs and runs[0].job is not None:
-        jobs.cancel(runs[0].job)
+        with suppress(Conflict):  # cancelled or finished already; the run is closed all the same
+            jobs.cancel(runs[0].job)
         services.cancel_run(run=runs[0])
     return go(request, "content:brief", pk)
 

@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 
 from attune.kernel.errors import NotFound
 from attune.kernel.tenancy import current_tenant
+from campaigns.contacts import selectors as contacts
 from campaigns.decisions.models import Decision, Goal, Metric
 
 SUMS_SQL = """
@@ -21,6 +22,7 @@ WITH worth AS (
     ON r.tenant_id = %(tenant)s AND r.decision_id = d.id AND r.metric_id = %(metric)s
        AND r.observed_at < %(until)s
   WHERE d.tenant_id = %(tenant)s AND d.source_id = %(source)s AND d.at < %(until)s
+    AND d.mode <> 'fallback'  -- the winner after the end: no experiment any more
   GROUP BY d.action, d.version, d.id),
 shaped AS (
   SELECT action, version, CASE WHEN %(binary)s THEN least(value, 1) ELSE value END AS value
@@ -83,4 +85,7 @@ def decision(decision_id: uuid.UUID | str) -> Decision:
 
 
 def decided(source_id: uuid.UUID, contact_id: uuid.UUID) -> Decision | None:
-    return Decision.objects.filter(source_id=source_id, contact_id=contact_id).first()
+    """The decision of a person, also one made while they were an anonymous visitor."""
+    same = contacts.same_person(contact_id)
+    rows = Decision.objects.filter(source_id=source_id, contact_id__in=same)
+    return rows.order_by("at", "id").first()

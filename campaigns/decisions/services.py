@@ -39,11 +39,14 @@ INSERT INTO reward (id, tenant_id, decision_id, metric_id, event_id, value, obse
 SELECT gen_random_uuid(), %(tenant)s, d.id, m.id, e.id,
   CASE m.kind WHEN 'value' THEN coalesce(e.value_cents, 0) / 100.0 ELSE 1 END, e.at
 FROM decision d
+LEFT JOIN identity_merge i ON i.tenant_id = %(tenant)s AND i.source_id = d.contact_id
+  AND i.undone_at IS NULL  -- a visitor who was decided for, and then said who they are
 JOIN goal g ON g.tenant_id = %(tenant)s AND g.source_id = d.source_id
 JOIN metric m ON m.tenant_id = %(tenant)s AND m.id = g.metric_id
-JOIN event e ON e.tenant_id = %(tenant)s AND e.contact_id = d.contact_id
+JOIN event e ON e.tenant_id = %(tenant)s AND e.contact_id = coalesce(i.target_id, d.contact_id)
   AND e.name = m.event_name AND e.at >= d.at AND e.at < d.window_closes_at AND NOT e.is_machine
-WHERE d.tenant_id = %(tenant)s AND d.contact_id = ANY(%(contacts)s)
+WHERE d.tenant_id = %(tenant)s
+  AND (d.contact_id = ANY(%(contacts)s) OR i.target_id = ANY(%(contacts)s))
 ON CONFLICT (tenant_id, decision_id, metric_id, event_id) DO NOTHING"""
 
 

@@ -64,7 +64,7 @@ def deliver(envelope: Envelope) -> None:
     if settings.CAMPAIGN_EMAIL == "outbox":
         return
     message = EmailMultiAlternatives(
-        subject=envelope.components.get("subject", ""),
+        subject=" ".join(envelope.components.get("subject", "").split()),
         body=text_body(envelope),
         from_email=envelope.sender,
         to=[envelope.to],

@@ -87,8 +87,8 @@ def _render(send: Send, tenant: Tenant) -> Prepared:
     send.address = contact.email if send.campaign.channel == "email" else ""
     domain = (tenant.sender_email or "attune.local").partition("@")[2] or "attune.local"
     send.message_id = f"<{send.pk}@{domain}>"
-    send.state = Send.State.SENDING
-    send.save(update_fields=["components", "address", "message_id", "state"])
+    send.state, send.sent_at = Send.State.SENDING, timezone.now()
+    send.save(update_fields=["components", "address", "message_id", "state", "sent_at"])
     envelope = _envelope(send, tenant)
     if send.campaign.via != Campaign.Via.WEBHOOK or send.campaign.endpoint is None:
         return Prepared(send.pk, send.campaign.via, envelope)
@@ -156,7 +156,7 @@ def hand_over(prepared: Prepared) -> str:
         return "" if 200 <= status < 300 else f"The endpoint answered {status}."
     try:
         email.deliver(prepared.envelope)
-    except (SMTPException, AnymailError) as refusal:
+    except (SMTPException, AnymailError, ValueError) as refusal:
         return f"The mail provider refused: {refusal}"[:200]
     return ""
 

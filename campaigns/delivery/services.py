@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import formataddr
 from uuid import UUID
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from django.utils import timezone
 
 from attune.kernel import audit, live, secrets
 from attune.kernel.errors import Conflict, FieldError, Invalid
+from attune.kernel.models import new_id
 from attune.kernel.states import Machine, advance
 from attune.kernel.tenancy import current_tenant
 from campaigns.content.models import Channel
@@ -34,7 +36,8 @@ CAMPAIGN = Machine(
         ("loading", "loaded"): "running",
         ("running", "pause"): "paused",
         ("loading", "pause"): "paused",
-        ("paused", "resume"): "running",
+        ("paused", "resume"): "loading",
+        ("paused", "reopen"): "running",
         ("running", "finish"): "finished",
         ("draft", "cancel"): "cancelled",
         ("loading", "cancel"): "cancelled",
@@ -46,12 +49,14 @@ BATCH = 500
 MAKE_SENDS_SQL = """
 INSERT INTO send (id, tenant_id, campaign_id, contact_id, decision_id, revision_id, state,
                   reason, address, message_id, components)
-SELECT gen_random_uuid(), %(tenant)s, %(campaign)s, d.contact_id, d.id, a.revision_id, 'pending',
+SELECT n.id, %(tenant)s, %(campaign)s, d.contact_id, d.id, a.revision_id, 'pending',
        '', '', '', '{}'
-FROM decision d JOIN arm a ON a.tenant_id = %(tenant)s AND a.experiment_id = d.source_id
+FROM unnest(%(contacts)s::uuid[], %(ids)s::uuid[]) AS n(contact_id, id)
+JOIN decision d ON d.tenant_id = %(tenant)s AND d.source_id = %(experiment)s
+  AND d.contact_id = n.contact_id
+JOIN arm a ON a.tenant_id = %(tenant)s AND a.experiment_id = d.source_id
   AND a.key = d.action
-WHERE d.tenant_id = %(tenant)s AND d.source_id = %(experiment)s
-  AND d.contact_id = ANY(%(contacts)s) AND a.revision_id IS NOT NULL
+WHERE a.revision_id IS NOT NULL
 ON CONFLICT (tenant_id, campaign_id, contact_id) DO NOTHING RETURNING id"""
 
 
@@ -111,6 +116,8 @@ def preflight(campaign: Campaign) -> Preflight:
             except Conflict as refusal:
                 problems.append(f"{arm.name}: {refusal.detail}")
     people = SegmentMembership.objects.filter(segment=campaign.audience, left_at=None).count()
+    if campaign.audience.state != Segment.State.READY:
+        problems.append(f"The segment “{campaign.audience}” is being worked out; wait for it.")
     if people == 0:
         problems.append(f"The segment “{campaign.audience}” is empty.")
     tenant = Tenant.objects.get(pk=current_tenant())
@@ -141,14 +148,26 @@ def move(*, campaign: Campaign, verb: str) -> None:
     """Pause, resume or cancel. A pause holds what is not sent yet; a cancel aborts it."""
     if verb not in {"pause", "resume", "cancel"}:
         raise Invalid.one("verb", "Choose pause, resume or cancel.")
-    advance(CAMPAIGN, campaign, verb)
+    decides = campaign.via == Campaign.Via.DECIDE
+    advance(CAMPAIGN, campaign, "reopen" if decides and verb == "resume" else verb)
+    if decides:  # its channel is the partner's: what holds it is the experiment
+        _move_experiment(campaign.experiment, verb)
     if verb == "cancel":
         Send.objects.filter(campaign=campaign, state=Send.State.PENDING).update(
             state=Send.State.ABORTED, reason="The campaign was cancelled."
         )
-    if verb == "resume" and campaign.via != Campaign.Via.DECIDE:
+    if verb == "resume" and not decides:
         LOAD_CAMPAIGN.enqueue(LoadCampaign(campaign.pk, resumed=True))
     live.push(current_tenant(), "campaigns", str(campaign.pk))
+
+
+def _move_experiment(experiment: Experiment, verb: str) -> None:
+    if verb == "pause" and experiment.state == Experiment.State.RUNNING:
+        experiments.pause(experiment=experiment)
+    elif verb == "resume" and experiment.state == Experiment.State.PAUSED:
+        experiments.resume(experiment=experiment)
+    elif verb == "cancel" and experiment.state != Experiment.State.STOPPED:
+        experiments.stop(experiment=experiment)
 
 
 def load_batch(*, campaign: Campaign, contact_ids: list[UUID], now: datetime) -> int:
@@ -165,6 +184,7 @@ def load_batch(*, campaign: Campaign, contact_ids: list[UUID], now: datetime) ->
                 "campaign": campaign.pk,
                 "experiment": campaign.experiment_id,
                 "contacts": contact_ids,
+                "ids": [new_id() for _ in contact_ids],  # sorted by time: a batch is a range
             },
         )
         made = sorted(row[0] for row in cursor.fetchall())
@@ -226,4 +246,4 @@ def counts(campaign: Campaign) -> dict[str, int]:
 
 def sender_of(tenant: Tenant) -> str:
     address = tenant.sender_email or settings.DEFAULT_FROM_EMAIL
-    return f"{tenant.sender_name or tenant.name} <{address}>"
+    return formataddr((tenant.sender_name or tenant.name, address))

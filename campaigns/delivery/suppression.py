@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
 from attune.kernel import audit
@@ -33,8 +35,8 @@ def may_send(contact: Contact, *, channel: str, cap: int, days: int, now: dateti
     suppressed = Send.State.SUPPRESSED
     if contact.status != Contact.Status.ENABLED:
         return Permission(False, suppressed, f"The contact is {contact.status}.")
-    if channel == "email" and "@" not in contact.email:
-        return Permission(False, suppressed, "The contact has no e-mail address.")
+    if channel == "email" and not _is_plain_address(contact.email):
+        return Permission(False, suppressed, "The contact has no valid e-mail address.")
     if channel == "email":
         entry = Suppression.objects.filter(
             channel="email", address_hash=address_hash(contact.email)
@@ -45,10 +47,21 @@ def may_send(contact: Contact, *, channel: str, cap: int, days: int, now: dateti
     if consent is not None and consent.state == Consent.State.REFUSED:
         return Permission(False, suppressed, "The contact refused this channel.")
     since = now - timedelta(days=days)
-    lately = Send.objects.filter(contact=contact, state=Send.State.SENT, sent_at__gte=since).count()
+    Contact.objects.select_for_update().get(pk=contact.pk)  # two campaigns take turns
+    counted = [Send.State.SENT, Send.State.SENDING, Send.State.UNCERTAIN]
+    lately = Send.objects.filter(contact=contact, state__in=counted, sent_at__gte=since).count()
     if lately >= cap:
         return Permission(False, Send.State.CAPPED, f"{lately} messages in {days} days already.")
     return Permission(True)
+
+
+def _is_plain_address(address: str) -> bool:
+    """Only a bare address: a display name or comment would slip past the list of hashes."""
+    try:
+        validate_email(address)
+    except ValidationError:
+        return False
+    return True
 
 
 def suppress(*, address: str, reason: str, source: str, channel: str = "email") -> Suppression:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 
 from attune.kernel import secrets
+from campaigns.contacts import intake
 from campaigns.contacts import services as contacts
-from campaigns.contacts.models import Identity
+from campaigns.contacts.models import Identity, IdentityMerge
 from campaigns.delivery.models import Send
 
 TOO_QUICK = timedelta(seconds=2)  # nobody reads and clicks within this; scanners do
@@ -30,25 +32,33 @@ def click_url(send: Send, target: str) -> str:
     return settings.PUBLIC_URL + reverse("delivery:click", args=[signed])
 
 
+def _identity(contact_id: UUID) -> Identity | None:
+    """A name of the person, also after they were merged into a known contact."""
+    merged = IdentityMerge.objects.filter(source_id=contact_id, undone_at=None).first()
+    person = merged.target_id if merged else contact_id
+    return Identity.objects.filter(contact_id=person).order_by("-kind").first()
+
+
 def record(send: Send, name: str, *, agent: str = "", message_id: str = "") -> None:
     """Record that something happened to a message, once per `message_id`.
 
     A user agent that calls itself a machine, or a click quicker than a person, is kept and
     marked; metrics leave it out.
     """
-    identity = Identity.objects.filter(contact_id=send.contact_id).order_by("-kind").first()
+    identity = _identity(send.contact_id)
     if identity is None:
         return
     context: dict[str, Any] = {"userAgent": agent} if agent else {}
     now = timezone.now()
     if send.sent_at and now - send.sent_at < TOO_QUICK and name == "Message Clicked":
         context["userAgent"] = f"scanner (too quick) {agent}"
+    machine = intake.is_machine(context)  # a scanner's click does not use up the person's
     field = "userId" if identity.kind == Identity.Kind.USER else "anonymousId"
     item = {
         "type": "track",
         "event": name,
         field: identity.value,
-        "messageId": message_id or f"{name}-{send.pk}",
+        "messageId": message_id or f"{name}-{send.pk}{'-machine' if machine else ''}",
         "context": context,
         "properties": {
             "campaign": send.campaign.name,

@@ -16,6 +16,7 @@ from attune.kernel.errors import NotFound
 from campaigns.contacts import selectors as contacts
 from campaigns.content import selectors as content
 from campaigns.content.rendering import contact_values, render
+from campaigns.content.services import verify
 from campaigns.decisions import selectors as log
 from campaigns.decisions.models import Decision, Metric
 from campaigns.experiments import deciding, selectors, services
@@ -171,6 +172,7 @@ class Decide(TenantAPIView):
         arm = deciding.arm_of(experiment, decision.action)
         components: dict[str, str] = {}
         if arm.revision is not None:
+            verify(arm.revision)  # nothing unapproved is shown, whatever was decided before
             person = contacts.contact(contact)
             filled = contact_values(person.name, person.email, "", "")
             components = {k: render(v, filled) for k, v in arm.revision.components.items()}

@@ -64,6 +64,7 @@ def create(
 ) -> Experiment:
     """A draft experiment with its arms and metrics. Raises Invalid with every mistake."""
     _check(name, arms, kind, floor, window_hours, target_lift)
+    _check_metrics(kind, primary, [*(secondary or []), *(guardrails or [])])
     total = sum(arm.weight for arm in arms)
     try:
         with transaction.atomic():
@@ -103,8 +104,8 @@ def _check(
         errors.append(FieldError("arms", "Give at least two arms with different keys."))
     if any(not 0 < a.weight < 1e6 for a in arms):
         errors.append(FieldError("arms", "Every share must be more than 0."))
-    if sum(a.is_control for a in arms) != 1:
-        errors.append(FieldError("arms", "Mark exactly one arm as the control."))
+    if sum(a.is_control for a in arms) != 1 or all(a.revision is None for a in arms):
+        errors.append(FieldError("arms", "One arm is the control, and at least one shows a text."))
     if not 0 <= floor <= 0.5:
         errors.append(FieldError("floor", "The floor is a share from 0 to 0.5."))
     if not 1 <= hours <= 24 * 365:
@@ -113,6 +114,15 @@ def _check(
         errors.append(FieldError("target_lift", "The target effect is above 0, up to 10."))
     if errors:
         raise Invalid(errors)
+
+
+def _check_metrics(kind: str, primary: Metric, others: list[Metric]) -> None:
+    if kind == Experiment.Kind.THOMPSON and not primary.higher_is_better:
+        raise Invalid.one("primary", "A bandit needs a goal that should rise.")
+    keys = [primary.key, *(m.key for m in others)]
+    twice = {key for key in keys if keys.count(key) > 1}
+    if twice:
+        raise Invalid.one("metrics", f"“{sorted(twice)[0]}” is named in two roles; choose one.")
 
 
 def start(*, experiment: Experiment) -> None:
@@ -169,14 +179,34 @@ def decide(
     *, experiment: Experiment, contact_id: UUID, context: dict[str, Any], now: datetime
 ) -> Decision:
     """The arm of one person: the one they had, or a fresh choice, logged before it acts."""
-    known = log.decided(experiment.pk, contact_id)
-    if known is not None:
-        return known
-    if experiment.state != Experiment.State.RUNNING:
+    kept = experiment.state == Experiment.State.STOPPED and bool(experiment.winner)
+    if experiment.state != Experiment.State.RUNNING and not kept:
         raise Conflict(f"The experiment “{experiment.name}” is {experiment.state}.")
+    known = log.decided(experiment.pk, contact_id)
+    if known is not None and not kept:
+        return known
+    if kept:
+        return known if known is not None else _winner(experiment, contact_id, now)
     choice = _choice(experiment, allocation_of(experiment), contact_id, now)
     choice = replace(choice, context=context, profile=contacts.snapshot(contact_id))
     decisions.log([choice])
+    decided = log.decided(experiment.pk, contact_id)
+    assert decided is not None  # noqa: S101 - ours, or the rival's that won
+    return decided
+
+
+def _winner(experiment: Experiment, contact_id: UUID, now: datetime) -> Decision:
+    """After the end everybody new gets what was kept; logged, but no part of the experiment."""
+    closes = now + timedelta(hours=experiment.window_hours)
+    decisions.log(
+        [
+            decisions.Choice(
+                source="experiment", source_id=experiment.pk, contact_id=contact_id,
+                propensities={experiment.winner: 1.0}, action=experiment.winner, draw=0.0, at=now,
+                window_closes_at=closes, version=experiment.version, mode=Decision.Mode.FALLBACK,
+            )
+        ]
+    )  # fmt: skip
     decided = log.decided(experiment.pk, contact_id)
     assert decided is not None  # noqa: S101 - ours, or the rival's that won
     return decided

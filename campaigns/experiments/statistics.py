@@ -162,14 +162,19 @@ def srm_p(observed: dict[str, int], expected: dict[str, float]) -> float | None:
 
 
 def people_needed(base: float, variance: float, relative_lift: float) -> int | None:
-    """People an arm needs to find `relative_lift` with 80 % power at 5 %, two-sided.
+    """People an arm needs so that the always-valid interval leaves zero out with 80 % power.
 
-    n = 2 variance (z_a + z_b)^2 / (base lift)^2; None when the base is 0.
+    n = 2 variance (m(2n) + z_b)^2 / (base lift)^2, where m is the interval's half width in
+    standard errors (1.96 for a single look, about 3 here); solved by iteration. None when the
+    base is 0.
     """
     if base <= 0 or relative_lift <= 0 or variance <= 0:
         return None
-    z = float(stats.norm.ppf(1 - ALPHA / 2) + stats.norm.ppf(POWER))
-    return math.ceil(2 * variance * z**2 / (base * relative_lift) ** 2)
+    scale = 2 * variance / (base * relative_lift) ** 2
+    n, power = 1e4, float(stats.norm.ppf(POWER))
+    for _ in range(50):
+        n = max(2.0, scale * (always_valid_half_width(1.0, math.ceil(2 * n)) + power) ** 2)
+    return math.ceil(n)
 
 
 VerdictKind = Literal["ship", "rollback", "not_yet", "invalid"]

@@ -118,21 +118,21 @@ def _test_value(node: dict[str, Any], test: str, path: str, errors: list[FieldEr
     value = node[test]
     if test in {"above", "below"} and not _number(value):
         errors.append(FieldError(f"{path}.{test}", "Must be a number."))
-    elif test == "in" and not (
-        isinstance(value, list) and value and all(isinstance(v, (str, int, float)) for v in value)
-    ):
+    elif test == "in" and not (isinstance(value, list) and value and all(map(_storable, value))):
         errors.append(FieldError(f"{path}.in", "Must be a list of values."))
-    elif test in {"contains", "starts_with"} and not (isinstance(value, str) and value):
+    elif test in {"contains", "starts_with"} and not (
+        isinstance(value, str) and value and _storable(value)
+    ):
         errors.append(FieldError(f"{path}.{test}", "Must be text."))
     elif test == "exists" and not isinstance(value, bool):
         errors.append(FieldError(f"{path}.exists", "Must be true or false."))
-    elif test in {"is", "is_not"} and not isinstance(value, (str, int, float, bool)):
+    elif test in {"is", "is_not"} and not _storable(value):
         errors.append(FieldError(f"{path}.{test}", "Must be text, a number, true or false."))
 
 
 def _check_profile(node: dict[str, Any], path: str, errors: list[FieldError]) -> None:
     field = node["profile"]
-    if field not in PROFILE_FIELDS:
+    if not isinstance(field, str) or field not in PROFILE_FIELDS:
         known = ", ".join(sorted(PROFILE_FIELDS))
         errors.append(FieldError(f"{path}.profile", f"Unknown field; known: {known}."))
         return
@@ -142,8 +142,12 @@ def _check_profile(node: dict[str, Any], path: str, errors: list[FieldError]) ->
     for test in tests:
         if field in PROFILE_TEXTS and test in {"above", "below"}:
             errors.append(FieldError(f"{path}.{test}", f"{field} is text; use is or in."))
-        elif field not in PROFILE_TEXTS and test in {"is", "above", "below"}:
-            if not _number(node[test]):
+        elif field in PROFILE_AGES:
+            if test == "in" or not (_number(node[test]) and 0 <= node[test] <= 36_500):
+                errors.append(FieldError(f"{path}.{test}", "Must be days, from 0 to 36,500."))
+        elif field in PROFILE_NUMBERS:
+            values = node[test] if test == "in" else [node[test]]
+            if not (isinstance(values, list) and values and all(map(_number, values))):
                 errors.append(FieldError(f"{path}.{test}", "Must be a number."))
         else:
             _test_value(node, test, path, errors)
@@ -165,7 +169,7 @@ def _check_did(node: dict[str, Any], path: str, errors: list[FieldError]) -> Non
 
 def _check_consent(node: dict[str, Any], path: str, errors: list[FieldError]) -> None:
     _text(node, "consent", path, errors)
-    if node.get("is") not in {"given", "refused"}:
+    if node.get("is") not in ("given", "refused"):
         errors.append(FieldError(f"{path}.is", "Must be given or refused."))
 
 
@@ -187,6 +191,13 @@ def _text(node: dict[str, Any], key: str, path: str, errors: list[FieldError]) -
     value = node[key]
     if not isinstance(value, str) or not value or len(value) > 200 or "\x00" in value:
         errors.append(FieldError(f"{path}.{key}", "Must be text of 1 to 200 characters."))
+
+
+def _storable(value: Any) -> bool:
+    """Text without NUL up to 300 characters, a number, or a truth value."""
+    if isinstance(value, str):
+        return len(value) <= 300 and "\x00" not in value
+    return isinstance(value, bool) or _number(value)
 
 
 def _number(value: Any) -> bool:

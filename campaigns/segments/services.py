@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
 from attune.kernel import audit, live
@@ -15,6 +16,8 @@ from campaigns.segments import rules
 from campaigns.segments.compiler import compile_rule
 from campaigns.segments.jobs import REFRESH_SEGMENT, RefreshSegment
 from campaigns.segments.models import Segment, SegmentRevision
+
+logger = logging.getLogger(__name__)
 
 ENTER_SQL = """
 INSERT INTO segment_membership (id, tenant_id, segment_id, contact_id)
@@ -112,7 +115,12 @@ def refresh_contacts(contacts: list[UUID]) -> None:
     if not contacts:
         return
     for segment in _in_order(list(Segment.objects.exclude(state=Segment.State.ARCHIVED))):
-        entered, left = _apply(segment, contacts)
+        try:
+            with transaction.atomic():
+                entered, left = _apply(segment, contacts)
+        except DatabaseError as broken:  # one segment must not hold up everybody's profile
+            logger.warning("segment %s could not be applied: %s", segment.pk, broken)
+            continue
         if entered or left:
             with connection.cursor() as cursor:
                 cursor.execute(

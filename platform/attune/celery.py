@@ -23,6 +23,7 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     task_ignore_result=True,
     task_publish_retry=False,
+    task_time_limit=3600,  # a body that hangs is killed; its lease runs out, another takes it
     worker_cancel_long_running_tasks_on_connection_loss=True,
     worker_hijack_root_logger=False,
     task_default_queue="light",

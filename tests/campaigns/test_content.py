@@ -162,3 +162,15 @@ def test_one_of_two_deciders_wins(tenant):
     with pytest.raises(Conflict):
         approval.decide(review=stale, by=approval.Reviewer(9, "B"), kind="approve")
     assert Verdict.objects.count() == 1
+
+
+def test_who_wrote_an_earlier_revision_cannot_approve_the_edit_of_it(tenant):
+    first = make.draft(author_id=7)
+    fresh = approval.edit(
+        revision=first, components={**first.components, "subject": "B"}, author_id=8
+    )
+    review = approval.submit(revision=fresh, by_id=8)
+    for author in (7, 8):
+        with pytest.raises(Forbidden):
+            approval.decide(review=review, by=approval.Reviewer(author, "x"), kind="approve")
+    assert approval.decide(review=review, by=approval.Reviewer(9, "x"), kind="approve")

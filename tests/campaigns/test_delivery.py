@@ -18,11 +18,13 @@ from attune.kernel.errors import AttuneError, Invalid
 from attune.kernel.tenancy import tenant_context
 from campaigns.approval import services as approval
 from campaigns.approval.models import Review, Verdict
-from campaigns.contacts.models import Event
+from campaigns.contacts import services as contacts
+from campaigns.contacts.models import Contact, Event
 from campaigns.content.models import Revision
 from campaigns.decisions.models import Decision
 from campaigns.delivery import email, sending, services, suppression, tracking, webhook
 from campaigns.delivery.models import Campaign, Send, Suppression
+from campaigns.experiments import services as experiments
 from tenants.models import Tenant
 from tests import make
 from workers import runner
@@ -178,6 +180,63 @@ def test_pause_holds_and_resume_sends_the_rest(tenant):
     services.move(campaign=campaign, verb="resume")
     make.run_jobs()
     assert states(campaign) == {"sent": 4}
+
+
+@pytest.mark.parametrize(
+    "address", ["x <p0@example.com>", "<p0@example.com>", "p0@example.com (x)", "@"]
+)
+def test_only_a_plain_address_is_written_to(tenant, address):
+    contact = make.contact("odd", email=address)
+    asked = suppression.may_send(contact, channel="email", cap=9, days=1, now=timezone.now())
+    assert not asked.allowed
+
+
+def test_a_refusal_of_a_visitor_holds_after_they_say_who_they_are(tenant):
+    make.record({"type": "page", "anonymousId": "a1", "name": "Home", "messageId": "m1"})
+    visitor = Contact.objects.get(identities__value="a1")
+    contacts.record_consent(contact=visitor, state="refused", source="t")
+    make.record({**make.identify("u1", email="u1@example.com"), "anonymousId": "a1"})
+    known = Contact.objects.get(external_id="u1")
+    asked = suppression.may_send(known, channel="email", cap=9, days=1, now=timezone.now())
+    assert asked.reason == "The contact refused this channel."
+
+
+def test_a_visitor_who_was_decided_for_and_then_identifies_keeps_arm_and_reward(tenant):
+    trial = make.experiment([make.approved("banner"), make.approved("banner")])
+    make.record({"type": "page", "anonymousId": "a1", "name": "Home", "messageId": "m1"})
+    visitor = Contact.objects.get(identities__value="a1")
+    now = timezone.now()
+    first = experiments.decide(experiment=trial, contact_id=visitor.pk, context={}, now=now)
+    make.record({**make.identify("u1"), "anonymousId": "a1"})
+    known = Contact.objects.get(external_id="u1")
+    again = experiments.decide(experiment=trial, contact_id=known.pk, context={}, now=now)
+    assert again.pk == first.pk
+    make.record(make.track("u1", "Order Completed", revenue=5))
+    assert first.rewards.count() == 1
+
+
+def test_after_the_end_new_people_get_the_winner_and_the_experiment_stays_as_it_was(tenant):
+    trial = make.experiment([make.approved("banner"), make.approved("banner")])
+    experiments.stop(experiment=trial, winner="v2")
+    trial.refresh_from_db()
+    person = make.contact("late")
+    late = experiments.decide(
+        experiment=trial, contact_id=person.pk, context={}, now=timezone.now()
+    )
+    assert (late.action, late.propensities, late.mode) == ("v2", {"v2": 1.0}, "fallback")
+    assert experiments.analyse(experiment=trial, now=timezone.now()).decided == 0
+
+
+def test_a_scanner_before_the_person_does_not_use_up_the_click(tenant):
+    launched(1)
+    make.run_jobs()
+    Send.objects.update(sent_at=timezone.now() - timezone.timedelta(minutes=5))
+    link = urlsplit(tracking.click_url(Send.objects.get(), "https://shop.example/")).path
+    Client().head(link)
+    Client().get(link, headers={"User-Agent": "Mozilla/5.0"})
+    Client().get(link, headers={"User-Agent": "Mozilla/5.0"})
+    clicks = Event.objects.filter(name="Message Clicked").values_list("is_machine", flat=True)
+    assert sorted(clicks) == [False, True]
 
 
 def test_webhook_signature_is_the_one_of_standard_webhooks():

@@ -171,3 +171,27 @@ def test_two_editors_get_a_conflict_and_nothing_is_overwritten(tenant):
 def test_an_unknown_segment_in_a_rule_is_refused(tenant):
     with pytest.raises(Invalid):
         services.create(name="n", rule={"segment": str(uuid.uuid4())})
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"profile": []}, {"profile": "orders", "in": ["x"]}, {"profile": "orders", "in": [1e300]},
+        {"profile": "last_seen_days", "in": [1, 2]}, {"profile": "last_seen_days", "above": 1e14},
+        {"trait": "a", "is": 10**400}, {"trait": "a", "is": "a\x00"}, {"trait": "a", "in": ["\x00"]},
+        {"consent": "email", "is": []}, {"trait": "a", "contains": "\x00"},
+    ],
+)  # fmt: skip
+def test_what_the_database_could_not_run_is_refused(tenant, rule):
+    assert rules.check(rule) != []
+    with pytest.raises(Invalid):
+        selectors.preview(rule)
+
+
+def test_a_segment_that_breaks_does_not_stop_the_fold(tenant):
+    broken = make.segment({"trait": "a", "is": 1})
+    Segment.objects.filter(pk=broken.pk).update(rule={"profile": "last_seen_days", "above": 1e14})
+    good = make.segment({"did": "Order Completed"})
+    make.record(make.track("u", "Order Completed"))
+    good.refresh_from_db()
+    assert good.size == 1

@@ -90,11 +90,16 @@ def test_sample_ratio_p_is_the_chi_square_of_the_logged_shares():
     assert statistics.srm_p({"a": 30, "b": 20}, {"a": 25.0, "b": 25.0}) is None
 
 
-def test_people_needed_matches_the_figures_of_the_field():
-    """At a 2 % base rate a 10 % lift needs about 77 thousand people an arm, 50 % about 3,100."""
+def test_people_needed_gives_the_power_it_promises_for_the_interval_that_is_used():
+    """At n people an arm the effect is m(2n) + z_b standard errors away from zero; a single look
+    would need 76,920 people for a 10 % lift on 2 %, the always-valid interval needs more."""
     variance = 0.02 * 0.98
-    assert statistics.people_needed(0.02, variance, 0.1) == 76920
-    assert statistics.people_needed(0.02, variance, 0.5) == 3077
+    for lift, want in ((0.1, 186522), (0.5, 6017)):
+        n = statistics.people_needed(0.02, variance, lift)
+        assert n == want
+        error = math.sqrt(2 * variance / n)
+        reach = statistics.always_valid_half_width(1.0, 2 * n) + stats.norm.ppf(0.8)
+        assert 0.02 * lift / error == pytest.approx(reach, rel=1e-3)
     assert statistics.people_needed(0.0, 0.0, 0.1) is None
 
 

@@ -40,9 +40,34 @@ def test_an_error_is_problem_json_and_names_the_field(tenant):
 def test_malformed_json_is_400(tenant):
     who = client(tenant, "segments.edit", "events.write")
     for url in ("/v1/segments", "/v1/track", "/v1/batch"):
-        for body in (b"{", b"\xff", b'{"a": NaN}', b'{"a": "\\u0000"}', b"[" * 5000):
+        for body in (b"{", b"\xff", b'{"a": NaN}', b"[" * 5000):
             answer = who.post(url, body, content_type="application/json")
             assert answer.status_code == 400, (url, body[:20])
+    nul = who.post("/v1/segments", b'{"name": "\\u0000"}', content_type="application/json")
+    assert nul.status_code == 400
+
+
+def test_one_event_that_cannot_be_stored_does_not_sink_its_batch(tenant):
+    who = client(tenant, kind="write_only")
+    deep: dict = {}
+    for _ in range(12):
+        deep = {"a": deep}
+    bad = [
+        {**make.track("u", "x"), "properties": {"a": "\x00"}},
+        {**make.track("u", "x"), "properties": deep},
+        {**make.track("u", "x"), "type": {}},
+        {**make.track("u", "x"), "timestamp": "0001-01-01T00:00:00+14:00"},
+    ]
+    status, answer = post(who, "/v1/batch", {"batch": [*bad, make.track("u", "y")]})
+    assert (status, answer["accepted"], len(answer["rejected"])) == (200, 1, 4)
+    body = {"batch": [make.track("u", "z")], "sentAt": "9999-12-31T23:59:59"}
+    assert post(who, "/v1/batch", body)[1]["accepted"] == 1
+
+
+def test_a_body_over_a_megabyte_is_413(tenant):
+    who = client(tenant, kind="write_only")
+    body = {"batch": [{**make.track("u", "x"), "properties": {"a": "x" * 1_100_000}}]}
+    assert post(who, "/v1/batch", body)[0] == 413
 
 
 def test_the_same_idempotency_key_acts_once_and_answers_alike(tenant):

@@ -9,6 +9,7 @@ from django.db import close_old_connections
 
 from attune.kernel import jobs
 from attune.kernel.tenancy import tenant_context
+from campaigns.contacts import services as contacts
 from campaigns.experiments import selectors as experiment_selectors
 from campaigns.experiments.jobs import ANALYSE, AnalyseExperiment
 from campaigns.segments import selectors as segment_selectors
@@ -54,9 +55,10 @@ def look() -> None:
 
 @shared_task(name="attune.age_segments", ignore_result=True)
 def age_segments() -> None:
-    """Refresh segments whose members change as time passes."""
+    """Refresh stages and segments that change as time passes."""
     for tenant_id in registry.active_tenants():
         with tenant_context(tenant_id):
+            contacts.age()
             for segment in segment_selectors.segments():
                 if depends_on_time(segment.rule):
                     REFRESH_SEGMENT.enqueue(RefreshSegment(segment.pk), dedupe_key=str(segment.pk))

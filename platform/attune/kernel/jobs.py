@@ -45,22 +45,32 @@ class Job(Generic[P]):
     def enqueue(
         self, payload: P, *, dedupe_key: str = "", run_at: datetime | None = None
     ) -> JobRow | None:
-        """Insert the job row; with a dedupe key that already waits, insert nothing."""
+        """Insert the job row; with a dedupe key that already waits, insert nothing.
+
+        The waiting twin is locked until our commit: a worker that wants it then sees what we
+        wrote. A twin that was claimed in between does not count, and a new row is inserted.
+        """
+        while True:
+            try:
+                return self._insert(payload, dedupe_key, run_at)
+            except IntegrityError as clash:
+                if "one_waiting_job_per_dedupe_key" not in str(clash):
+                    raise
+            twin = JobRow.objects.filter(kind=self.name, dedupe_key=dedupe_key, state="pending")
+            if twin.select_for_update().exists():
+                return None
+
+    def _insert(self, payload: P, dedupe_key: str, run_at: datetime | None) -> JobRow:
         values: dict[str, Any] = {} if run_at is None else {"run_at": run_at}
-        try:
-            with transaction.atomic():
-                row: JobRow = JobRow.objects.create(
-                    kind=self.name,
-                    queue=self.queue,
-                    payload=_plain(payload),
-                    dedupe_key=dedupe_key,
-                    requested_by=audit.actor().label[:120],
-                    **values,
-                )
-        except IntegrityError as clash:
-            if "one_waiting_job_per_dedupe_key" not in str(clash):
-                raise
-            return None
+        with transaction.atomic():
+            row: JobRow = JobRow.objects.create(
+                kind=self.name,
+                queue=self.queue,
+                payload=_plain(payload),
+                dedupe_key=dedupe_key,
+                requested_by=audit.actor().label[:120],
+                **values,
+            )
         if run_at is None:
             transaction.on_commit(lambda: wake(row.tenant_id, row.id, self.queue))
         return row
@@ -106,8 +116,14 @@ CLAIM_SQL = """
 UPDATE job SET state = 'running', token = %(token)s, attempts = attempts + 1,
        lease_until = clock_timestamp() + %(lease)s, started_at = clock_timestamp(), error = ''
 WHERE tenant_id = %(tenant)s AND id = %(id)s AND run_at <= clock_timestamp()
+  AND attempts < %(most)s
   AND (state = 'pending' OR (state = 'running' AND lease_until < clock_timestamp()))
 RETURNING id"""
+GIVE_UP_SQL = """
+UPDATE job SET state = 'quarantined', finished_at = clock_timestamp(), lease_until = NULL,
+       error = 'The worker stopped each time this job ran; it may need more memory or time.'
+WHERE tenant_id = %(tenant)s AND id = %(id)s AND attempts >= %(most)s
+  AND state = 'running' AND lease_until < clock_timestamp()"""
 HEARTBEAT_SQL = """
 UPDATE job SET lease_until = clock_timestamp() + %(lease)s,
        done = coalesce(%(done)s, done), total = coalesce(%(total)s, total),
@@ -119,7 +135,7 @@ WHERE tenant_id = %(tenant)s AND id = %(id)s AND token = %(token)s AND state = '
 FAIL_SQL = """
 UPDATE job SET state = CASE WHEN attempts >= %(most)s OR %(fatal)s THEN 'quarantined'
                             ELSE 'pending' END,
-       error = %(error)s, lease_until = NULL, published_at = NULL,
+       error = %(error)s, lease_until = NULL, published_at = NULL, dedupe_key = '',
        finished_at = CASE WHEN attempts >= %(most)s OR %(fatal)s THEN clock_timestamp() END,
        run_at = clock_timestamp() + least(power(2, attempts), 300) * interval '1 second'
 WHERE tenant_id = %(tenant)s AND id = %(id)s AND token = %(token)s AND state = 'running'"""
@@ -136,7 +152,7 @@ def execute(sql: str, **values: Any) -> int:
 def retry(row: JobRow) -> None:
     """Put a quarantined job back to work, by a person's wish."""
     won = JobRow.objects.filter(pk=row.pk, state=JobRow.State.QUARANTINED).update(
-        state=JobRow.State.PENDING, attempts=0, published_at=None, finished_at=None
+        state=JobRow.State.PENDING, attempts=0, published_at=None, finished_at=None, dedupe_key=""
     )
     if not won:
         raise Conflict(f"Only a quarantined job can be retried; this one is {row.state}.")
