@@ -35,7 +35,7 @@ def launched(people: int = 4, **options: object) -> Campaign:
         *[make.identify(f"p{n}", email=f"p{n}@example.com", name="Ada L") for n in range(people)]
     )
     audience = make.segment({"trait": "email", "exists": True})
-    trial = make.experiment([make.approved()], holdout=0.0001, running=False)
+    trial = make.experiment([make.approved()], holdout=1e-9, running=False)
     campaign = make.campaign(audience, trial, **options)
     services.launch(campaign=campaign)
     return campaign
@@ -95,7 +95,7 @@ def test_suppression_consent_and_cap_are_asked_for_each_message(tenant):
     suppression.suppress(address="P0@example.com ", reason="complaint", source="t")
     make.run_jobs()
     assert states(campaign) == {"sent": 3, "suppressed": 1}
-    trial = make.experiment([make.approved()], holdout=0.0001, running=False)
+    trial = make.experiment([make.approved()], holdout=1e-9, running=False)
     second = make.campaign(make.segment({"trait": "email", "exists": True}), trial)
     services.launch(campaign=second)
     make.run_jobs()

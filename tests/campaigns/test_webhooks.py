@@ -53,7 +53,7 @@ def blast(partner: Partner) -> tuple[Endpoint, str]:
     make.contact("c1", email="c1@example.com")
     url = f"http://127.0.0.1:{partner.server_port}/hook?x=1"
     endpoint, secret = services.create_endpoint(name="partner", url=url)
-    trial = make.experiment([make.approved()], holdout=0.0001, running=False)
+    trial = make.experiment([make.approved()], holdout=1e-9, running=False)
     campaign = make.campaign(make.segment(), trial, via="webhook", endpoint=endpoint)
     services.launch(campaign=campaign)
     make.run_jobs()

@@ -88,7 +88,7 @@ def build(place: make.Place) -> dict[str, Any]:
     text = make.approved(subject=f"{CANARY} subject")
     draft = make.draft(subject=f"{CANARY} waiting")
     review = approval.submit(revision=draft, by_id=None)
-    trial = make.experiment([text], holdout=0.01, running=False, name=f"{CANARY} trial")
+    trial = make.experiment([text], holdout=1e-9, running=False, name=f"{CANARY} trial")
     campaign = make.campaign(segment, trial)
     delivery.launch(campaign=campaign)
     make.run_jobs()
