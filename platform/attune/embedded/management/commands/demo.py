@@ -38,7 +38,8 @@ class Command(BaseCommand):
         environment.setdefault("HF_HUB_OFFLINE", "1")
         valkey = None
         supervisor = Supervisor(environment, settings.VAR / "logs", self._say)
-        signal.signal(signal.SIGTERM, _interrupt)
+        for stop in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(stop, _interrupt)
         try:
             valkey = self._servers(environment)
             self._say("preparing the database")
