@@ -109,6 +109,7 @@ def connection(url: str, role: str, *, pool: bool) -> dict[str, Any]:
         "PORT": parts.port,
         "OPTIONS": options,
         "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": True,  # a pooled connection that the server closed is replaced
         "DISABLE_SERVER_SIDE_CURSORS": True,
     }
 
