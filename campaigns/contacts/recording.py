@@ -15,9 +15,10 @@ from attune.kernel.tenancy import current_tenant
 from campaigns.contacts.intake import Parsed
 
 STAGE_SQL = """
-CREATE TEMP TABLE event_stage (id uuid, message_id text, type text, name text, contact_id uuid,
-  user_id text, anonymous_id text, properties jsonb, context jsonb, value_cents bigint,
-  category text, at timestamptz, client_at timestamptz, is_machine boolean) ON COMMIT DROP"""
+CREATE TEMP TABLE IF NOT EXISTS event_stage (id uuid, message_id text, type text, name text,
+  contact_id uuid, user_id text, anonymous_id text, properties jsonb, context jsonb,
+  value_cents bigint, category text, at timestamptz, client_at timestamptz, is_machine boolean)
+  ON COMMIT DELETE ROWS"""  # once a connection; no row outlives the transaction that staged it
 COLUMNS = (
     "id, message_id, type, name, contact_id, user_id, anonymous_id, properties, context, "
     "value_cents, category, at, client_at, is_machine"
@@ -25,8 +26,7 @@ COLUMNS = (
 INSERT_SQL = f"""
 WITH fresh AS (
   INSERT INTO event (tenant_id, source, received_at, {COLUMNS})
-  SELECT %(tenant)s, %(source)s, %(now)s, {COLUMNS} FROM (
-    SELECT DISTINCT ON (message_id) * FROM event_stage ORDER BY message_id, at) s
+  SELECT %(tenant)s, %(source)s, %(now)s, {COLUMNS} FROM event_stage
   ON CONFLICT (tenant_id, message_id) DO NOTHING
   RETURNING contact_id, name, at),
 counted AS (
@@ -87,7 +87,7 @@ def write(events: list[Parsed], *, source: str, now: datetime) -> Written:
         visitors = _resolve(cursor, tenant, "anonymous", wanted, owner)
         cursor.execute(STAGE_SQL)
         with cursor.copy(f"COPY event_stage ({COLUMNS}) FROM STDIN") as copy:
-            for e in events:
+            for e in _once(events):
                 contact = users[e.user_id] if e.user_id else visitors[e.anonymous_id]
                 copy.write_row(
                     (
@@ -98,13 +98,20 @@ def write(events: list[Parsed], *, source: str, now: datetime) -> Written:
                 )  # fmt: skip
         cursor.execute(INSERT_SQL, {"tenant": tenant, "source": source, "now": now})
         fresh = cursor.fetchone()[0]
-        cursor.execute("DROP TABLE event_stage")
+        cursor.execute("DELETE FROM event_stage")
     pairs = [
         Pair(anonymous, visitors[anonymous], target)
         for anonymous, target in owner.items()
         if visitors[anonymous] != target
     ]
     return Written(fresh, pairs)
+
+
+def _once(events: list[Parsed]) -> list[Parsed]:
+    """The earliest event of each message id, sorted by it: two batches that hold the same ids
+    take their locks in one order, so neither waits for the other in a circle."""
+    earliest = {e.message_id: e for e in sorted(events, key=lambda e: e.at, reverse=True)}
+    return [earliest[message_id] for message_id in sorted(earliest)]
 
 
 def _resolve(

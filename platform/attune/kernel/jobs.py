@@ -6,6 +6,7 @@ wake-up hint; the sweeper finds every row that the broker lost (docs/adr/0003).
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 import uuid
@@ -14,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar, get_type_hints
 
 from celery import signature
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 from kombu.exceptions import OperationalError
 
 from attune.kernel import audit
@@ -50,27 +51,19 @@ class Job(Generic[P]):
         The waiting twin is locked until our commit: a worker that wants it then sees what we
         wrote. A twin that was claimed in between does not count, and a new row is inserted.
         """
-        while True:
-            try:
-                return self._insert(payload, dedupe_key, run_at)
-            except IntegrityError as clash:
-                if "one_waiting_job_per_dedupe_key" not in str(clash):
-                    raise
-            twin = JobRow.objects.filter(kind=self.name, dedupe_key=dedupe_key, state="pending")
-            if twin.select_for_update().exists():
-                return None
-
-    def _insert(self, payload: P, dedupe_key: str, run_at: datetime | None) -> JobRow:
-        values: dict[str, Any] = {} if run_at is None else {"run_at": run_at}
-        with transaction.atomic():
-            row: JobRow = JobRow.objects.create(
-                kind=self.name,
-                queue=self.queue,
-                payload=_plain(payload),
-                dedupe_key=dedupe_key,
-                requested_by=audit.actor().label[:120],
-                **values,
-            )
+        row = JobRow(
+            kind=self.name,
+            queue=self.queue,
+            payload=_plain(payload),
+            dedupe_key=dedupe_key,
+            requested_by=audit.actor().label[:120],
+        )
+        if not dedupe_key:
+            if run_at is not None:
+                row.run_at = run_at
+            row.save(force_insert=True)
+        elif not _insert_once(row, run_at):
+            return None
         if run_at is None:
             transaction.on_commit(lambda: wake(row.tenant_id, row.id, self.queue))
         return row
@@ -88,8 +81,30 @@ class Job(Generic[P]):
         return self.payload(**values)
 
 
+def _insert_once(row: JobRow, run_at: datetime | None) -> bool:
+    """Insert unless a twin with the dedupe key waits; that one is locked. One round trip."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            ONCE_SQL,
+            [row.pk, row.tenant_id, row.kind, row.queue, json.dumps(row.payload), run_at,
+             row.dedupe_key, row.requested_by],
+        )  # fmt: skip
+        inserted: bool = cursor.fetchone()[0]
+    if inserted:
+        row.refresh_from_db()
+    return inserted
+
+
 def _plain(payload: Any) -> dict[str, Any]:
     return {k: str(v) if isinstance(v, uuid.UUID) else v for k, v in asdict(payload).items()}
+
+
+ONCE_SQL = """
+INSERT INTO job (id, tenant_id, kind, queue, payload, run_at, dedupe_key, requested_by, state,
+                 attempts, done, total, note, error, result)
+VALUES (%s, %s, %s, %s, %s, coalesce(%s, now()), %s, %s, 'pending', 0, 0, 0, '', '', '{}')
+ON CONFLICT (tenant_id, kind, dedupe_key) WHERE state = 'pending' AND NOT (dedupe_key = '')
+DO UPDATE SET dedupe_key = excluded.dedupe_key RETURNING xmax = 0"""
 
 
 class _Silence:
