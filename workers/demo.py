@@ -159,10 +159,12 @@ def story(place: Demo) -> None:
         name="Holdout 2026", description="ten percent who never get promotions",
         rule={"bucket": "holdout-2026", "from": 0, "to": 10},
     )  # fmt: skip
-    everyone = segments.create(
-        name="Everyone with an address", rule={"trait": "email", "exists": True}
-    )
-    _banner(place, everyone)
+    segments.create(name="Everyone with an address", rule={"trait": "email", "exists": True})
+    visitors = segments.create(
+        name="Outside the holdout", description="everybody but the yearly holdout",
+        rule={"not": {"bucket": "holdout-2026", "from": 0, "to": 10}},
+    )  # fmt: skip
+    _banner(place, visitors)
     _mail(place, coffee)
     content.save_brief(
         name="Oolong for tea lovers", goal="tell tea lovers about Mountain Oolong", channel="email",

@@ -25,6 +25,12 @@ LOCK_SQL = """
 SELECT id FROM contact WHERE tenant_id = %(tenant)s AND id = ANY(%(contacts)s)
 ORDER BY id FOR UPDATE"""  # two folds of one contact take turns, so the newer one writes last
 
+MOVE_MERGED_SQL = """
+UPDATE event e SET contact_id = i.target_id FROM identity_merge i
+WHERE e.tenant_id = %(tenant)s AND e.contact_id = ANY(%(contacts)s)
+  AND i.tenant_id = %(tenant)s AND i.source_id = e.contact_id AND i.undone_at IS NULL
+RETURNING i.target_id"""  # events that were on their way while their contact was merged
+
 AGED_SQL = """
 INSERT INTO contact_change (id, tenant_id, contact_id)
 SELECT gen_random_uuid(), %(tenant)s, contact_id FROM profile WHERE tenant_id = %(tenant)s AND (
@@ -115,15 +121,20 @@ def take_changed(most: int) -> list[UUID]:
         return sorted({row[0] for row in cursor.fetchall()})
 
 
-def fold(contacts: list[UUID]) -> None:
-    """Work out traits and profile of these contacts again, from their events."""
+def fold(contacts: list[UUID]) -> list[UUID]:
+    """Work out traits and profile of these contacts again, from their events; answers them and
+    those that events of a merged contact were moved to."""
     if not contacts:
-        return
+        return []
     values: dict[str, Any] = {"tenant": current_tenant(), "contacts": contacts}
     with connection.cursor() as cursor:
+        cursor.execute(MOVE_MERGED_SQL, values)
+        moved = {row[0] for row in cursor.fetchall()}
+        values["contacts"] = sorted({*contacts, *moved})
         cursor.execute(LOCK_SQL, values)
         for statement in (TRAITS_SQL, DROP_TRAITS_SQL, TRAIT_ROWS_SQL, PROFILE_SQL):
             cursor.execute(statement, values)
+    return list(values["contacts"])
 
 
 def queue_aged() -> int:

@@ -12,6 +12,7 @@ from django.core.files.uploadedfile import UploadedFile
 
 from attune.kernel import audit, limits
 from attune.kernel.errors import Conflict, Invalid
+from attune.kernel.models import JobRow
 from attune.kernel.states import Machine, advance
 from campaigns.contacts import imports, services
 from campaigns.contacts.jobs import RUN_IMPORT, RunImport
@@ -26,9 +27,6 @@ IMPORT = Machine(
         ("checked", "start"): "running",
         ("uploaded", "start"): "running",
         ("running", "finish"): "finished",
-        ("running", "fail"): "failed",
-        ("failed", "start"): "running",
-        ("uploaded", "fail"): "failed",
     },
 )
 
@@ -81,6 +79,20 @@ def start(*, of: ContactImport, mapping: dict[str, str], dry_run: bool) -> None:
     ImportProblem.objects.filter(of=of, dry=True).delete()
     of.job = RUN_IMPORT.enqueue(RunImport(import_id=of.pk, dry_run=dry_run))
     of.save(update_fields=["mapping", "job"])
+
+
+def interrupted(of: ContactImport) -> bool:
+    ended = {JobRow.State.CANCELLED, JobRow.State.QUARANTINED}
+    return of.state == ContactImport.State.RUNNING and of.job is not None and of.job.state in ended
+
+
+def resume(*, of: ContactImport) -> None:
+    """Take up an import whose job was cancelled or gave up: the cursor knows where it stopped."""
+    if not interrupted(of):
+        raise Conflict("This import is not interrupted; there is nothing to resume.")
+    of.job = RUN_IMPORT.enqueue(RunImport(import_id=of.pk, dry_run=False))
+    of.save(update_fields=["job"])
+    audit.record("contacts.resume_import", of, row=of.next_row)
 
 
 def count_rows(of: ContactImport) -> int:

@@ -26,7 +26,6 @@ class Contact(TenantModel):
     timezone = models.CharField(max_length=50, blank=True, default="")
     traits = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
     status = models.CharField(max_length=12, choices=Status, default=Status.ENABLED)
-    no_profiling = models.BooleanField(default=False)
 
     class Meta(TenantModel.Meta):
         db_table = "contact"
@@ -258,7 +257,6 @@ class ContactImport(TenantModel):
         CHECKED = "checked"
         RUNNING = "running"
         FINISHED = "finished"
-        FAILED = "failed"
 
     filename = models.CharField(max_length=200)
     format = models.CharField(max_length=5, choices=[("csv", "CSV"), ("jsonl", "JSONL")])

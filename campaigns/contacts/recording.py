@@ -46,8 +46,8 @@ SELECT gen_random_uuid(), %s, %s, v, c FROM unnest(%s::text[], %s::uuid[]) AS n(
 ON CONFLICT (tenant_id, kind, value) DO NOTHING RETURNING value, contact_id"""
 NEW_CONTACT_SQL = """
 INSERT INTO contact (id, tenant_id, external_id, email, phone, name, locale, timezone, traits,
-                     status, no_profiling)
-SELECT c, %s, e, '', '', '', '', '', '{}', 'enabled', false
+                     status)
+SELECT c, %s, e, '', '', '', '', '', '{}', 'enabled'
 FROM unnest(%s::uuid[], %s::text[]) AS n(c, e)"""
 
 

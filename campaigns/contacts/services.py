@@ -188,6 +188,12 @@ def record_consent(
     return consent
 
 
+def fold_what_waits() -> None:
+    """Ask for the fold again where changed contacts wait: its job may have given up."""
+    if ContactChange.objects.exists():
+        FOLD_EVENTS.enqueue(FoldEvents(), dedupe_key="fold")
+
+
 def age() -> int:
     """Let stages change as time passes: who fell silent is folded again."""
     aged = folding.queue_aged()

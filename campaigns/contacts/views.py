@@ -96,10 +96,13 @@ def file(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     of = selectors.get_import(pk)
     refusal: AttuneError | None = None
     if request.method == "POST":
+        verb = request.POST.get("verb")
         mapping = {c: request.POST.get(f"map:{c}", "") for c in of.columns}
-        dry_run = request.POST.get("verb") == "check"
         try:
-            importing.start(of=of, mapping=mapping, dry_run=dry_run)
+            if verb == "resume":
+                importing.resume(of=of)
+            else:
+                importing.start(of=of, mapping=mapping, dry_run=verb == "check")
             return go(request, "contacts:file", pk)
         except AttuneError as wrong:
             refusal, of.mapping = wrong, mapping
@@ -115,6 +118,7 @@ def file(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     ]
     context = {
         "of": of, "columns": columns, "choices": choices, "refusal": refusal,
+        "stopped": importing.interrupted(of),
         "problems": of.problems.order_by("line")[:50],
     }  # fmt: skip
     return render(request, "contacts/file.html", context)

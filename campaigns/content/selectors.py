@@ -8,7 +8,7 @@ import uuid
 from django.db.models import QuerySet
 
 from attune.kernel.errors import NotFound
-from campaigns.content.models import Asset, Brief, GenerationRun, Revision
+from campaigns.content.models import Brief, GenerationRun, Revision
 
 
 def briefs() -> QuerySet[Brief]:
@@ -19,13 +19,6 @@ def brief(brief_id: uuid.UUID | str) -> Brief:
     row = Brief.objects.select_related("audience").filter(pk=brief_id).first()
     if row is None:
         raise NotFound("There is no such brief in this workspace.")
-    return row
-
-
-def asset(asset_id: uuid.UUID | str) -> Asset:
-    row = Asset.objects.filter(pk=asset_id).first()
-    if row is None:
-        raise NotFound("There is no such message in this workspace.")
     return row
 
 

@@ -39,7 +39,6 @@ REVISION = Machine(
         ("in_review", "approve"): "approved",
         ("in_review", "reject"): "rejected",
         ("in_review", "request_changes"): "changes_requested",
-        ("in_review", "withdraw"): "draft",
         ("draft", "supersede"): "superseded",
         ("in_review", "supersede"): "superseded",
         ("changes_requested", "supersede"): "superseded",

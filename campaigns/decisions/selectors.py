@@ -72,6 +72,12 @@ def sums(source_id: uuid.UUID, metric: Metric, *, until: datetime) -> list[Sums]
         return [Sums(*row) for row in cursor.fetchall()]
 
 
+def open_windows(source_id: uuid.UUID, *, at: datetime) -> int:
+    """People whose time to convert is not over yet."""
+    rows = Decision.objects.filter(source_id=source_id, at__lt=at, window_closes_at__gt=at)
+    return rows.exclude(mode=Decision.Mode.FALLBACK).count()
+
+
 def decisions(source_id: uuid.UUID | None = None) -> QuerySet[Decision]:
     rows = Decision.objects.select_related("contact").order_by("-id")
     return rows.filter(source_id=source_id) if source_id else rows

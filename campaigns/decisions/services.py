@@ -95,6 +95,17 @@ def log(choices: Iterable[Choice]) -> set[UUID]:
     return written
 
 
+def as_row(c: Choice) -> Decision:
+    """The decision that `log` wrote for a choice, without asking for it again."""
+    return Decision(
+        id=c.id, source=c.source, source_id=c.source_id, contact_id=c.contact_id,
+        eligible=list(c.propensities), excluded=c.excluded, propensities=c.propensities,
+        action=c.action, propensity=c.propensities[c.action], draw=c.draw, version=c.version,
+        mode=c.mode, context=c.context, profile=c.profile, at=c.at,
+        window_closes_at=c.window_closes_at,
+    )  # fmt: skip
+
+
 def _row(c: Choice) -> tuple[Any, ...]:
     """A choice as COLUMNS has it; JSON encoded."""
     return (

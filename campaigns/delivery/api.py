@@ -1,17 +1,18 @@
-"""Campaigns and sends over REST."""
+"""Campaigns and sends over REST, and the decisions that partners' own channels ask for."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from attune.api.viewsets import ReadViewSet
-from campaigns.delivery import email, selectors, sending, services
+from attune.api.viewsets import ReadViewSet, TenantAPIView
+from campaigns.delivery import deciding, email, selectors, sending, services
 from campaigns.delivery.models import Campaign, Endpoint, Send
 from campaigns.experiments import selectors as experiments
 from campaigns.segments import selectors as segments
@@ -130,3 +131,55 @@ class EndpointViewSet(ReadViewSet):
     model = Endpoint
     serializer_class = EndpointOut
     scopes: ClassVar = {"list": "webhooks.manage", "retrieve": "webhooks.manage"}
+
+
+class DecideIn(serializers.Serializer):
+    """Who, and which experiment. An unknown person becomes a contact, as with an event."""
+
+    experiment = serializers.SlugField(max_length=60)
+    userId = serializers.CharField(max_length=120, required=False)
+    anonymousId = serializers.CharField(max_length=120, required=False)
+    context = serializers.DictField(required=False)
+
+
+class DecideOut(serializers.Serializer):
+    """`decision` is null and `reason` says why for a person who may not get the campaign."""
+
+    decision = serializers.UUIDField(allow_null=True)
+    arm = serializers.CharField(allow_null=True)
+    control = serializers.BooleanField()
+    propensity = serializers.FloatField(allow_null=True)
+    propensities = serializers.DictField(child=serializers.FloatField())
+    revision = serializers.UUIDField(allow_null=True)
+    components = serializers.DictField(child=serializers.CharField())
+    reason = serializers.CharField(allow_blank=True)
+
+
+@extend_schema(request=DecideIn, responses={200: DecideOut})
+class Decide(TenantAPIView):
+    """Which variant this person gets. Sticky; logged with its full propensity vector first."""
+
+    scopes: ClassVar = {"post": "decisions.make"}
+
+    def post(self, request: Request) -> Response:
+        data = DecideIn(data=request.data)
+        data.is_valid(raise_exception=True)
+        values = data.validated_data
+        answer = deciding.decide(
+            key=values["experiment"], user_id=values.get("userId", ""),
+            anonymous_id=values.get("anonymousId", ""), context=values.get("context") or {},
+            now=timezone.now(),
+        )  # fmt: skip
+        decision, arm = answer.decision, answer.arm
+        return Response(
+            {
+                "decision": decision.pk if decision else None,
+                "arm": arm.key if arm else None,
+                "control": bool(arm and arm.is_control),
+                "propensity": decision.propensity if decision else None,
+                "propensities": decision.propensities if decision else {},
+                "revision": arm.revision_id if arm else None,
+                "components": answer.components,
+                "reason": answer.reason,
+            }
+        )

@@ -40,10 +40,6 @@ def send(send_id: uuid.UUID | str) -> Send:
     return row
 
 
-def sends_to(contact_id: uuid.UUID) -> QuerySet[Send]:
-    return sends().filter(contact_id=contact_id)
-
-
 def endpoints() -> QuerySet[Endpoint]:
     return Endpoint.objects.order_by("name")
 

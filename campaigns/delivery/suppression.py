@@ -49,7 +49,10 @@ def may_send(contact: Contact, *, channel: str, cap: int, days: int, now: dateti
     since = now - timedelta(days=days)
     Contact.objects.select_for_update().get(pk=contact.pk)  # two campaigns take turns
     counted = [Send.State.SENT, Send.State.SENDING, Send.State.UNCERTAIN]
-    lately = Send.objects.filter(contact=contact, state__in=counted, sent_at__gte=since).count()
+    person = contacts.same_person(contact.pk)  # also what they got before they were recognised
+    lately = Send.objects.filter(
+        contact_id__in=person, state__in=counted, sent_at__gte=since
+    ).count()
     if lately >= cap:
         return Permission(False, Send.State.CAPPED, f"{lately} messages in {days} days already.")
     return Permission(True)

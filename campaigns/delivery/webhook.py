@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import http.client
@@ -10,6 +11,7 @@ import ipaddress
 import secrets
 import socket
 import ssl
+import threading
 from urllib.parse import urlsplit
 
 import orjson
@@ -69,10 +71,16 @@ def post(url: str, *, secret: str, message_id: str, timestamp: int, payload: obj
     ip, host, port = safe_address(url)
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(ip, port, timeout=TIMEOUT)
-    if parts.scheme == "https":
-        raw = socket.create_connection((ip, port), TIMEOUT)
-        connection.sock = ssl.create_default_context().wrap_socket(raw, server_hostname=host)
+    connection.sock = socket.create_connection((ip, port), TIMEOUT)
+    watch = threading.Timer(TIMEOUT, _hang_up, [connection])  # the whole exchange, not each read
+    watch.daemon = True
+    watch.start()
     try:
+        if parts.scheme == "https":
+            connection.sock = ssl.create_default_context().wrap_socket(
+                connection.sock, server_hostname=host, do_handshake_on_connect=False
+            )
+            connection.sock.do_handshake()
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request(
             "POST",
@@ -93,4 +101,11 @@ def post(url: str, *, secret: str, message_id: str, timestamp: int, payload: obj
     except (http.client.HTTPException, ssl.SSLError) as broken:
         raise OSError(str(broken)) from broken
     finally:
+        watch.cancel()
         connection.close()
+
+
+def _hang_up(connection: http.client.HTTPConnection) -> None:
+    """End an exchange that drips: the reader sees the connection close."""
+    with contextlib.suppress(OSError, AttributeError):
+        connection.sock.shutdown(socket.SHUT_RDWR)

@@ -1,25 +1,21 @@
-"""Experiments, and the decisions that partners' own channels ask for."""
+"""Experiments, metrics and the decision log over REST."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from attune.api.viewsets import ReadViewSet, TenantAPIView
+from attune.api.viewsets import ReadViewSet
 from attune.kernel.errors import NotFound
-from campaigns.contacts import selectors as contacts
 from campaigns.content import selectors as content
-from campaigns.content.rendering import contact_values, render
-from campaigns.content.services import verify
 from campaigns.decisions import selectors as log
 from campaigns.decisions.models import Decision, Metric
-from campaigns.experiments import deciding, selectors, services
+from campaigns.experiments import selectors, services
 from campaigns.experiments.models import Experiment, Snapshot
 
 
@@ -73,25 +69,6 @@ class DecisionOut(serializers.ModelSerializer):
             "id", "source", "source_id", "contact_id", "eligible", "excluded", "propensities",
             "action", "propensity", "version", "mode", "context", "at", "window_closes_at",
         )  # fmt: skip
-
-
-class DecideIn(serializers.Serializer):
-    """Who, and which experiment. An unknown person becomes a contact, as with an event."""
-
-    experiment = serializers.SlugField(max_length=60)
-    userId = serializers.CharField(max_length=120, required=False)
-    anonymousId = serializers.CharField(max_length=120, required=False)
-    context = serializers.DictField(required=False)
-
-
-class DecideOut(serializers.Serializer):
-    decision = serializers.UUIDField()
-    arm = serializers.CharField()
-    control = serializers.BooleanField()
-    propensity = serializers.FloatField()
-    propensities = serializers.DictField(child=serializers.FloatField())
-    revision = serializers.UUIDField(allow_null=True)
-    components = serializers.DictField(child=serializers.CharField())
 
 
 class MetricViewSet(ReadViewSet):
@@ -151,39 +128,3 @@ class ExperimentViewSet(ReadViewSet):
         if snapshot is None:
             raise NotFound("Nobody has looked at this experiment yet; it looks every 15 seconds.")
         return Response(SnapshotOut(snapshot).data)
-
-
-@extend_schema(request=DecideIn, responses={200: DecideOut})
-class Decide(TenantAPIView):
-    """Which variant this person gets. Sticky; logged with its full propensity vector first."""
-
-    scopes: ClassVar = {"post": "decisions.make"}
-
-    def post(self, request: Request) -> Response:
-        data = DecideIn(data=request.data)
-        data.is_valid(raise_exception=True)
-        values = data.validated_data
-        experiment = selectors.by_key(values["experiment"])
-        contact = deciding.contact_of(values.get("userId", ""), values.get("anonymousId", ""))
-        decision = services.decide(
-            experiment=experiment, contact_id=contact, context=values.get("context") or {},
-            now=timezone.now(),
-        )  # fmt: skip
-        arm = deciding.arm_of(experiment, decision.action)
-        components: dict[str, str] = {}
-        if arm.revision is not None:
-            verify(arm.revision)  # nothing unapproved is shown, whatever was decided before
-            person = contacts.contact(contact)
-            filled = contact_values(person.name, person.email, "", "")
-            components = {k: render(v, filled) for k, v in arm.revision.components.items()}
-        return Response(
-            {
-                "decision": decision.pk,
-                "arm": arm.key,
-                "control": arm.is_control,
-                "propensity": decision.propensity,
-                "propensities": decision.propensities,
-                "revision": arm.revision_id,
-                "components": components,
-            }
-        )

@@ -35,9 +35,9 @@ def strata_of(experiment: Experiment, metric: Metric, until: datetime) -> dict[s
 def best_shares(
     experiment: Experiment, metric: Metric, arms: list[str], *, until: datetime
 ) -> dict[str, float]:
-    """P(best) of each arm from pooled sums; sticky assignment keeps a person in one arm."""
+    """P(best) of each arm, as if all had met the same mix of times (statistics.standardised)."""
     strata = strata_of(experiment, metric, until)
-    moments = [statistics.pooled(strata.get(arm, {})) for arm in arms]
+    moments = statistics.standardised([strata.get(arm, {}) for arm in arms])
     if metric.kind == Metric.Kind.CONVERSION:
         shares = bandits.probability_best([m.total for m in moments], [m.n for m in moments])
     else:
@@ -59,7 +59,9 @@ def report(experiment: Experiment, arms: list[Arm], *, until: datetime) -> Repor
     srm = statistics.srm_p({k: m.n for k, m in counts.items()}, expected)
     effects = {
         (g.metric.key, arm.key): statistics.effect(
-            tables[g.metric.key].get(control.key, {}), tables[g.metric.key].get(arm.key, {})
+            tables[g.metric.key].get(control.key, {}),
+            tables[g.metric.key].get(arm.key, {}),
+            alpha=_alpha(g, goals, arms),
         )
         for g in goals
         for arm in arms
@@ -76,9 +78,20 @@ def report(experiment: Experiment, arms: list[Arm], *, until: datetime) -> Repor
             "expected": expected,
             "arm": advice.arm,
             "people_missing": advice.people_missing,
+            "comparisons": len(arms) - 1,
+            "open": log.open_windows(experiment.pk, at=until),
             "metrics": [_metric_rows(g, arms, tables[g.metric.key], effects) for g in goals],
         },
     )
+
+
+def _alpha(goal: Goal, goals: list[Goal], arms: list[Arm]) -> float:
+    """The error that one interval may use: shared by the arms that are compared with the control,
+    and among guardrails by those too (Bonferroni), so that the page as a whole keeps 5 %."""
+    comparisons = len(arms) - 1
+    if goal.role == Goal.Role.GUARDRAIL:
+        comparisons *= sum(g.role == Goal.Role.GUARDRAIL for g in goals)
+    return statistics.ALPHA / comparisons
 
 
 def _counts(strata: dict[str, Strata]) -> dict[str, Moments]:
@@ -132,7 +145,9 @@ def _advice(
         for arm in arms
         if arm.key != control.key
     ]
-    needed = statistics.people_needed(base.mean, base.variance, experiment.target_lift)
+    needed = statistics.people_needed(
+        base.mean, base.variance, experiment.target_lift, alpha=_alpha(goals[0], goals, arms)
+    )
     days = (until - experiment.started_at).total_seconds() / 86400 if experiment.started_at else 0
     smallest = min((r.n for r in readings), default=0)
     return statistics.recommend(

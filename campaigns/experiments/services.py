@@ -34,6 +34,7 @@ EXPERIMENT = Machine(
         ("paused", "stop"): "stopped",
     },
 )
+SAME_FOR = timedelta(minutes=15)
 RESHUFFLE = 0.01  # a smaller change of every share is not worth a new allocation version
 
 
@@ -189,26 +190,27 @@ def decide(
         return known if known is not None else _winner(experiment, contact_id, now)
     choice = _choice(experiment, allocation_of(experiment), contact_id, now)
     choice = replace(choice, context=context, profile=contacts.snapshot(contact_id))
-    decisions.log([choice])
-    decided = log.decided(experiment.pk, contact_id)
-    assert decided is not None  # noqa: S101 - ours, or the rival's that won
-    return decided
+    return _logged(choice)
 
 
 def _winner(experiment: Experiment, contact_id: UUID, now: datetime) -> Decision:
     """After the end everybody new gets what was kept; logged, but no part of the experiment."""
     closes = now + timedelta(hours=experiment.window_hours)
-    decisions.log(
-        [
-            decisions.Choice(
-                source="experiment", source_id=experiment.pk, contact_id=contact_id,
-                propensities={experiment.winner: 1.0}, action=experiment.winner, draw=0.0, at=now,
-                window_closes_at=closes, version=experiment.version, mode=Decision.Mode.FALLBACK,
-            )
-        ]
+    return _logged(
+        decisions.Choice(
+            source="experiment", source_id=experiment.pk, contact_id=contact_id,
+            propensities={experiment.winner: 1.0}, action=experiment.winner, draw=0.0, at=now,
+            window_closes_at=closes, version=experiment.version, mode=Decision.Mode.FALLBACK,
+        )
     )  # fmt: skip
-    decided = log.decided(experiment.pk, contact_id)
-    assert decided is not None  # noqa: S101 - ours, or the rival's that won
+
+
+def _logged(choice: decisions.Choice) -> Decision:
+    """Log one choice; a rival request that was quicker has the person's decision."""
+    if decisions.log([choice]):
+        return decisions.as_row(choice)
+    decided = log.decided(choice.source_id, choice.contact_id)
+    assert decided is not None  # noqa: S101 - the rival's
     return decided
 
 
@@ -259,9 +261,18 @@ def reallocate(*, experiment: Experiment, now: datetime) -> Allocation | None:
     return _allocate(experiment, weights, "probability of being best, with floor")
 
 
-def analyse(*, experiment: Experiment, now: datetime) -> Snapshot:
-    """Look at everything known until `now` and keep what was seen."""
+def analyse(*, experiment: Experiment, now: datetime, again: bool = True) -> Snapshot:
+    """Look at everything known until `now` and keep what was seen; with `again=False`, a look
+    that sees what a recent one saw is not kept."""
     report = reading.report(experiment, arms_of(experiment), until=now)
+    last = Snapshot.objects.filter(experiment=experiment).order_by("-at", "-id").first()
+    if (
+        not again
+        and last is not None
+        and now - last.at < SAME_FOR
+        and last.results == report.results
+    ):
+        return last  # nothing happened since
     snapshot = Snapshot.objects.create(
         experiment=experiment,
         at=now,

@@ -10,11 +10,11 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-from scipy import stats
+from scipy import special
 
 ALPHA = 0.05
 POWER = 0.8
+Z_POWER = float(special.ndtri(POWER))
 TUNED_FOR = 5_000  # people at which the always-valid interval is tightest
 SRM_P = 0.001
 LEAST_PEOPLE, LEAST_EVENTS = 100, 20  # below these no interval of a rate is believed
@@ -73,13 +73,15 @@ def pooled(strata: Strata) -> Moments:
     return total
 
 
-def effect(control: Strata, treatment: Strata) -> Effect | None:
+def effect(control: Strata, treatment: Strata, *, alpha: float = ALPHA) -> Effect | None:
     """The stratified difference of means; None while no version has two people in both arms.
+
+    `alpha` is the error of this interval; who makes several comparisons shares ALPHA among them.
 
     difference = sum_v (N_v / N) (mean_tv - mean_cv), variance = sum_v (N_v / N)^2
     (s2_tv / n_tv + s2_cv / n_cv), N_v the people of both arms under version v.
     """
-    merged = _merge_thin(control, treatment)
+    merged = _merge_thin([control, treatment])
     whole = sum(c.n + t.n for c, t in merged)
     if not merged or not whole:
         return None
@@ -90,33 +92,57 @@ def effect(control: Strata, treatment: Strata) -> Effect | None:
         variance += share**2 * (c.variance / c.n + t.variance / t.n)
         base += share * c.mean
     error = math.sqrt(variance)
-    half = always_valid_half_width(error, whole)
-    z = float(stats.norm.ppf(1 - ALPHA / 2))
+    half = always_valid_half_width(error, whole, alpha=alpha)
+    z = float(special.ndtri(1 - alpha / 2))
     return Effect(
         difference, error, difference - half, difference + half, difference - z * error,
         difference + z * error, base, chance_to_beat(difference, error, base), whole,
     )  # fmt: skip
 
 
-def _merge_thin(control: Strata, treatment: Strata) -> list[tuple[Moments, Moments]]:
-    """Versions in order; one too thin to have a variance in both arms joins its neighbour."""
-    zero = Moments(0, 0.0, 0.0)
-    merged: list[tuple[Moments, Moments]] = []
-    waiting = (zero, zero)
-    for version in sorted(set(control) | set(treatment)):
-        c = waiting[0] + control.get(version, zero)
-        t = waiting[1] + treatment.get(version, zero)
-        if min(c.n, t.n) >= 20:
-            merged.append((c, t))
-            waiting = (zero, zero)
-        else:
-            waiting = (c, t)
-    if merged and waiting != (zero, zero):
-        c, t = merged.pop()
-        waiting = (waiting[0] + c, waiting[1] + t)
-    if min(waiting[0].n, waiting[1].n) >= 2:
+ZERO = Moments(0, 0.0, 0.0)
+
+
+def _merge_thin(arms: list[Strata], *, least: int = 2) -> list[list[Moments]]:
+    """Versions in order, each with every arm's moments; a version too thin to have a variance in
+    every arm joins its neighbour, and what is left with under `least` people is dropped."""
+    merged: list[list[Moments]] = []
+    waiting = [ZERO] * len(arms)
+    for version in sorted(set().union(*arms)):
+        waiting = [w + arm.get(version, ZERO) for w, arm in zip(waiting, arms, strict=True)]
+        if min(m.n for m in waiting) >= 20:
+            merged.append(waiting)
+            waiting = [ZERO] * len(arms)
+    if merged and any(m.n for m in waiting):
+        waiting = [w + m for w, m in zip(waiting, merged.pop(), strict=True)]
+    if min(m.n for m in waiting) >= least:
         merged.append(waiting)
     return merged
+
+
+def standardised(arms: list[Strata]) -> list[Moments]:
+    """Each arm as if it had met the same mix of times, for a bandit whose shares moved.
+
+    mean_a = sum_v (N_v / N) mean_av; n_a = 1 / sum_v ((N_v / N)^2 / n_av), the number of people
+    that would know the mean as well (Kish 1965). People whose window is open count as they are:
+    within a version they are as young in one arm as in the other.
+    """
+    merged = _merge_thin(arms, least=1)
+    whole = sum(m.n for version in merged for m in version)
+    if not merged:
+        return [pooled(arm) for arm in arms]
+    found = []
+    for index in range(len(arms)):
+        mean = square = spread = 0.0
+        for version in merged:
+            share = sum(m.n for m in version) / whole
+            own = version[index]
+            mean += share * own.mean
+            square += share * own.squares / own.n
+            spread += share**2 / own.n
+        n = max(1, math.floor(1 / spread))
+        found.append(Moments(n, mean * n, square * n))
+    return found
 
 
 def always_valid_half_width(error: float, n: int, *, alpha: float = ALPHA) -> float:
@@ -141,9 +167,7 @@ def chance_to_beat(difference: float, error: float, base: float) -> float:
         return 0.5
     prior = (PRIOR_SD * abs(base)) ** 2 if base else math.inf
     weight = 1.0 if math.isinf(prior) else prior / (prior + error**2)
-    return (
-        float(stats.norm.cdf(weight * difference / (error * math.sqrt(weight)))) if weight else 0.5
-    )
+    return float(special.ndtr(weight * difference / (error * math.sqrt(weight)))) if weight else 0.5
 
 
 def srm_p(observed: dict[str, int], expected: dict[str, float]) -> float | None:
@@ -156,12 +180,14 @@ def srm_p(observed: dict[str, int], expected: dict[str, float]) -> float | None:
     if total < 100 or len(arms) < 2:
         return None
     scale = total / sum(expected[arm] for arm in arms)
-    counts = np.array([observed.get(arm, 0) for arm in arms], dtype=float)
-    wanted = np.array([expected[arm] * scale for arm in arms])
-    return float(stats.chisquare(counts, wanted).pvalue)
+    wanted = {arm: expected[arm] * scale for arm in arms}
+    chi2 = sum((observed.get(arm, 0) - wanted[arm]) ** 2 / wanted[arm] for arm in arms)
+    return float(special.chdtrc(len(arms) - 1, chi2))
 
 
-def people_needed(base: float, variance: float, relative_lift: float) -> int | None:
+def people_needed(
+    base: float, variance: float, relative_lift: float, *, alpha: float = ALPHA
+) -> int | None:
     """People an arm needs so that the always-valid interval leaves zero out with 80 % power.
 
     n = 2 variance (m(2n) + z_b)^2 / (base lift)^2, where m is the interval's half width in
@@ -171,9 +197,10 @@ def people_needed(base: float, variance: float, relative_lift: float) -> int | N
     if base <= 0 or relative_lift <= 0 or variance <= 0:
         return None
     scale = 2 * variance / (base * relative_lift) ** 2
-    n, power = 1e4, float(stats.norm.ppf(POWER))
+    n = 1e4
     for _ in range(50):
-        n = max(2.0, scale * (always_valid_half_width(1.0, math.ceil(2 * n)) + power) ** 2)
+        half = always_valid_half_width(1.0, math.ceil(2 * n), alpha=alpha)
+        n = max(2.0, scale * (half + Z_POWER) ** 2)
     return math.ceil(n)
 
 

@@ -52,17 +52,6 @@ def members(of: Segment) -> QuerySet[SegmentMembership]:
     return rows.select_related("contact").order_by("-id")
 
 
-def stays(contact_id: uuid.UUID) -> QuerySet[SegmentMembership]:
-    rows = SegmentMembership.objects.filter(contact_id=contact_id)
-    return rows.select_related("segment").order_by("-id")
-
-
-def is_member(*, of: uuid.UUID, contact_id: uuid.UUID) -> bool:
-    return SegmentMembership.objects.filter(
-        segment_id=of, contact_id=contact_id, left_at=None
-    ).exists()
-
-
 def preview(rule: Any) -> Size:
     """Live size of a rule that need not be saved. Raises Invalid with its mistakes."""
     compiled = compile_rule(rules.checked(rule))
@@ -94,14 +83,17 @@ def _explain(node: dict[str, Any], contact_id: uuid.UUID) -> Reason:
     for kind in ("all", "any"):
         if kind in node:
             parts = tuple(_explain(n, contact_id) for n in node[kind])
-            holds = (all if kind == "all" else any)(p.holds for p in parts)
-            return Reason(
-                "All of these" if kind == "all" else "At least one of these", holds, parts
-            )
+            true = (all if kind == "all" else any)(p.holds for p in parts)
+            return Reason("All of these" if kind == "all" else "At least one of these", true, parts)
     if "not" in node:
         inner = _explain(node["not"], contact_id)
         return Reason("Not", not inner.holds, (inner,))
-    compiled = compile_rule(node, only=True)
+    return Reason(sentence(node), holds(node, contact_id))
+
+
+def holds(rule: dict[str, Any], contact_id: uuid.UUID) -> bool:
+    """Whether a sound rule holds for one contact at this moment, whatever was folded so far."""
+    compiled = compile_rule(rule, only=True)
     values = {**compiled.parameters, "tenant": current_tenant(), "contacts": [contact_id]}
     with connection.cursor() as cursor:
         cursor.execute(
@@ -109,8 +101,7 @@ def _explain(node: dict[str, Any], contact_id: uuid.UUID) -> Reason:
             f"AND c.id = ANY(%(contacts)s) AND {compiled.sql}",
             values,
         )
-        holds = cursor.fetchone() is not None
-    return Reason(sentence(node), holds)
+        return cursor.fetchone() is not None
 
 
 WORDS = {

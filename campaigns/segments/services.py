@@ -77,6 +77,17 @@ def change(*, segment: Segment, rule: Any, version: int, name: str | None = None
 
 
 def archive(*, segment: Segment) -> None:
+    """Put a segment away: it is not updated any more, and no new campaign can use it.
+
+    Raises Conflict while a segment that is kept up to date includes it.
+    """
+    users = [
+        other.name
+        for other in Segment.objects.exclude(state=Segment.State.ARCHIVED)
+        if str(segment.pk) in rules.referenced_segments(other.rule)
+    ]
+    if users:
+        raise Conflict(f"“{users[0]}” includes this segment; change that rule first.")
     Segment.objects.filter(pk=segment.pk).update(state=Segment.State.ARCHIVED)
     audit.record("segments.archive", segment)
 

@@ -9,5 +9,6 @@ urlpatterns = [
     path("preview", views.preview, name="preview"),
     path("<uuid:pk>", views.segment, name="segment"),
     path("<uuid:pk>/edit", views.edit, name="edit"),
+    path("<uuid:pk>/archive", views.archive, name="archive"),
     path("<uuid:pk>/why", views.why, name="why"),
 ]

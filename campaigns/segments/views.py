@@ -69,6 +69,13 @@ def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return _builder(request, form, row=row)
 
 
+@require_POST
+@page("segments.edit")
+def archive(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    services.archive(segment=selectors.segment(pk))
+    return go(request, "segments:segments")
+
+
 def _builder(request: HttpRequest, form: forms.Form, **extra: object) -> HttpResponse:
     vocabulary = {
         "events": contacts.event_names(),

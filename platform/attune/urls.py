@@ -11,13 +11,8 @@ from campaigns.approval.api import ReviewViewSet
 from campaigns.catalog.api import ProductViewSet
 from campaigns.contacts.api import Batch, ContactViewSet, RejectedEventViewSet, SingleEvent
 from campaigns.content.api import BriefViewSet, RevisionViewSet, RunViewSet
-from campaigns.delivery.api import CampaignViewSet, EndpointViewSet, SendViewSet
-from campaigns.experiments.api import (
-    Decide,
-    DecisionViewSet,
-    ExperimentViewSet,
-    MetricViewSet,
-)
+from campaigns.delivery.api import CampaignViewSet, Decide, EndpointViewSet, SendViewSet
+from campaigns.experiments.api import DecisionViewSet, ExperimentViewSet, MetricViewSet
 from campaigns.segments.api import SegmentViewSet
 from insights.api import SendChain
 from tenants.api import AuditViewSet, JobViewSet, Workspace

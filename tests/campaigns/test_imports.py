@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from attune.kernel import jobs
 from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.models import JobRow
 from campaigns.contacts import importing
@@ -115,3 +116,17 @@ def test_a_mapping_without_an_identity_is_refused(tenant):
         importing.start(of=of, mapping={"email": "email"}, dry_run=False)
     of.refresh_from_db()
     assert of.state == "uploaded"
+
+
+def test_a_cancelled_import_is_taken_up_where_it_stopped(tenant):
+    of = load(GOOD)
+    importing.start(of=of, mapping={"id": "userId", "email": "email"}, dry_run=False)
+    with pytest.raises(Conflict):
+        importing.resume(of=of)
+    jobs.cancel(of.job)
+    of.refresh_from_db()
+    importing.resume(of=of)
+    make.run_jobs()
+    of.refresh_from_db()
+    assert of.state == "finished"
+    assert of.accepted == of.rows - of.rejected

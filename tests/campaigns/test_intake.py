@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attune.kernel import jobs
 from attune.kernel.errors import Conflict
 from campaigns.contacts import imports, intake, services
 from campaigns.contacts.models import (
@@ -185,3 +186,26 @@ def test_columns_are_guessed():
         "Customer ID": "userId", "E-Mail": "email", "plan": "trait:plan",
     }  # fmt: skip
     assert imports.guess_mapping(["email"]) == {"email": "userId+email"}
+
+
+def test_an_event_that_was_on_its_way_during_a_merge_reaches_the_known_contact(tenant):
+    make.record({"type": "page", "anonymousId": "a1", "name": "Home", "messageId": "m1"})
+    make.record({**make.identify("u1"), "anonymousId": "a1"})
+    merged = IdentityMerge.objects.get()
+    make.record(make.track("u1", "Late", revenue=2))
+    Event.objects.filter(name="Late").update(contact_id=merged.source_id)  # as the race leaves it
+    services._changed(merged.source_id)
+    make.run_jobs()
+    assert Event.objects.get(name="Late").contact_id == merged.target_id
+    assert Profile.objects.get(contact_id=merged.target_id).events == 3
+
+
+def test_contacts_that_still_wait_are_folded_after_their_job_gave_up(tenant):
+    make.record(make.identify("u"))
+    services.record_events([make.track("u", "Order Completed", revenue=3)], source="test")
+    jobs.JobRow.objects.filter(state="pending").update(state="quarantined")
+    services.fold_what_waits()
+    make.run_jobs()
+    assert Profile.objects.get().orders == 1
+    services.fold_what_waits()
+    assert not jobs.JobRow.objects.filter(state="pending").exists()

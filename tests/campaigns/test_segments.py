@@ -120,7 +120,7 @@ def test_members_follow_from_events_and_the_history_stays(tenant):
     segment.refresh_from_db()
     assert segment.size == 1
     contact = Contact.objects.get(external_id="u")
-    assert selectors.is_member(of=segment.pk, contact_id=contact.pk)
+    assert list(selectors.members(segment).values_list("contact_id", flat=True)) == [contact.pk]
     services.change(segment=segment, rule={"did": "Order Completed", "times": 3}, version=1)
     make.run_jobs()
     stay = SegmentMembership.objects.get()
@@ -195,3 +195,16 @@ def test_a_segment_that_breaks_does_not_stop_the_fold(tenant):
     make.record(make.track("u", "Order Completed"))
     good.refresh_from_db()
     assert good.size == 1
+
+
+def test_an_archived_segment_rests_and_one_in_use_cannot_be_archived(tenant):
+    inner = make.segment({"did": "Order Completed"}, name="inner")
+    outer = make.segment({"segment": str(inner.pk)}, name="outer")
+    with pytest.raises(Conflict, match="“outer” includes"):
+        services.archive(segment=inner)
+    services.archive(segment=outer)
+    services.archive(segment=inner)
+    make.record(make.track("u", "Order Completed"))
+    inner.refresh_from_db()
+    assert (inner.state, inner.size) == ("archived", 0)
+    assert list(selectors.segments()) == []

@@ -184,3 +184,54 @@ def test_draws_are_uniform_and_repeatable():
     assert draws[7] == bandits.draw_of("salt", "7")
     assert bandits.draw_of("salt", "7") != bandits.draw_of("other", "7")
     assert stats.kstest(draws, "uniform").pvalue > 0.01
+
+
+def test_standardised_arms_have_met_the_same_mix_of_times():
+    """Both arms convert alike within each version; pooled, the favoured one looks better."""
+    first = {1: bernoulli(900, 90), 2: bernoulli(100, 50)}
+    second = {1: bernoulli(100, 10), 2: bernoulli(900, 450)}
+    a, b = statistics.standardised([first, second])
+    assert (a.mean, b.mean) == (pytest.approx(0.3), pytest.approx(0.3))
+    assert a.n == b.n == math.floor(1 / (0.25 / 900 + 0.25 / 100))  # far fewer than 1,000
+    assert bandits.probability_best([a.total, b.total], [a.n, b.n]) == pytest.approx([0.5, 0.5])
+
+
+def test_standardised_under_one_version_is_the_arm_itself_and_nobody_is_no_error():
+    assert statistics.standardised([{1: bernoulli(50, 5)}, {1: bernoulli(30, 3)}]) == [
+        bernoulli(50, 5), bernoulli(30, 3),
+    ]  # fmt: skip
+    assert statistics.standardised([{}, {1: bernoulli(3, 1)}]) == [
+        Moments(0, 0.0, 0.0), bernoulli(3, 1),
+    ]  # fmt: skip
+
+
+def test_three_comparisons_share_the_error_of_one():
+    """No effect in any of three arms, 40 looks: some interval excludes zero in under 5 % of runs."""
+    rng = np.random.default_rng(1)
+    runs, looks, step, wrong = 200, 40, 100, 0
+    for _ in range(runs):
+        arms = np.cumsum(rng.binomial(step, 0.1, (4, looks)), axis=1)
+        wrong += any(
+            e.low > 0 or e.high < 0
+            for arm in arms[1:]
+            for n, x, y in zip(range(step, step * (looks + 1), step), arms[0], arm, strict=True)
+            for e in [
+                statistics.effect(
+                    {1: bernoulli(n, int(x))}, {1: bernoulli(n, int(y))}, alpha=0.05 / 3
+                )
+            ]
+        )
+    assert wrong / runs <= 0.05
+    one = statistics.effect({1: bernoulli(500, 50)}, {1: bernoulli(500, 60)})
+    three = statistics.effect({1: bernoulli(500, 50)}, {1: bernoulli(500, 60)}, alpha=0.05 / 3)
+    assert three.high - three.low > one.high - one.low
+
+
+def test_the_quadrature_agrees_with_scipys_distributions():
+    a, b = stats.beta(31, 71), stats.beta(26, 76)
+    x = np.linspace(0, 1, 20_001)
+    want = np.trapezoid(a.pdf(x) * b.cdf(x), x)
+    assert bandits.probability_best([30, 25], [100, 100])[0] == pytest.approx(want, abs=1e-6)
+    want = stats.norm.cdf(0.3 / math.hypot(0.2, 0.1))
+    found = bandits.probability_best_normal([0.3, 0.0], [0.2, 0.1])[0]
+    assert found == pytest.approx(want, abs=1e-6)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from campaigns.delivery import services
+from campaigns.delivery import services, webhook
 from campaigns.delivery.models import Endpoint, Send
 from tests import make
 
@@ -93,3 +96,30 @@ def test_an_endpoint_that_is_away_is_a_failure(tenant, partner):
     send = Send.objects.get()
     assert send.state == "failed"
     assert "refused the connection" in send.reason
+
+
+def test_a_partner_that_drips_is_cut_off_and_the_send_is_uncertain(tenant, monkeypatch):
+    """A byte a tenth of a second keeps every read alive; the whole exchange has one deadline."""
+    monkeypatch.setattr(webhook, "TIMEOUT", 1)
+    over = threading.Event()
+    door = socket.create_server(("127.0.0.1", 0))
+
+    def drip() -> None:
+        line, _ = door.accept()
+        with line, contextlib.suppress(OSError):
+            line.recv(100_000)
+            while not over.wait(0.1):
+                line.send(b"H")
+
+    threading.Thread(target=drip, daemon=True).start()
+    began = time.monotonic()
+    try:
+        with pytest.raises(OSError):  # noqa: PT011 - whatever the library calls a closed line
+            webhook.post(
+                f"http://127.0.0.1:{door.getsockname()[1]}/", secret=webhook.new_secret(),
+                message_id="m", timestamp=1, payload={},
+            )  # fmt: skip
+        assert time.monotonic() - began < 5
+    finally:
+        over.set()
+        door.close()

@@ -8,9 +8,9 @@ import pytest
 import redis
 from django.utils import timezone
 
-from attune.kernel import jobs
+from attune.kernel import housekeeping, jobs
 from attune.kernel.errors import Conflict
-from attune.kernel.models import JobRow
+from attune.kernel.models import IdempotencyRecord, JobRow
 from campaigns.contacts.jobs import FOLD_EVENTS, FoldEvents
 from campaigns.segments.jobs import REFRESH_SEGMENT, RefreshSegment
 from tenants import registry
@@ -132,3 +132,16 @@ def test_without_a_broker_nobody_waits_twice(tenant, monkeypatch):
         jobs.wake(tenant.id, uuid.uuid4(), "light")
     assert len(calls) == 1
     monkeypatch.setattr(jobs._Silence, "until", 0.0)
+
+
+def test_finished_jobs_and_old_answers_go_and_what_needs_a_person_stays(tenant):
+    done, stuck, fresh = (FOLD_EVENTS.enqueue(FoldEvents()) for _ in range(3))
+    old = timezone.now() - timezone.timedelta(days=8)
+    JobRow.objects.filter(pk=done.pk).update(state="done", created_at=old)
+    JobRow.objects.filter(pk=stuck.pk).update(state="quarantined", created_at=old)
+    JobRow.objects.filter(pk=fresh.pk).update(state="done")
+    IdempotencyRecord.objects.create(key="k", fingerprint="f")
+    IdempotencyRecord.objects.filter(key="k").update(created_at=old)
+    assert housekeeping.tidy() == 2
+    assert set(JobRow.objects.values_list("pk", flat=True)) == {stuck.pk, fresh.pk}
+    assert not IdempotencyRecord.objects.exists()

@@ -6,10 +6,12 @@ import uuid
 
 from celery import shared_task
 from django.db import close_old_connections
+from django.utils import timezone
 
-from attune.kernel import jobs
+from attune.kernel import housekeeping, jobs
 from attune.kernel.tenancy import tenant_context
 from campaigns.contacts import services as contacts
+from campaigns.experiments import retention
 from campaigns.experiments import selectors as experiment_selectors
 from campaigns.experiments.jobs import ANALYSE, AnalyseExperiment
 from campaigns.segments import selectors as segment_selectors
@@ -45,9 +47,10 @@ def sweep() -> int:
 
 @shared_task(name="attune.look", ignore_result=True)
 def look() -> None:
-    """Ask for a fresh look at every running experiment."""
+    """Ask for a fresh look at every running experiment, and for the fold of what still waits."""
     for tenant_id in registry.active_tenants():
         with tenant_context(tenant_id):
+            contacts.fold_what_waits()
             for experiment in experiment_selectors.running():
                 ANALYSE.enqueue(AnalyseExperiment(experiment.pk), dedupe_key=str(experiment.pk))
     close_old_connections()
@@ -62,4 +65,14 @@ def age_segments() -> None:
             for segment in segment_selectors.segments():
                 if depends_on_time(segment.rule):
                     REFRESH_SEGMENT.enqueue(RefreshSegment(segment.pk), dedupe_key=str(segment.pk))
+    close_old_connections()
+
+
+@shared_task(name="attune.tidy", ignore_result=True)
+def tidy() -> None:
+    """Delete what nobody reads any more: old answers, finished jobs, looks between looks."""
+    for tenant_id in registry.active_tenants():
+        with tenant_context(tenant_id):
+            housekeeping.tidy()
+            retention.thin_snapshots(timezone.now())
     close_old_connections()

@@ -15,4 +15,4 @@ def analyse(payload: AnalyseExperiment, run: Run) -> None:
     with run.unit():
         experiment = selectors.experiment(payload.experiment_id)
         services.reallocate(experiment=experiment, now=now)
-        services.analyse(experiment=experiment, now=now)
+        services.analyse(experiment=experiment, now=now, again=False)

@@ -19,8 +19,7 @@ def fold_events(payload: FoldEvents, run: Run) -> None:
     done = 0
     while True:
         with run.unit():
-            contacts = folding.take_changed(FOLD_BATCH)
-            folding.fold(contacts)
+            contacts = folding.fold(folding.take_changed(FOLD_BATCH))
             refresh_contacts(contacts)
             reward_contacts(contacts)
         if not contacts:

@@ -18,9 +18,3 @@ class Problem(serializers.Serializer):
     status = serializers.IntegerField()
     detail = serializers.CharField()
     errors = FieldProblem(many=True, required=False)
-
-
-class JobRef(serializers.Serializer):
-    """Where to watch the progress of later work."""
-
-    job = serializers.UUIDField()

@@ -195,7 +195,7 @@ class Street:
         yield self.happened(visitor, "page", name="Home")
         product = pick(taste, self.rng)
         yield self.happened(visitor, "track", event="Product Viewed", properties=viewed(product))
-        truth = BANNER.get(decision["arm"], BANNER["holdout"])
+        truth = BANNER.get(decision["arm"] or "holdout", BANNER["holdout"])
         if self.rng.random() < truth[taste]:
             bought = self.happened(
                 visitor, "track", event="Order Completed", properties=order(product, self.rng)

@@ -27,7 +27,7 @@ P = TypeVar("P")
 REGISTRY: dict[str, Job[Any]] = {}
 LIGHT, MODEL = "light", "model"
 MAX_ATTEMPTS = 8
-LEASE_SECONDS = 60
+LEASE_SECONDS = 24
 SILENCE_SECONDS = 5.0
 
 

@@ -1,0 +1,91 @@
+"""One decision for a partner's own channel: who it is, may they get it, which arm, its text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from attune.kernel.errors import Invalid, NotFound
+from campaigns.contacts import recording
+from campaigns.contacts import selectors as contacts
+from campaigns.contacts.models import Consent, Contact
+from campaigns.content.rendering import contact_values, render
+from campaigns.content.services import verify
+from campaigns.decisions.models import Decision
+from campaigns.delivery.models import Campaign
+from campaigns.experiments import selectors as experiments
+from campaigns.experiments import services
+from campaigns.experiments.models import Arm, Experiment
+from campaigns.segments import selectors as segments
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What to show. Without a decision nobody chose anything: `reason` says why."""
+
+    decision: Decision | None = None
+    arm: Arm | None = None
+    components: dict[str, str] = field(default_factory=dict)
+    reason: str = ""
+
+
+def decide(
+    *, key: str, user_id: str, anonymous_id: str, context: dict[str, Any], now: datetime
+) -> Answer:
+    """The arm of one person, logged before it is answered. Who may not get the campaign (status,
+    refusal, audience) gets a reason, no arm and no place in the experiment."""
+    experiment = experiments.by_key(key)
+    person = contacts.contact(contact_of(user_id, anonymous_id))
+    reason = excluded(experiment, person)
+    if reason:
+        return Answer(reason=reason)
+    decision = services.decide(
+        experiment=experiment, contact_id=person.pk, context=context, now=now
+    )
+    arm = arm_of(experiment, decision.action)
+    if arm.revision is None:
+        return Answer(decision, arm)
+    verify(arm.revision)  # nothing unapproved is shown, whatever was decided before
+    values = contact_values(person.name, person.email, "", "")
+    parts = {k: render(v, values) for k, v in arm.revision.components.items()}
+    return Answer(decision, arm, parts)
+
+
+def contact_of(user_id: str, anonymous_id: str) -> UUID:
+    """The contact of an identity; an unknown one is made, as an event would."""
+    if not user_id and not anonymous_id:
+        raise Invalid.one("userId", "Give userId or anonymousId.")
+    return recording.contact_id(user_id=user_id, anonymous_id=anonymous_id)
+
+
+def excluded(experiment: Experiment, person: Contact) -> str:
+    """Why this person is not asked about, or an empty string. The audience is asked as it is at
+    this moment, so that a visitor's first request is judged by what is known already."""
+    if person.status != Contact.Status.ENABLED:
+        return f"The contact is {person.status}."
+    campaign = (
+        Campaign.objects.select_related("audience")
+        .filter(experiment=experiment, via=Campaign.Via.DECIDE)
+        .first()
+    )
+    if campaign is None:  # an experiment alone: its caller chooses whom to ask about
+        return ""
+    consent = contacts.latest_consent(person.pk, campaign.channel)
+    if consent is not None and consent.state == Consent.State.REFUSED:
+        return "The contact refused this channel."
+    if not segments.holds(campaign.audience.rule, person.pk):
+        return f"The contact is not in the audience “{campaign.audience}”."
+    return ""
+
+
+def arm_of(experiment: Experiment, key: str) -> Arm:
+    arm = (
+        Arm.objects.select_related("revision", "revision__asset")
+        .filter(experiment=experiment, key=key)
+        .first()
+    )
+    if arm is None:
+        raise NotFound(f"The experiment has no arm “{key}” any more.")
+    return arm
