@@ -92,7 +92,7 @@ def resume(*, of: ContactImport) -> None:
         raise Conflict("This import is not interrupted; there is nothing to resume.")
     of.job = RUN_IMPORT.enqueue(RunImport(import_id=of.pk, dry_run=False))
     of.save(update_fields=["job"])
-    audit.record("contacts.resume_import", of, row=of.next_row)
+    audit.record("contacts.resume_import", of, at_row=of.next_row)
 
 
 def count_rows(of: ContactImport) -> int:
