@@ -6,7 +6,6 @@ import json
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.db import close_old_connections
 
 from attune.kernel import live
 from tenants import registry
@@ -16,10 +15,7 @@ NOT_ALLOWED = 4404
 
 def _member(user_id: int, slug: str) -> registry.Member | None:
     """One unit of work: whether this person belongs to this workspace, now."""
-    try:
-        members = registry.memberships_of(user_id)
-    finally:
-        close_old_connections()
+    members = registry.memberships_of(user_id)
     return next((m for m in members if m.slug == slug), None)
 
 

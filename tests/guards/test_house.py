@@ -10,6 +10,7 @@ from pathlib import Path
 
 from attune.kernel import jobs
 from attune.settings import environment
+from tests.guards import sources
 from workers import model_tasks, runner, tasks
 from workers.management.commands import check_project
 
@@ -74,14 +75,10 @@ def test_a_web_process_loads_no_torch():
     assert done.stdout.strip() == "[]", done.stderr
 
 
-def test_no_tenant_setting_outlives_its_transaction():
-    for folder in ("platform", "tenants", "campaigns", "insights", "workers"):
-        for path in (ROOT / folder).rglob("*.py"):
-            if "node_modules" in path.parts:
-                continue
-            text = path.read_text()
-            assert "set_config('attune.tenant_id', t::text, false)" not in text, path
-            assert not re.search(r"SET (?:SESSION )?attune\.", text), path
+def test_no_source_goes_around_the_tenant_scope():
+    found = {name: sources.findings(text) for name, text in sources.sources()}
+    assert {name: rules for name, rules in found.items() if rules} == {}
+    assert len(found) > 100
 
 
 def test_no_page_writes_its_own_style_or_script():

@@ -10,6 +10,7 @@ import re
 import uuid
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -135,7 +136,11 @@ def checksum(place: make.Place) -> dict[str, int]:
         for model in apps.get_models():
             if issubclass(model, TenantModel):
                 table = model._meta.db_table
-                cursor.execute(f'SELECT count(*), sum(hashtext(t::text)) FROM "{table}" t')  # noqa: S608
+                cursor.execute(
+                    f'SELECT count(*), sum(hashtext(t::text)) FROM "{table}" t '  # noqa: S608
+                    "WHERE tenant_id = %s",
+                    [place.id],
+                )
                 sums[table] = cursor.fetchone()
     return sums
 
@@ -310,21 +315,27 @@ def test_no_job_handler_reaches_another_workspace(two):
 
 
 @pytest.mark.django_db(transaction=False)
+@patch("channels.db.close_old_connections", lambda: None)  # the test's connection lives on
 def test_every_socket_refuses_a_stranger(two):
-    _, b, _ = two
+    a, b, _ = two
     assert [str(p.pattern) for p in socket_patterns] == ["ws/<slug:workspace>/live"]
+    client = Client()
+    client.force_login(a.owner)
+    cookie = f"sessionid={client.cookies['sessionid'].value}".encode()
 
-    async def answer() -> dict[str, Any]:
+    async def answer(slug: str, *headers: tuple[bytes, bytes]) -> dict[str, Any]:
         scope = {
-            "type": "websocket", "path": f"/ws/{b.slug}/live", "query_string": b"",
-            "headers": [(b"origin", b"http://testserver"), (b"host", b"testserver")],
+            "type": "websocket", "path": f"/ws/{slug}/live", "query_string": b"",
+            "headers": [(b"origin", b"http://testserver"), (b"host", b"testserver"), *headers],
             "subprotocols": [],
         }  # fmt: skip
         talker = ApplicationCommunicator(application, scope)
         await talker.send_input({"type": "websocket.connect"})
         return await talker.receive_output(5)
 
-    assert async_to_sync(answer)()["type"] == "websocket.close"
+    assert async_to_sync(answer)(b.slug)["type"] == "websocket.close"
+    assert async_to_sync(answer)(b.slug, (b"cookie", cookie))["type"] == "websocket.close"
+    assert async_to_sync(answer)(a.slug, (b"cookie", cookie))["type"] == "websocket.accept"
 
 
 def test_group_names_start_with_their_tenant():

@@ -9,20 +9,22 @@ from django.db.migrations.operations.base import Operation
 
 from attune.kernel.tenancy import TenantForeignKey
 
-FUNCTIONS_SQL = """
-CREATE OR REPLACE FUNCTION attune_enter(t bigint) RETURNS void LANGUAGE sql AS $$
+ENTER_BODY = """
   SELECT set_config('attune.tenant_id', t::text, true),
          set_config('attune.tenant_ts', extract(epoch FROM transaction_timestamp())::text, true);
-$$;
-CREATE OR REPLACE FUNCTION attune_tenant() RETURNS bigint
-LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+"""
+TENANT_BODY = """
 DECLARE v text := current_setting('attune.tenant_id', true);
 BEGIN
   IF v IS NULL OR v = '' OR current_setting('attune.tenant_ts', true)
      IS DISTINCT FROM extract(epoch FROM transaction_timestamp())::text
   THEN RAISE EXCEPTION 'tenant context not set' USING ERRCODE = '42501'; END IF;
   RETURN v::bigint;
-END $$;
+END """
+FUNCTIONS_SQL = f"""
+CREATE OR REPLACE FUNCTION attune_enter(t bigint) RETURNS void LANGUAGE sql AS $${ENTER_BODY}$$;
+CREATE OR REPLACE FUNCTION attune_tenant() RETURNS bigint
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $${TENANT_BODY}$$;
 """
 
 POLICY = "tenant_isolation"
@@ -148,6 +150,24 @@ LINT: dict[str, str] = {
     "an application role that can bypass row-level security": """
         SELECT rolname FROM pg_roles WHERE rolname = 'attune_app'
           AND (rolsuper OR rolbypassrls OR rolcreaterole)""",
+    "an application role that may become the owner": """
+        SELECT rolname FROM pg_roles WHERE rolname = 'attune_app'
+          AND pg_has_role('attune_app', 'attune_owner', 'MEMBER')""",
+    "a table or function that the application role owns": """
+        SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
+          AND relowner = 'attune_app'::regrole
+        UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+          AND proowner = 'attune_app'::regrole""",
+    "a schema in which the application role may create": """
+        SELECT nspname FROM pg_namespace WHERE nspname = 'public'
+          AND has_schema_privilege('attune_app', oid, 'CREATE')""",
+    "a tenant function that is not the standard one": f"""
+        SELECT want.name FROM (VALUES
+          ('attune_tenant', 's', $body${TENANT_BODY}$body$),
+          ('attune_enter', 'v', $body${ENTER_BODY}$body$)) AS want(name, volatility, source)
+        WHERE NOT EXISTS (SELECT 1 FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace
+          AND p.proname = want.name AND p.provolatile = want.volatility::"char"
+          AND p.prosrc = want.source AND NOT p.prosecdef)""",
 }
 
 

@@ -91,7 +91,7 @@ POOL_SIZE = env.number("DATABASE_POOL", 10, "connections a process may hold")
 
 def connection(url: str, role: str, *, pool: bool) -> dict[str, Any]:
     """One Django database. The role is set by the connection's start-up packet, so that even
-    RESET ROLE comes back to it; the application's role cannot bypass row-level security."""
+    a reset comes back to it; the application's role cannot bypass row-level security."""
     parts = env.database(url or "postgresql:///attune")
     options: dict[str, Any] = {
         **parts.parameters,

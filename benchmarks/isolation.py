@@ -1,0 +1,166 @@
+"""Isolation under a pool: threads that forget, remember and lie about their workspace, through
+psycopg's pool and through PgBouncer in transaction mode; then the seeded defects of test_power."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import xml.etree.ElementTree as tree
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import psycopg
+from django.db import connections
+
+from attune.embedded.servers import free_port
+from attune.kernel.errors import TenantError
+from attune.kernel.tenancy import tenant_context
+from attune.settings.base import connection as settings_of
+from benchmarks import bench
+from campaigns.catalog.models import Product
+from campaigns.catalog.services import save_product
+from tests import make
+
+THREADS, REQUESTS, TENANTS = 8, 500, 50
+
+
+class Caller(threading.Thread):
+    """Requests of random workspaces. One in five forgets its context, by the ORM or in raw SQL."""
+
+    def __init__(self, seed: int, places: list[make.Place]) -> None:
+        super().__init__()
+        self.rng, self.places = random.Random(seed), places
+        self.right = self.wrong = self.refused = self.leaked = 0
+
+    def run(self) -> None:
+        for _ in range(REQUESTS):
+            place = self.rng.choice(self.places)
+            if self.rng.random() < 0.8:
+                with tenant_context(place.id):
+                    seen = {p.name for p in Product.objects.all()}
+                ok = seen == {f"only {place.id}"}
+                self.right, self.wrong = self.right + ok, self.wrong + (not ok)
+            else:
+                self._forget()
+        connections.close_all()
+
+    def _forget(self) -> None:
+        try:
+            if self.rng.random() < 0.5:
+                list(Product.objects.all())
+            else:
+                with connections["default"].cursor() as cursor:
+                    cursor.execute("SET LOCAL enable_seqscan = off")
+                    cursor.execute("SELECT name FROM product WHERE id = gen_random_uuid()")
+            self.leaked += 1
+        except (TenantError, Exception) as refusal:  # noqa: BLE001 - an error is the right answer
+            expected = isinstance(refusal, TenantError) or "tenant context" in str(refusal)
+            self.refused, self.leaked = self.refused + expected, self.leaked + (not expected)
+
+
+def hammer(places: list[make.Place]) -> Caller:
+    """All threads together; their counts summed."""
+    callers = [Caller(seed, places) for seed in range(THREADS)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    total = callers[0]
+    for other in callers[1:]:
+        total.right += other.right
+        total.wrong += other.wrong
+        total.refused += other.refused
+        total.leaked += other.leaked
+    made = total.right + total.wrong + total.refused + total.leaked
+    assert made == THREADS * REQUESTS, f"only {made} requests were made"
+    return total
+
+
+def through_pgbouncer(places: list[make.Place]) -> Caller | None:
+    """The same through PgBouncer in transaction mode; None where it is not installed."""
+    if shutil.which("pgbouncer") is None:
+        return None
+    url = urlsplit(os.environ["DATABASE_URL"])
+    socket = parse_qs(url.query)["host"][0]
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        port = free_port()
+        config = Path(folder) / "pgbouncer.ini"
+        config.write_text(
+            f"[databases]\nattune_bench = host={socket} dbname=attune_bench user=postgres\n"
+            f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = any\n"
+            "pool_mode = transaction\ndefault_pool_size = 4\nignore_startup_parameters = options\n"
+            f"unix_socket_dir =\nlogfile = {folder}/log\n"
+        )
+        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as admin:
+            admin.execute("ALTER ROLE postgres IN DATABASE attune_bench SET role = attune_app")
+            admin.execute("ALTER ROLE postgres IN DATABASE attune_bench SET jit = off")
+        process = subprocess.Popen(
+            ["runuser", "-u", Path(socket).owner(), "--", "pgbouncer", str(config)]
+            if os.geteuid() == 0
+            else ["pgbouncer", str(config)]
+        )
+        try:
+            time.sleep(1)
+            fresh = settings_of(
+                f"postgresql://postgres@127.0.0.1:{port}/attune_bench", "attune_app", pool=False
+            )
+            connections["default"].close_pool()
+            connections["default"].settings_dict.update(fresh)
+            connections.close_all()
+            return hammer(places)
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def power() -> tuple[int, int]:
+    """Seeded defects and those found, by the suite's own runner."""
+    with tempfile.NamedTemporaryFile(suffix=".xml") as report:
+        environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "attune.settings.test"}
+        environment.pop("DATABASE_URL"), environment.pop("REDIS_URL")
+        subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-m", "prove or not prove",
+             "--junitxml", report.name, "tests/guards/test_power.py"],
+            cwd=bench.ROOT, env=environment, check=False, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        cases = [
+            case
+            for case in tree.parse(report.name).getroot().iter("testcase")  # noqa: S314 - our own
+            if case.get("name", "").startswith("test_a_defect")
+        ]
+    red = sum(case.find("failure") is None and case.find("error") is None for case in cases)
+    return len(cases), red
+
+
+def main() -> None:
+    places = [make.workspace(f"pool {n}") for n in range(TENANTS)]
+    for place in places:
+        with tenant_context(place.id):
+            save_product(sku="S", name=f"only {place.id}", price_cents=1)
+    pool = hammer(places)
+    bouncer = through_pgbouncer(places)
+    seeded, caught = power()
+    calls = THREADS * REQUESTS
+    rows = [
+        bench.row("isolation.seeded_caught", caught, "defects", goal=seeded, n=seeded),
+        bench.row("isolation.leaks", pool.wrong + pool.leaked, "requests", goal=0, n=calls),
+        bench.row("isolation.forgetful_refused", pool.refused, "requests", n=calls),
+    ]
+    if bouncer is not None:
+        leaks = bouncer.wrong + bouncer.leaked
+        rows.append(bench.row("isolation.leaks_pgbouncer", leaks, "requests", goal=0, n=calls))
+    bench.write("isolation", rows)
+    assert caught == seeded
+    assert pool.wrong + pool.leaked == 0
+    assert bouncer is None or bouncer.wrong + bouncer.leaked == 0
+
+
+if __name__ == "__main__":
+    main()
