@@ -47,7 +47,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.run
 
 prove: setup
-	$(BIN)/python -m benchmarks.run hillstrom faults
+	$(BIN)/python -m benchmarks.run hillstrom isolation faults
 
 evidence: setup
 	$(BIN)/python -m benchmarks.evidence
