@@ -31,7 +31,7 @@ from campaigns.delivery import services as delivery
 from campaigns.delivery.models import Campaign, Send
 from tests import make
 
-SECONDS = float(os.environ.get("FAULT_SECONDS", "240"))
+SECONDS = float(os.environ.get("FAULT_SECONDS", "300"))
 CAMPAIGNS, PEOPLE = 12, 250
 PORT = servers.free_port()
 LOGS = bench.ROOT / "var" / "fault-logs"
