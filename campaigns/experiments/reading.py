@@ -38,15 +38,7 @@ def best_shares(
     """P(best) of each arm, as if all had met the same mix of times (statistics.standardised)."""
     strata = strata_of(experiment, metric, until)
     moments = statistics.standardised([strata.get(arm, {}) for arm in arms])
-    if metric.kind == Metric.Kind.CONVERSION:
-        shares = bandits.probability_best([m.total for m in moments], [m.n for m in moments])
-    else:
-        spread = max((m.variance for m in moments), default=1.0) or 1.0
-        errors = [(spread / max(m.n, 1)) ** 0.5 for m in moments]
-        shares = bandits.probability_best_normal([m.mean for m in moments], errors)
-    if not metric.higher_is_better:
-        raise ValueError("A bandit needs a metric that should rise.")
-    return dict(zip(arms, shares, strict=True))
+    return dict(zip(arms, _shares(metric, moments), strict=True))
 
 
 def report(experiment: Experiment, arms: list[Arm], *, until: datetime) -> Report:
@@ -79,6 +71,8 @@ def report(experiment: Experiment, arms: list[Arm], *, until: datetime) -> Repor
             "arm": advice.arm,
             "people_missing": advice.people_missing,
             "comparisons": len(arms) - 1,
+            "power": _power(experiment, arms, goals, counts),
+            "best": _best(arms, goals[0], tables[goals[0].metric.key]),
             "open": log.open_windows(experiment.pk, at=until),
             "metrics": [_metric_rows(g, arms, tables[g.metric.key], effects) for g in goals],
         },
@@ -92,6 +86,46 @@ def _alpha(goal: Goal, goals: list[Goal], arms: list[Arm]) -> float:
     if goal.role == Goal.Role.GUARDRAIL:
         comparisons *= sum(g.role == Goal.Role.GUARDRAIL for g in goals)
     return statistics.ALPHA / comparisons
+
+
+def _power(
+    experiment: Experiment, arms: list[Arm], goals: list[Goal], counts: dict[str, Moments]
+) -> float | None:
+    """Power of the smallest comparison, today, for the effect the experiment looks for."""
+    base = _base(next(arm for arm in arms if arm.is_control), counts)
+    smallest = min(counts.get(arm.key, statistics.ZERO).n for arm in arms)
+    return statistics.power(
+        base.mean, base.variance, experiment.target_lift, smallest,
+        alpha=_alpha(goals[0], goals, arms),
+    )  # fmt: skip
+
+
+def _base(control: Arm, counts: dict[str, Moments]) -> Moments:
+    """What the control does; while it has too few conversions to say, what everybody does."""
+    known = counts.get(control.key, statistics.ZERO)
+    if known.total >= statistics.LEAST_EVENTS:
+        return known
+    return sum(counts.values(), start=statistics.ZERO)
+
+
+def _best(arms: list[Arm], primary: Goal, strata: dict[str, Strata]) -> dict[str, float]:
+    """Chance of each arm to be the best by the primary metric; empty while nobody was decided."""
+    moments = statistics.standardised([strata.get(arm.key, {}) for arm in arms])
+    if not all(m.n for m in moments):
+        return {}
+    shares = _shares(primary.metric, moments)
+    return dict(zip([arm.key for arm in arms], shares, strict=True))
+
+
+def _shares(metric: Metric, moments: list[Moments]) -> list[float]:
+    """P(best) of each arm; for a metric that should fall, of being the lowest."""
+    sign = 1 if metric.higher_is_better else -1
+    if metric.kind == Metric.Kind.CONVERSION:
+        good = [m.total if sign > 0 else m.n - m.total for m in moments]
+        return bandits.probability_best(good, [m.n for m in moments])
+    spread = max((m.variance for m in moments), default=1.0) or 1.0
+    errors = [(spread / max(m.n, 1)) ** 0.5 for m in moments]
+    return bandits.probability_best_normal([sign * m.mean for m in moments], errors)
 
 
 def _counts(strata: dict[str, Strata]) -> dict[str, Moments]:
@@ -123,10 +157,11 @@ def _advice(
     srm: float | None,
     until: datetime,
 ) -> statistics.Recommendation:
+    """What the page says in one sentence."""
     primary = goals[0].metric
     guarded = [g for g in goals if g.role == Goal.Role.GUARDRAIL]
     zero = Moments(0, 0.0, 0.0)
-    base = counts.get(control.key, zero)
+    base = _base(control, counts)
     readings = [
         statistics.Reading(
             key=arm.key,
@@ -140,7 +175,9 @@ def _advice(
                 )
             ),
             n=counts.get(arm.key, zero).n,
-            events=counts.get(arm.key, zero).total + base.total,
+            events=counts.get(arm.key, zero).total,
+            control_n=counts.get(control.key, zero).n,
+            control_events=counts.get(control.key, zero).total,
         )
         for arm in arms
         if arm.key != control.key
@@ -192,7 +229,7 @@ def _metric_rows(
 
 
 def _effect_dict(effect: Effect | None) -> dict[str, Any] | None:
-    if effect is None:
+    if effect is None or effect.error == 0:  # nobody differs yet: no interval can be drawn
         return None
     return {
         "difference": effect.difference,

@@ -66,6 +66,19 @@ class Effect:
         return self.difference / self.base if self.base else None
 
 
+def spread(arm: Strata) -> float:
+    """Variance of one person's value in an arm, over all versions.
+
+    Of a rate with fewer than 20 people on either side, the variance of (s + 1) / (n + 2) (Laplace):
+    an arm in which nobody converted yet is not an arm without variance.
+    """
+    whole = pooled(arm)
+    if whole.squares == whole.total and min(whole.total, whole.n - whole.total) < LEAST_EVENTS:
+        rate = (whole.total + 1) / (whole.n + 2)
+        return max(whole.variance, rate * (1 - rate))
+    return whole.variance
+
+
 def pooled(strata: Strata) -> Moments:
     total = Moments(0, 0.0, 0.0)
     for moments in strata.values():
@@ -79,24 +92,26 @@ def effect(control: Strata, treatment: Strata, *, alpha: float = ALPHA) -> Effec
     `alpha` is the error of this interval; who makes several comparisons shares ALPHA among them.
 
     difference = sum_v (N_v / N) (mean_tv - mean_cv), variance = sum_v (N_v / N)^2
-    (s2_tv / n_tv + s2_cv / n_cv), N_v the people of both arms under version v.
+    (s2_t / n_tv + s2_c / n_cv), N_v the people of both arms under version v, s2 from `spread`.
     """
     merged = _merge_thin([control, treatment])
     whole = sum(c.n + t.n for c, t in merged)
     if not merged or not whole:
         return None
-    difference = variance = base = 0.0
+    difference = variance = base = mean = 0.0
+    spread_c, spread_t = spread(control), spread(treatment)
     for c, t in merged:
         share = (c.n + t.n) / whole
         difference += share * (t.mean - c.mean)
-        variance += share**2 * (c.variance / c.n + t.variance / t.n)
+        variance += share**2 * (spread_c / c.n + spread_t / t.n)
         base += share * c.mean
+        mean += share * (c + t).mean
     error = math.sqrt(variance)
     half = always_valid_half_width(error, whole, alpha=alpha)
     z = float(special.ndtri(1 - alpha / 2))
     return Effect(
         difference, error, difference - half, difference + half, difference - z * error,
-        difference + z * error, base, chance_to_beat(difference, error, base), whole,
+        difference + z * error, base, chance_to_beat(difference, error, mean), whole,
     )  # fmt: skip
 
 
@@ -161,11 +176,12 @@ def always_valid_half_width(error: float, n: int, *, alpha: float = ALPHA) -> fl
     return error * math.sqrt(n) * math.sqrt(2 * k / (n * n * rho2) * math.log(math.sqrt(k) / alpha))
 
 
-def chance_to_beat(difference: float, error: float, base: float) -> float:
-    """P(treatment > control) under a normal likelihood and the prior N(0, (0.3 base)^2)."""
+def chance_to_beat(difference: float, error: float, mean: float) -> float:
+    """P(treatment > control) under a normal likelihood and the prior N(0, (0.3 mean)^2), `mean`
+    that of both arms: a control with two conversions says too little to scale a prior."""
     if error == 0:
         return 0.5
-    prior = (PRIOR_SD * abs(base)) ** 2 if base else math.inf
+    prior = (PRIOR_SD * abs(mean)) ** 2 if mean else math.inf
     weight = 1.0 if math.isinf(prior) else prior / (prior + error**2)
     return float(special.ndtr(weight * difference / (error * math.sqrt(weight)))) if weight else 0.5
 
@@ -204,6 +220,17 @@ def people_needed(
     return math.ceil(n)
 
 
+def power(
+    base: float, variance: float, relative_lift: float, n: int, *, alpha: float = ALPHA
+) -> float | None:
+    """Probability that n people an arm show a true effect of `relative_lift`: the normal
+    probability that the estimate lands beyond the interval's half width. None when unknown."""
+    if base <= 0 or variance <= 0 or n < 1:
+        return None
+    reach = base * relative_lift / math.sqrt(2 * variance / n)
+    return float(special.ndtr(reach - always_valid_half_width(1.0, 2 * n, alpha=alpha)))
+
+
 VerdictKind = Literal["ship", "rollback", "not_yet", "invalid"]
 
 
@@ -227,6 +254,8 @@ class Reading:
     harmed: tuple[str, ...] = ()
     n: int = 0
     events: float = 0.0
+    control_n: int = 0
+    control_events: float = 0.0
 
 
 def recommend(
@@ -241,8 +270,9 @@ def recommend(
 ) -> Recommendation:
     """Ship, roll back or wait, by the always-valid interval, guardrails first.
 
-    The interval rests on the central limit theorem, so an arm with under 100 people, or under
-    `least_events` conversions together with the control, is waited for whatever it shows.
+    The interval rests on the central limit theorem, so a comparison with under 100 people on one
+    side, or under `least_events` conversions in all, is waited for whatever it shows. 0
+    `least_events` says that the metric is money.
     """
     if srm is not None and srm < SRM_P:
         return Recommendation(
@@ -261,12 +291,12 @@ def recommend(
     better = [r for r in known if r.primary and sign * _toward(r.primary, sign) > 0]
     if better:
         best = max(better, key=lambda r: sign * (r.primary.difference if r.primary else 0))
-        gain = best.primary.relative if best.primary else None
-        lift = f" by about {abs(gain) * 100:.0f} %" if gain is not None else ""
         return Recommendation(
-            "ship", f"Ship {best.name}: it beats {control_name}{lift}, and the interval, valid at "
-            "every look, leaves zero out.", best.key,
-        )  # fmt: skip
+            "ship",
+            f"Ship {best.name}: it beats {control_name} by {_gain(best, rate=least_events > 0)}, "
+            "and the interval, valid at every look, leaves zero out.",
+            best.key,
+        )
     worse = [r for r in known if r.primary and sign * _away(r.primary, sign) < 0]
     if known and len(worse) == len(readings):
         return Recommendation("rollback", f"Roll back: every arm does worse than {control_name}.")
@@ -274,7 +304,19 @@ def recommend(
 
 
 def _enough(reading: Reading, least_events: int) -> bool:
-    return reading.n >= LEAST_PEOPLE and reading.events >= least_events
+    people = min(reading.n, reading.control_n)
+    return people >= LEAST_PEOPLE and reading.events + reading.control_events >= least_events
+
+
+def _gain(reading: Reading, *, rate: bool) -> str:
+    """The effect in its own unit; as a share of the control only where the control is known."""
+    found = reading.primary
+    if found is None:
+        return ""
+    text = f"{abs(found.difference) * 100:.2f} points" if rate else f"{abs(found.difference):.2f}"
+    if found.relative is None or (rate and reading.control_events < LEAST_EVENTS):
+        return text
+    return f"{text} (about {abs(found.relative) * 100:.0f} %)"
 
 
 def _toward(e: Effect, sign: int) -> float:
