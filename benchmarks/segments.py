@@ -27,9 +27,9 @@ RULE = {
 }
 FILL = """
 SET session_replication_role = replica;
-INSERT INTO contact (id, tenant_id, external_id, email, phone, name, locale, timezone, traits, status,
-  no_profiling) SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, {t}, 'c' || n,
-  'c' || n || '@example.com', '', '', '', '', '{{}}', 'enabled', false FROM generate_series(1, {c}) n;
+INSERT INTO contact (id, tenant_id, external_id, email, phone, name, locale, timezone, traits,
+  status) SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, {t}, 'c' || n,
+  'c' || n || '@example.com', '', '', '', '', '{{}}', 'enabled' FROM generate_series(1, {c}) n;
 INSERT INTO trait (id, tenant_id, contact_id, key, text) SELECT gen_random_uuid(), {t},
   ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'plan',
   CASE WHEN n % 5 = 0 THEN 'pro' ELSE 'free' END FROM generate_series(1, {c}) n;

@@ -13,6 +13,7 @@ from attune.settings.base import (
 
 SECRET_KEY = SECRET_KEY or local_secret_key(VAR)
 WHITENOISE_USE_FINDERS = True
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # noqa: F405 - whitenoise warns about an absent one
 WEBHOOK_ALLOW_PRIVATE = True
 
 # A command beside a running `make demo` speaks to the same embedded servers.
