@@ -45,7 +45,7 @@ ROLES = [(role.value, f"{role.value} – {about}") for role, about in ROLE_ABOUT
 
 class InviteForm(forms.Form):
     email = forms.EmailField()
-    role = forms.ChoiceField(choices=ROLES)
+    role = forms.ChoiceField(choices=ROLES, initial="marketer")
 
 
 class KeyForm(forms.Form):

@@ -63,7 +63,7 @@ class TenantMiddleware:
             return self._answer(request)
 
     def _api(self, request: HttpRequest) -> HttpResponse:
-        secret = _secret(request)
+        secret = secret_of(request)
         key = registry.key_of(secret) if secret else None
         if key is None:
             return self.answer(request)
@@ -91,7 +91,7 @@ class TenantMiddleware:
         return error_page(request, error)
 
 
-def _secret(request: HttpRequest) -> str:
+def secret_of(request: HttpRequest) -> str:
     """The key of a request: Bearer, Basic (user name), or writeKey in an intake body."""
     kind, _, value = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() == "bearer":

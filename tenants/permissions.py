@@ -8,6 +8,8 @@ from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from tenants.middleware import secret_of
+
 if TYPE_CHECKING:  # rest_framework.views imports this module by its settings
     from rest_framework.views import APIView
 
@@ -18,10 +20,20 @@ def scope_of(view: APIView, method: str) -> str:
     return view.scopes[action]
 
 
+def _why(request: Request) -> str:
+    """A key that was sent and not found is not the same as none; neither says which keys exist."""
+    if secret_of(request._request):
+        return "This API key is unknown, revoked or expired; make one in Settings → API keys."
+    return (
+        "Send an API key: Authorization: Bearer sk_…, or a write-only key as the user name of "
+        "Basic authentication (curl -u pk_…:)."
+    )
+
+
 class HasScope(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         if request.auth is None:
-            raise NotAuthenticated("Send an API key: Authorization: Bearer sk_…")
+            raise NotAuthenticated(_why(request))
         if getattr(view, (request.method or "").lower(), None) is None:
             return True  # answered 405 by the dispatcher, which runs after this
         scope = scope_of(view, request.method or "")

@@ -73,12 +73,13 @@ def start(*, of: ContactImport, mapping: dict[str, str], dry_run: bool) -> None:
         raise Invalid.one("mapping", "No column identifies the customer.", "Map one to userId.")
     if not dry_run:
         advance(IMPORT, of, "start")
+        of.accepted = of.rejected = 0  # what a dry run counted
     elif of.state not in {"uploaded", "checked"}:
         raise Conflict("A dry run comes before the run.")
     of.mapping = mapping
     ImportProblem.objects.filter(of=of, dry=True).delete()
     of.job = RUN_IMPORT.enqueue(RunImport(import_id=of.pk, dry_run=dry_run))
-    of.save(update_fields=["mapping", "job"])
+    of.save(update_fields=["mapping", "job", "accepted", "rejected"])
 
 
 def interrupted(of: ContactImport) -> bool:
@@ -110,12 +111,14 @@ def batches(of: ContactImport, *, skip: int) -> Any:
 
 def take_batch(of: ContactImport, batch: list[imports.Row], *, dry_run: bool) -> tuple[int, int]:
     """Write one batch and move the cursor in the same transaction. (accepted, rejected)."""
+    wrong = {row.line: imports.problem_of(row, of.mapping) for row in batch}
     problems = [
-        ImportProblem(of=of, line=r.line, field="row", reason=r.problem, raw=r.raw, dry=dry_run)
+        ImportProblem(of=of, line=r.line, field=field, reason=reason, raw=r.raw, dry=dry_run)
         for r in batch
-        if r.problem
+        for field, reason in [wrong[r.line]]
+        if reason
     ]
-    good = [row for row in batch if not row.problem]
+    good = [row for row in batch if not wrong[row.line][1]]
     items = [imports.to_identify(row, of.mapping, import_id=str(of.pk)) for row in good]
     judge: Callable[..., Any] = services.judge_events if dry_run else services.record_events
     receipt = judge(items, source="import", history=True)

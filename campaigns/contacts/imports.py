@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -12,6 +13,7 @@ from typing import Any, BinaryIO
 import orjson
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+ADDRESS = re.compile(r"[^\s@<>(),;:\"]+@[^\s@<>(),;:\"]+\.[^\s@<>(),;:\".]{2,}$")
 ENCODINGS = ("utf-8-sig", "utf-16", "cp1252")
 TARGETS = ("userId", "anonymousId", "email", "name", "phone", "locale", "timezone")
 GUESSES = {
@@ -152,6 +154,17 @@ def typed(cell: Any) -> Any:
     return int(number) if number.is_integer() and "." not in cell and "e" not in low else number
 
 
+def problem_of(row: Row, mapping: dict[str, str]) -> tuple[str, str]:
+    """(column, why) of a row that cannot be taken; an empty reason when it can."""
+    if row.problem:
+        return "row", row.problem
+    for column, target in mapping.items():
+        cell = row.cells.get(column)
+        if target in {"email", "userId+email"} and cell and not ADDRESS.match(str(cell)):
+            return column, f"{str(cell)[:60]!r} is not an e-mail address."
+    return "", ""
+
+
 def to_identify(row: Row, mapping: dict[str, str], *, import_id: str) -> dict[str, Any]:
     """The identify event of a row. Its message id is the row's place in this import, so that a
     resumed or repeated run counts nobody twice."""
@@ -167,6 +180,8 @@ def to_identify(row: Row, mapping: dict[str, str], *, import_id: str) -> dict[st
             item[target] = str(cell)
         elif target.startswith("trait:"):
             traits[target.removeprefix("trait:")[:80]] = typed(cell)
+        elif target == "email":
+            traits["email"] = str(cell).lower()
         else:
             traits[target] = str(cell)
     item["traits"] = traits

@@ -18,6 +18,7 @@ TYPES = frozenset({"identify", "track", "page", "screen", "group", "alias"})
 PAST = timedelta(days=limits.EVENT_PAST_DAYS)
 FUTURE = timedelta(hours=limits.EVENT_FUTURE_HOURS)
 VALUE_KEYS = ("revenue", "total", "value")
+TOO_DEEP = f"Nested deeper than {limits.JSON_DEPTH} levels; flatten it."
 MACHINE_AGENTS = ("bot", "crawler", "spider", "headless", "preview", "scanner", "barracuda")
 
 
@@ -79,9 +80,18 @@ def parse(
         try:
             accepted.append(_one(item, kind, now, sent, context, past))
         except _Refusal as refusal:
-            raw = item if _storable(item) else repr(item)[:2000].replace("\x00", "�")
-            rejected.append(Rejected(refusal.field, refusal.reason, raw, index))
+            rejected.append(Rejected(refusal.field, refusal.reason, _shown(item), index))
     return accepted, rejected
+
+
+def _shown(item: Any) -> Any:
+    """What is kept of a refused event: itself where it can be stored, else how it begins."""
+    if _storable(item):
+        return item
+    try:
+        return repr(item)[:2000].replace("\x00", "�")
+    except RecursionError:
+        return "An event nested too deeply to be shown."
 
 
 def _one(
@@ -91,7 +101,9 @@ def _one(
         raise _Refusal("body", "An event is a JSON object.")
     try:
         encoded = orjson.dumps(item)
-    except TypeError as odd:
+    except TypeError as odd:  # orjson says "Recursion limit reached" of a body that is too deep
+        if "ecursion" in str(odd):
+            raise _Refusal("body", TOO_DEEP) from odd
         raise _Refusal("body", f"The event cannot be stored as JSON: {odd}.") from odd
     _check_size(item, encoded)
     type_ = kind or item.get("type")
@@ -110,10 +122,11 @@ def _one(
         common if isinstance(common, dict) else {}
     )
     at, client_at = _when(item, now, sent or _try_time(item.get("sentAt")), past)
+    _check_revenue(properties)
     category = properties.get("category")
     return Parsed(
         id=new_id(),
-        message_id=_message_id(item, encoded, now),
+        message_id=_message_id(item, encoded),
         type=type_,
         name=name,
         user_id=user_id,
@@ -138,7 +151,7 @@ def _check_size(item: dict[str, Any], encoded: bytes) -> None:
         raise _Refusal("body", "Text must not contain the NUL character.")
     brackets = encoded.count(b"{") + encoded.count(b"[")
     if brackets > limits.JSON_DEPTH and _depth(item) > limits.JSON_DEPTH:
-        raise _Refusal("body", f"Nested deeper than {limits.JSON_DEPTH} levels; flatten it.")
+        raise _Refusal("body", TOO_DEEP)
 
 
 def _identifier(item: dict[str, Any], field: str) -> str:
@@ -173,16 +186,15 @@ def _object(value: Any, field: str) -> dict[str, Any]:
     return value
 
 
-def _message_id(item: dict[str, Any], encoded: bytes, now: datetime) -> str:
-    """The client's id; without one, derived from the body, so that a plain retry is one event.
-
-    A body that carries no time of its own is the same event only within the same minute: who
-    orders the same again next week ordered twice.
+def _message_id(item: dict[str, Any], encoded: bytes) -> str:
+    """The client's id. Without one: derived from a body that carries its own time, so that a plain
+    retry is one event; else a fresh one, since two orders a second apart are two orders.
     """
     value = item.get("messageId")
     if value is None or value == "":
-        minute = b"" if item.get("timestamp") else now.strftime("%Y%m%d%H%M").encode()
-        return "body-" + hashlib.sha256(encoded + minute).hexdigest()[:40]
+        if not item.get("timestamp"):
+            return f"server-{new_id()}"
+        return "body-" + hashlib.sha256(encoded).hexdigest()[:40]
     if not isinstance(value, str) or len(value) > 120:
         raise _Refusal("messageId", "messageId must be text of at most 120 characters.")
     return value
@@ -225,6 +237,17 @@ def _try_time(value: Any) -> datetime | None:
         return None
 
 
+def _check_revenue(properties: dict[str, Any]) -> None:
+    """`revenue` is money by its name; an order whose revenue is "a lot" would count as nothing."""
+    raw = properties.get("revenue")
+    try:
+        sound = raw is None or (not isinstance(raw, bool) and math.isfinite(float(raw)))
+    except (TypeError, ValueError, OverflowError):
+        sound = False
+    if not sound:
+        raise _Refusal("properties.revenue", "revenue must be a number, such as 19.9.")
+
+
 def value_in_cents(properties: dict[str, Any]) -> int | None:
     """Money of an event (`revenue`, `total` or `value`) in cents; None when there is none."""
     for key in VALUE_KEYS:
@@ -257,11 +280,14 @@ def _depth(value: Any) -> int:
     return 0
 
 
-def _storable(value: Any) -> bool:
+def _storable(value: Any, depth: int = 0) -> bool:
+    """Whether PostgreSQL can hold it: no NUL, not deeper than anybody reads."""
+    if depth > 100:
+        return False
     if isinstance(value, str):
         return "\x00" not in value
     if isinstance(value, dict):
-        return all(_storable(k) and _storable(v) for k, v in value.items())
+        return all(_storable(k) and _storable(v, depth + 1) for k, v in value.items())
     if isinstance(value, list):
-        return all(_storable(v) for v in value)
+        return all(_storable(v, depth + 1) for v in value)
     return True

@@ -1,7 +1,8 @@
 """Factual claims in copy, and where each comes from. Pure.
 
-A claim is a price, a percentage, a number with a unit, a date, a promise ("free", "guaranteed"),
-a superlative or a proper name. Each must stand in a fact of the catalogue or in the brief.
+A claim is a price, a percentage, a number with a unit, a date, a promise ("free", "guaranteed"), a
+word about health, exclusivity or fame, a superlative, or a proper name. Each must stand in a fact
+of the catalogue or in the brief. Claims in other words are not found here: a person reads.
 """
 
 from __future__ import annotations
@@ -10,136 +11,17 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-MONEY = re.compile(
-    r"(?:(?P<pre>[$€£¥]|EUR|USD|GBP|CNY)\s?(?P<a>\d[\d.,]*)|(?P<b>\d[\d.,]*)\s?"
-    r"(?P<post>[$€£¥]|EUR|USD|GBP|CNY|euros?|dollars?)\b)",
-    re.IGNORECASE,
-)
-PERCENT = re.compile(r"(\d+(?:[.,]\d+)?)\s?(?:%|percent\b)", re.IGNORECASE)
-DATE = re.compile(
-    r"\b(?:\d{4}-\d{2}-\d{2}|\d{1,2}[./]\d{1,2}[./]\d{2,4}"
-    r"|(?:january|february|march|april|may|june|july|august|september|october|november|december)"
-    r"\s+\d{1,2}(?:st|nd|rd|th)?|\d{1,2}(?:st|nd|rd|th)?\s+(?:january|february|march|april|may|june"
-    r"|july|august|september|october|november|december)"
-    r"|(?:until|by|before|ends?|only|this|next)\s+(?:monday|tuesday|wednesday|thursday|friday"
-    r"|saturday|sunday|weekend|month|week))\b",
-    re.IGNORECASE,
-)
-PROMISE = re.compile(
-    r"\b(free(?:\s+\w+)?|guarantee[ds]?|money[- ]back|risk[- ]free|no risk|certified|organic|award"
-    r"[- ]winning|clinically \w+|scientifically \w+|limited (?:time|edition|stock)|while stocks"
-    r" last|discount(?:ed)?|half[- ]price|\d+\s?for\s?\d+|handmade|fair[- ]?trade|vegan)\b",
-    re.IGNORECASE,
-)
-SUPERLATIVE = re.compile(
-    r"\b(best|cheapest|number one|no\.? ?1|#1|world'?s \w+|unbeatable|unmatched|the (?:\w+est|most"
-    r" \w+) (?:in|on|of) (?:the )?(?:world|market|town|planet|country))\b",
-    re.IGNORECASE,
-)
-QUANTITY = re.compile(
-    r"\b(\d+(?:[.,]\d+)?)\s?(kg|g|grams?|ml|l|litres?|liters?|cm|mm|hours?|days?|weeks?|months?"
-    r"|years?|pieces?|cups?|bags?|varieties|flavou?rs?|customers?|reviews?|stars?)\b",
-    re.IGNORECASE,
-)
-NAME = re.compile(
-    r"(?<![.!?:\n•\-\"“'’]\s)(?<!^)(?<![.!?:\n•\-\"“])\b([A-Z][\w'’&-]+(?:\s+[A-Z][\w'’&-]+)*)"
-)
-COMMON = frozenset(
-    [
-        "i",
-        "i'm",
-        "i'll",
-        "i've",
-        "we",
-        "you",
-        "your",
-        "our",
-        "the",
-        "a",
-        "an",
-        "and",
-        "or",
-        "but",
-        "if",
-        "it",
-        "it's",
-        "is",
-        "are",
-        "with",
-        "for",
-        "from",
-        "to",
-        "in",
-        "on",
-        "at",
-        "of",
-        "this",
-        "that",
-        "now",
-        "today",
-        "shop",
-        "order",
-        "discover",
-        "try",
-        "taste",
-        "get",
-        "see",
-        "find",
-        "dear",
-        "hello",
-        "hi",
-        "hey",
-        "best",
-        "warm",
-        "regards",
-        "cheers",
-        "thanks",
-        "thank",
-        "love",
-        "team",
-        "subject",
-        "body",
-        "preheader",
-        "cta",
-        "enjoy",
-        "welcome",
-        "new",
-        "just",
-        "made",
-        "perfect",
-        "save",
-        "brew",
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-        "sunday",
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-        "english",
-        "p.s",
-        "ps",
-        "christmas",
-        "easter",
-        "spring",
-        "summer",
-        "autumn",
-        "winter",
-        "eur",
-        "usd",
-    ]
+from campaigns.content.claim_words import (
+    COMMON,
+    DATE,
+    EXCLUSIVE,
+    HEALTH,
+    MONEY,
+    NAME,
+    PERCENT,
+    PROMISE,
+    QUANTITY,
+    SUPERLATIVE,
 )
 
 
@@ -171,6 +53,8 @@ def find(text: str, sources: list[dict[str, Any]], *, title_case: bool = False) 
         ("date", DATE),
         ("quantity", QUANTITY),
         ("promise", PROMISE),
+        ("health claim", HEALTH),
+        ("claim of fame or exclusivity", EXCLUSIVE),
         ("superlative", SUPERLATIVE),
     ):
         for match in pattern.finditer(text):

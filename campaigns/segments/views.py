@@ -109,12 +109,12 @@ def preview(request: HttpRequest) -> HttpResponse:
 @page("contacts.view")
 def why(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     row = selectors.segment(pk)
-    user = request.GET.get("user", "")
+    asked = request.GET.get("user", "")
     person = None
-    if user:
+    if asked:
         demand(request, "contacts.view_personal")
-        found = contacts.contacts(search=user).first()
-        person = found or contacts.contact_by_user(user)
+        found = contacts.contacts(search=asked).first()
+        person = found or contacts.contact_by_user(asked)
     reason = selectors.explain(row, person) if person else None
-    context = {"segment": row, "user": user, "person": person, "reason": reason}
+    context = {"segment": row, "asked": asked, "person": person, "reason": reason}
     return render(request, "segments/why.html", context)

@@ -17,6 +17,7 @@ from campaigns.segments.api import SegmentViewSet
 from insights.api import SendChain
 from tenants.api import AuditViewSet, JobViewSet, Workspace
 
+handler404 = "attune.web.pages.not_found"
 router = make_router()
 for name, view in {
     "contacts": ContactViewSet,

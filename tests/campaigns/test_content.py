@@ -174,3 +174,40 @@ def test_who_wrote_an_earlier_revision_cannot_approve_the_edit_of_it(tenant):
         with pytest.raises(Forbidden):
             approval.decide(review=review, by=approval.Reviewer(author, "x"), kind="approve")
     assert approval.decide(review=review, by=approval.Reviewer(9, "x"), kind="approve")
+
+
+@pytest.mark.parametrize("text", ["A cold brew without stress.", "Best enjoyed slowly? Taste it."])
+def test_everyday_words_are_no_health_claims(text):
+    assert "health claim" not in {c.kind for c in claims.find(text, SOURCES)}
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("It fights colds.", "health claim"),
+        ("It relieves pain.", "health claim"),
+    ],
+)
+def test_verbs_make_a_health_claim_of_an_everyday_word(text, kind):
+    assert kind in {c.kind for c in claims.find(text, SOURCES)}
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("It cures cancer.", "health claim"),
+        ("It helps you lose weight in a week.", "health claim"),
+        ("It is said to heal a wide range of ailments.", "health claim"),
+        ("A healthy start into the day.", "health claim"),
+        ("It relieves stress after work.", "health claim"),
+        ("It is only available at our tea bar.", "claim of fame or exclusivity"),
+        ("Customers love it.", "claim of fame or exclusivity"),
+        ("The most renowned tea there is.", "claim of fame or exclusivity"),
+        ("The finest leaves we know.", "superlative"),
+    ],
+)
+def test_claims_of_health_fame_and_rank_block_unless_a_fact_says_so(text, kind):
+    found = claims.find(text, SOURCES)
+    assert kind in {c.kind for c in found}
+    assert not any(c.supported for c in found)
+    assert all(c.supported for c in claims.find(text, [{"source": "label", "text": text}]))

@@ -130,3 +130,18 @@ def test_a_cancelled_import_is_taken_up_where_it_stopped(tenant):
     of.refresh_from_db()
     assert of.state == "finished"
     assert of.accepted == of.rows - of.rejected
+
+
+def test_a_run_after_a_dry_run_counts_each_row_once(tenant):
+    of = load(b"id,email\n1,a@x.example\n2,no-address\n3,c@x.example,more\n")
+    mapping = {"id": "userId", "email": "email"}
+    for dry_run in (True, False):
+        importing.start(of=of, mapping=mapping, dry_run=dry_run)
+        make.run_jobs()
+        of.refresh_from_db()
+        assert (of.rows, of.accepted, of.rejected) == (3, 1, 2)
+    found = ImportProblem.objects.order_by("line").values_list("field", "reason", "dry")
+    assert list(found) == [
+        ("email", "'no-address' is not an e-mail address.", False),
+        ("row", "The row has 3 cells, the header has 2.", False),
+    ]

@@ -98,10 +98,30 @@ def test_a_retry_is_a_duplicate_and_counts_once(tenant):
     assert EventCount.objects.get(name="Order Completed").n == 1
 
 
-def test_without_a_message_id_the_same_body_is_the_same_event(tenant):
-    item = {"type": "track", "userId": "u", "event": "x", "timestamp": None}
-    services.record_events([item], source="t")
-    assert services.record_events([item], source="t").duplicates == 1
+def test_without_a_message_id_only_a_body_with_its_own_time_is_the_same_event(tenant):
+    item = {"type": "track", "userId": "u", "event": "Order Completed"}
+    services.record_events([item, item], source="t")
+    assert Event.objects.count() == 2  # two orders a second apart are two orders
+    timed = {**item, "timestamp": datetime.now(UTC).isoformat()}
+    services.record_events([timed], source="t")
+    assert services.record_events([timed], source="t").duplicates == 1
+
+
+@pytest.mark.parametrize("revenue", ["a lot", "", True, [1], "1e999"])
+def test_revenue_that_is_no_number_is_refused(revenue):
+    item = {"type": "track", "userId": "u", "event": "x", "properties": {"revenue": revenue}}
+    assert refused(item)[0] == "properties.revenue"
+
+
+@pytest.mark.parametrize("levels", [9, 150, 900, 3000])
+def test_json_nested_too_deeply_is_refused_and_kept_as_far_as_it_can_be_shown(tenant, levels):
+    deep: dict = {}
+    for _ in range(levels):
+        deep = {"a": deep}
+    item = {"type": "track", "userId": "u", "event": "x", "properties": deep}
+    receipt = services.record_events([item], source="t")
+    assert [r.field for r in receipt.rejected] == ["body"]
+    assert "Nested deeper than 8 levels" in RejectedEvent.objects.get().reason
 
 
 def test_a_bad_item_does_not_sink_the_batch_and_stays_visible(tenant):

@@ -52,8 +52,15 @@ def _translate(error: Exception) -> Response | None:
     return None
 
 
+TITLES = {
+    "method_not_allowed": "This address does not take that method",
+    "unsupported_media_type": "The body must be JSON (Content-Type: application/json)",
+    "not_authenticated": "The API key is missing or not valid",
+}
+
+
 def _drf(error: exceptions.APIException) -> Response:
-    title = str(error.default_detail).rstrip(".")
+    title = TITLES.get(str(error.default_code), str(error.default_detail).rstrip("."))
     response = problem(error.status_code, str(error.default_code), title, str(error.detail))
     if getattr(error, "auth_header", None):
         response["WWW-Authenticate"] = error.auth_header

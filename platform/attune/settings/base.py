@@ -160,6 +160,7 @@ ACCOUNT_EMAIL_VERIFICATION = env.text(
     "ACCOUNT_EMAIL_VERIFICATION", "optional", "mandatory, optional or none"
 )
 ACCOUNT_UNIQUE_EMAIL = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Attune] "
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
@@ -174,9 +175,10 @@ SESSION_COOKIE_AGE = 14 * 86400
 
 EMAIL_BACKEND = env.text(
     "EMAIL_BACKEND",
-    "django.core.mail.backends.console.EmailBackend",
-    "Django or anymail e-mail backend for account mail and campaigns",
+    "django.core.mail.backends.filebased.EmailBackend",
+    "Django or anymail e-mail backend for account mail and campaigns; default: files in var/mail",
 )
+EMAIL_FILE_PATH = VAR / "mail"
 CAMPAIGN_EMAIL = env.text(
     "CAMPAIGN_EMAIL", "outbox", "outbox: kept in the app's outbox; backend: through EMAIL_BACKEND"
 )

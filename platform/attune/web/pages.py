@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from attune.kernel.errors import AttuneError, Invalid
+from attune.kernel.errors import AttuneError, Invalid, NotFound
 
 PAGE_SIZE = 50
 
@@ -35,6 +35,13 @@ def error_page(request: HttpRequest, refusal: AttuneError) -> HttpResponse:
         return toast(response, refusal.detail, kind="error")
     context = {"refusal": refusal, "status": status, "reference": reference}
     return render(request, "web/error.html", context, status=status)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler404: an address that nobody serves, as a page or as problem+json."""
+    if request.path.startswith("/v1/"):
+        return error_page(request, NotFound("The API has no such address; see /docs/api."))
+    return render(request, "404.html", status=404)
 
 
 def toast(response: HttpResponse, text: str, *, kind: str = "ok") -> HttpResponse:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
+import socket
 import sys
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -31,6 +33,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         began = time.monotonic()
         self.port = options["port"]
+        lock = self._alone()
         base = f"http://127.0.0.1:{self.port}"
         environment = {**os.environ, "PYTHONPATH": self._path(), "PUBLIC_URL": base}
         environment.setdefault("DJANGO_SETTINGS_MODULE", "attune.settings.dev")
@@ -59,7 +62,27 @@ class Command(BaseCommand):
             supervisor.stop()
             if valkey is not None:
                 valkey.stop()
+            lock.close()
             self._say("stopped; `make demo` goes on where it was")
+
+    def _alone(self) -> TextIO:
+        """One demo a folder, and a port that nobody has: said before anything is started."""
+        settings.VAR.mkdir(parents=True, exist_ok=True)
+        lock = (settings.VAR / "demo.lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as taken:
+            raise CommandError(
+                f"A demo of {settings.VAR} is running already; stop it, or set ATTUNE_VAR to "
+                "another folder."
+            ) from taken
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                raise CommandError(
+                    f"Port {self.port} is taken by another program; try "
+                    f".venv/bin/python manage.py demo --port {self.port + 1}"
+                )
+        return lock
 
     def _path(self) -> str:
         root = settings.ROOT
@@ -115,6 +138,7 @@ class Command(BaseCommand):
         self.stdout.write(f"  Web admin   {base}/")
         self.stdout.write(f"  API         {base}/docs/api")
         self.stdout.write(f"  Logs        {Path(settings.VAR) / 'logs'}")
+        self.stdout.write(f"  Mail        {Path(settings.VAR) / 'mail'}  (account mail lands here)")
         self.stdout.write("\n  Sign in with the password  attune-demo-2026  as")
         for role in LOGINS:
             self.stdout.write(f"    {role}@demo.attune.example")

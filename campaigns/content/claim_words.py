@@ -1,0 +1,70 @@
+"""The words by which claims are found: one pattern a kind. Data, no logic."""
+
+from __future__ import annotations
+
+import re
+
+MONEY = re.compile(
+    r"(?:(?P<pre>[$€£¥]|EUR|USD|GBP|CNY)\s?(?P<a>\d[\d.,]*)|(?P<b>\d[\d.,]*)\s?"
+    r"(?P<post>[$€£¥]|EUR|USD|GBP|CNY|euros?|dollars?)\b)",
+    re.IGNORECASE,
+)
+PERCENT = re.compile(r"(\d+(?:[.,]\d+)?)\s?(?:%|percent\b)", re.IGNORECASE)
+DATE = re.compile(
+    r"\b(?:\d{4}-\d{2}-\d{2}|\d{1,2}[./]\d{1,2}[./]\d{2,4}"
+    r"|(?:january|february|march|april|may|june|july|august|september|october|november|december)"
+    r"\s+\d{1,2}(?:st|nd|rd|th)?|\d{1,2}(?:st|nd|rd|th)?\s+(?:january|february|march|april|may|june"
+    r"|july|august|september|october|november|december)"
+    r"|(?:until|by|before|ends?|only|this|next)\s+(?:monday|tuesday|wednesday|thursday|friday"
+    r"|saturday|sunday|weekend|month|week))\b",
+    re.IGNORECASE,
+)
+PROMISE = re.compile(
+    r"\b(free(?:\s+\w+)?|guarantee[ds]?|money[- ]back|risk[- ]free|no risk|certified|organic|award"
+    r"[- ]winning|clinically \w+|scientifically \w+|limited (?:time|edition|stock)|while stocks"
+    r" last|discount(?:ed)?|half[- ]price|\d+\s?for\s?\d+|handmade|fair[- ]?trade|vegan)\b",
+    re.IGNORECASE,
+)
+SUPERLATIVE = re.compile(
+    r"\b(best|cheapest|number one|no\.? ?1|#1|world'?s \w+|world[- ]class|unbeatable|unmatched"
+    r"|unrival+ed|unparallell?ed|second to none|the (?:fin|pur|rar|fresh|healthi|strong|rich)est"
+    r"|the most \w+|the (?:\w+est) (?:in|on|of) (?:the )?(?:world|market|town|planet|country))\b",
+    re.IGNORECASE,
+)
+_GRAVE = (
+    "cancer|diabetes|diseases?|illness(?:es)?|ailments?|inflammation|insomnia|headaches?|migraines?"
+)
+_MILD = "pain|stress|anxiety|age?ing|colds?|fatigue|tiredness"
+HEALTH = re.compile(
+    rf"\b(cur(?:es?|ed|ing)(?: \w+)?|heal(?:s|ed|ing)?|{_GRAVE}|(?:prevents?|fights?|treats?"
+    rf"|reliev\w+|eas\w+) (?:\w+ )?(?:{_GRAVE}|{_MILD})|detox\w*|antioxidants?|immun\w+|metabolism"
+    r"|(?:los\w+|burn\w*|shed\w*) (?:\w+ )?(?:weight|fat|pounds|kilos)|weight loss|slimming"
+    r"|anti[- ]?age?ing|health(?:y|ier|ful)?(?: benefits?)?|medic\w+|therap\w+|remed(?:y|ies)"
+    r"|doctors?|good for (?:you|your \w+))\b",
+    re.IGNORECASE,
+)
+EXCLUSIVE = re.compile(
+    r"\b(only available|available only|exclusiv\w+|nowhere else|one of a kind|only (?:at|from|here)"
+    r"|(?:world[- ])?(?:famous|renowned)|award\w*|best[- ]?sell\w+|everyone'?s favou?rite"
+    r"|customers? (?:love|say|agree)|loved by|trusted by|recommended by|approved by|as seen)\b",
+    re.IGNORECASE,
+)
+QUANTITY = re.compile(
+    r"\b(\d+(?:[.,]\d+)?)\s?(kg|g|grams?|ml|l|litres?|liters?|cm|mm|hours?|days?|weeks?|months?"
+    r"|years?|pieces?|cups?|bags?|varieties|flavou?rs?|customers?|reviews?|stars?)\b",
+    re.IGNORECASE,
+)
+NAME = re.compile(
+    r"(?<![.!?:\n•\-\"“'’]\s)(?<!^)(?<![.!?:\n•\-\"“])\b([A-Z][\w'’&-]+(?:\s+[A-Z][\w'’&-]+)*)"
+)
+# capitalised words that name nothing
+COMMON = frozenset(
+    (
+        "i i'm i'll i've we you your our the a an and or but if it it's is are with for from to "
+        "in on at of this that now today shop order discover try taste get see find dear hello hi "
+        "hey best warm regards cheers thanks thank love team subject body preheader cta enjoy "
+        "welcome new just made perfect save brew monday tuesday wednesday thursday friday "
+        "saturday sunday january february march april may june july august september october "
+        "november december english p.s ps christmas easter spring summer autumn winter eur usd"
+    ).split()
+)
