@@ -60,6 +60,8 @@ def decide(
         raise Invalid.one("reason", "This is not one of the reasons.")
     if kind == Verdict.Kind.REJECT and not reason:
         raise Invalid.one("reason", "A rejection needs a reason: the model learns from it.")
+    if kind == Verdict.Kind.REQUEST_CHANGES and not comment.strip():
+        raise Invalid.one("comment", "Say what should change: the author reads it.")
     if review.state != Review.State.OPEN:
         raise Conflict(f"This review was decided already: {review.state.replace('_', ' ')}.")
     if kind == Verdict.Kind.APPROVE:

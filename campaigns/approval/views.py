@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import uuid
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
-from attune.kernel.errors import AttuneError
+from attune.kernel.errors import AttuneError, Invalid
 from attune.web.forms import add_refusal
 from attune.web.pages import paged
 from campaigns.approval import selectors, services
-from campaigns.approval.models import Verdict
+from campaigns.approval.models import Review, Verdict
 from campaigns.content import selectors as content
 from campaigns.content.forms import ComponentsForm
 from tenants.pages import go, page
@@ -26,7 +27,10 @@ def queue(request: HttpRequest) -> HttpResponse:
 
 @page("approval.view")
 def review(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    row = selectors.review(pk)
+    return _page(request, selectors.review(pk))
+
+
+def _page(request: HttpRequest, row: Review, refusal: str = "") -> HttpResponse:
     revision = row.revision
     old = revision.parent.components if revision.parent else {}
     context = {
@@ -47,21 +51,25 @@ def review(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "reasons": [r for r in Verdict.Reason.choices if r[0]],
         "own": revision.author_id == request.user.pk,
         "waiting": selectors.open_reviews().count(),
+        "refusal": refusal,
+        "given": request.POST,
     }
-    return render(request, "approval/review.html", context)
+    return render(request, "approval/review.html", context, status=422 if refusal else 200)
 
 
 @require_POST
 @page("approval.decide")
 def decide(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    row = selectors.review(pk)
     by = services.Reviewer(id=request.user.pk, label=str(request.user))
-    services.decide(
-        review=selectors.review(pk),
-        by=by,
-        kind=request.POST.get("kind", ""),
-        reason=request.POST.get("reason", ""),
-        comment=request.POST.get("comment", ""),
-    )
+    try:
+        verdict = services.decide(
+            review=row, by=by, kind=request.POST.get("kind", ""),
+            reason=request.POST.get("reason", ""), comment=request.POST.get("comment", ""),
+        )  # fmt: skip
+    except Invalid as refusal:
+        return _page(request, row, "; ".join(e.sentence() for e in refusal.errors))
+    messages.success(request, f"“{row.revision}”: {verdict.get_kind_display().lower()}, recorded.")
     following = selectors.open_reviews().first()
     if following is None:
         return go(request, "approval:queue")

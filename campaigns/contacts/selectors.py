@@ -6,10 +6,12 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
+from django.db import connection
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from attune.kernel.errors import NotFound
+from attune.kernel.tenancy import current_tenant
 from campaigns.contacts.models import (
     Consent,
     Contact,
@@ -80,6 +82,22 @@ def event_names(days: int = 90) -> list[str]:
     since = timezone.now().date() - timedelta(days=days)
     rows = EventCount.objects.filter(day__gte=since).values("name").annotate(total=Sum("n"))
     return [row["name"] for row in rows.order_by("-total")[:100]]
+
+
+TRAIT_NAMES_SQL = """
+WITH RECURSIVE names AS (
+  (SELECT key FROM trait WHERE tenant_id = %(tenant)s ORDER BY key LIMIT 1)
+  UNION ALL
+  SELECT (SELECT key FROM trait WHERE tenant_id = %(tenant)s AND key > names.key
+          ORDER BY key LIMIT 1) FROM names WHERE names.key IS NOT NULL)
+SELECT key FROM names WHERE key IS NOT NULL LIMIT 200"""  # from key to key along the index
+
+
+def trait_names() -> list[str]:
+    """Every trait somebody has, by name: what a segment rule can test."""
+    with connection.cursor() as cursor:
+        cursor.execute(TRAIT_NAMES_SQL, {"tenant": current_tenant()})
+        return [row[0] for row in cursor.fetchall()]
 
 
 def rejected(*, open_only: bool = True) -> QuerySet[RejectedEvent]:

@@ -120,7 +120,7 @@ def _envelope(send: Send, tenant: Tenant) -> email.Envelope:
         components=send.components,
         message_id=send.message_id,
         unsubscribe_url=tracking.unsubscribe_url(send),
-        click_url=tracking.click_url(send, _target(send)),
+        click_url=tracking.click_url(send, target_of(send)),
         postal_address=tenant.postal_address,
     )
 
@@ -132,7 +132,7 @@ def envelope_of(send: Send) -> email.Envelope:
     return _envelope(send, Tenant.objects.get(pk=current_tenant()))
 
 
-def _target(send: Send) -> str:
+def target_of(send: Send) -> str:
     """Where the button leads: the first product of the brief that has an address."""
     lines = BriefProduct.objects.filter(brief=send.revision.asset.brief_id).select_related(
         "product"

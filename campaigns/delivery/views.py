@@ -90,7 +90,10 @@ def message(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The exact copy that this person received, with its headers."""
     send = selectors.send(pk)
     envelope = sending.envelope_of(send)
-    context = {"send": send, "envelope": envelope, "headers": email.headers(envelope)}
+    context = {
+        "send": send, "envelope": envelope, "headers": email.headers(envelope),
+        "target": sending.target_of(send),
+    }  # fmt: skip
     return render(request, "delivery/message.html", context)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
+
+from django.utils import timezone
 
 from campaigns.experiments.models import Allocation, Arm, Snapshot
 
@@ -34,9 +37,15 @@ def effect_over_time(history: list[Snapshot], arms: list[Arm]) -> dict[str, Any]
         "kind": "line",
         "unit": unit,
         "zero": True,
-        "x": [s.at.strftime("%d %b %H:%M:%S") for s in points],
+        "time": True,
+        "x": [_clock(s.at) for s in points],
         "series": series,
     }
+
+
+def _clock(moment: datetime) -> str:
+    """The time on the wall of the workspace; the chart draws it as it is."""
+    return timezone.localtime(moment).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _effect(snapshot: Snapshot, arm: str) -> dict[str, float] | None:
@@ -46,16 +55,21 @@ def _effect(snapshot: Snapshot, arm: str) -> dict[str, float] | None:
     return None
 
 
-def allocation_over_time(rows: list[Allocation], arms: list[Arm]) -> dict[str, Any] | None:
-    """Each arm's share under each allocation."""
+def allocation_over_time(
+    rows: list[Allocation], arms: list[Arm], *, until: datetime
+) -> dict[str, Any] | None:
+    """Each arm's share under each allocation; the last one holds until now, or the end."""
     if not rows:
         return None
+    steps = [(row.since, row.weights) for row in rows]
+    steps.append((max(until, rows[-1].since), rows[-1].weights))
     return {
         "kind": "area",
         "unit": "%",
-        "x": [row.since.strftime("%d %b %H:%M:%S") for row in rows],
+        "time": True,
+        "x": [_clock(since) for since, _ in steps],
         "series": [
-            {"name": arm.name, "values": [row.weights.get(arm.key, 0) * 100 for row in rows]}
+            {"name": arm.name, "values": [weights.get(arm.key, 0) * 100 for _, weights in steps]}
             for arm in arms
         ],
     }

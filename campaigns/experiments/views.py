@@ -41,7 +41,9 @@ def experiment(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "latest": latest,
         "metrics": latest.results["metrics"] if latest else [],
         "effect_chart": charts.effect_over_time(history, arms),
-        "allocation_chart": charts.allocation_over_time(selectors.allocations(row), arms),
+        "allocation_chart": charts.allocation_over_time(
+            selectors.allocations(row), arms, until=row.stopped_at or timezone.now()
+        ),
         "campaigns": row.campaigns.all(),
     }
     part = request.htmx and request.headers.get("HX-Target") == "results"

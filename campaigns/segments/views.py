@@ -79,6 +79,7 @@ def archive(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def _builder(request: HttpRequest, form: forms.Form, **extra: object) -> HttpResponse:
     vocabulary = {
         "events": contacts.event_names(),
+        "traits": contacts.trait_names(),
         "profile": sorted(rules.PROFILE_FIELDS),
         "texts": sorted(rules.PROFILE_TEXTS),
         "tests": list(rules.TRAIT_TESTS),

@@ -63,7 +63,7 @@ def test_from_a_draft_to_a_message_and_back_to_its_reason(
 
     owner = sign_in("owner")
     owner.goto(f"{root}/segments/new")
-    expect(owner.get_by_text("of 60 people")).to_be_visible(timeout=10_000)
+    expect(owner.get_by_text("of 60 contacts")).to_be_visible(timeout=10_000)
     owner.goto(f"{root}/audience/events")
     expect(owner.locator(".chart-canvas svg")).to_be_visible()
     assert wrong == []

@@ -289,7 +289,7 @@ def test_whatever_people_do_only_approved_texts_with_a_decision_are_sent(django_
                 if rows:
                     self.calmly(lambda: approval.decide(
                         review=rows[pick % len(rows)], by=approval.Reviewer(by, "x"), kind=kind,
-                        reason="" if kind == "approve" else "other",
+                        reason="" if kind == "approve" else "other", comment="x",
                     ))  # fmt: skip
 
         @rule(pick=st.integers(0, 99))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from django import template
 from django.urls import reverse
+from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
@@ -55,6 +57,25 @@ def cents(value: int | Decimal | None, currency: str = "") -> str:
     return "–" if value is None else f"{int(value) / 100:,.2f} {currency}".strip()
 
 
+FORMATS = {"minutes": "Y-m-d H:i", "seconds": "Y-m-d H:i:s", "day": "Y-m-d"}
+
+
+@register.filter
+def when(value: datetime | date | str | None, precision: str = "minutes") -> SafeString | str:
+    """A moment in the workspace's time zone, which its tooltip names; a day as it is."""
+    if not value:
+        return ""
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    if not isinstance(moment, datetime):
+        return formats.date_format(moment, FORMATS["day"])
+    local = timezone.localtime(moment)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        moment.isoformat(), timezone.get_current_timezone_name(),
+        formats.date_format(local, FORMATS[precision]),
+    )  # fmt: skip
+
+
 @register.filter
 def words(value: str) -> str:
     """A state's or code's name as words."""
@@ -98,6 +119,7 @@ TONES = {
     "failed": "bad",
     "quarantined": "bad",
     "block": "bad",
+    "blocked": "bad",
     "bounced": "bad",
     "rollback": "bad",
     "stopped": "plain",

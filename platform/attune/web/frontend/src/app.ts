@@ -51,17 +51,55 @@ document.addEventListener("submit", (event) => {
   });
 });
 
-// One key for each verdict: a approve, r reject, c ask for changes; j goes on.
+// A live part that is drawn again keeps what a person opened, and waits while they type in it.
+const opened = new WeakMap<Element, Set<string>>();
+
+function detailKey(details: HTMLDetailsElement, index: number): string {
+  return details.dataset.keep ?? `${index}:${details.querySelector("summary")?.textContent?.replace(/[\d,.]+/g, "#")}`;
+}
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { target } = (event as CustomEvent).detail as { target: Element };
+  const busy = document.activeElement;
+  if (busy && busy !== target && target.contains(busy) && busy.matches("input, textarea, select")) {
+    (event as CustomEvent).detail.shouldSwap = false;
+    return;
+  }
+  const keys = new Set<string>();
+  target.querySelectorAll("details").forEach((d, i) => { if (d.open) keys.add(detailKey(d, i)); });
+  opened.set(target, keys);
+});
+document.addEventListener("htmx:afterSwap", (event) => {
+  const { target } = (event as CustomEvent).detail as { target: Element };
+  const keys = opened.get(target);
+  const now = target.isConnected ? target : target.id ? document.getElementById(target.id) : null;
+  if (keys && now) now.querySelectorAll("details").forEach((d, i) => { if (keys.has(detailKey(d, i))) d.open = true; });
+});
+
+// One key for each verdict: a approve, r reject (with a reason), c ask for changes (with a comment).
 document.addEventListener("keydown", (event) => {
   const target = event.target as HTMLElement;
   if (event.ctrlKey || event.metaKey || event.altKey || target.closest("input,textarea,select")) return;
-  document.querySelector<HTMLElement>(`[data-key="${CSS.escape(event.key)}"]`)?.click();
+  const wanted = document.querySelector<HTMLElement>(`[data-key="${CSS.escape(event.key)}"]`);
+  if (!wanted) return;
+  const first = wanted.dataset.focus ? document.querySelector<HTMLElement>(wanted.dataset.focus) : null;
+  if (first && !(first as HTMLInputElement).value) {  // it needs a word first: a reason, a comment
+    first.focus();
+    event.preventDefault();
+  } else wanted.click();
 });
 
 document.addEventListener("change", (event) => {
   const select = event.target as HTMLElement;
   if (select.matches("[data-submit]")) (select.closest("form") as HTMLFormElement).requestSubmit();
   if (select.matches("[data-goto]")) window.location.href = (select as HTMLSelectElement).value;
+});
+
+document.addEventListener("click", (event) => {
+  const button = (event.target as HTMLElement).closest<HTMLElement>("[data-menu]");
+  if (!button) return;
+  const open = button.closest(".side")?.classList.toggle("open") ?? false;
+  button.setAttribute("aria-expanded", String(open));
 });
 
 document.addEventListener("DOMContentLoaded", () => {

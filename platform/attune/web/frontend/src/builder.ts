@@ -7,6 +7,7 @@ interface Vocabulary {
   texts: string[];
   tests: string[];
   segments: { id: string; name: string }[];
+  traits: string[];
 }
 type Rule = Record<string, unknown>;
 
@@ -42,11 +43,11 @@ export function startBuilder(): void {
     const kind = "all" in rule ? "all" : "any";
     const list = rule[kind] as Rule[];
     const head = element("div", "builder-head");
-    head.append("People who match ", select([["all", "all"], ["any", "any"]], kind, (value) => {
+    head.append(say("People who match"), select([["all", "all"], ["any", "any"]], kind, (value) => {
       rule = { [value]: list };
       save();
       draw();
-    }, "Match"), " of these:");
+    }, "Match"), say("of these:"));
     place!.append(head);
     list.forEach((node, index) => place!.append(row(list, node, index)));
     const add = element("button", "button button-quiet") as HTMLButtonElement;
@@ -81,7 +82,7 @@ export function startBuilder(): void {
     switch (kind) {
       case "did": return { did: words.events[0] ?? "Order Completed", within_days: 30 };
       case "did_not": return { did_not: words.events[0] ?? "Order Completed", within_days: 30 };
-      case "trait": return { trait: "plan", is: "" };
+      case "trait": return { trait: words.traits[0] ?? "plan", is: "" };
       case "consent": return { consent: "email", is: "given" };
       case "bucket": return { bucket: "holdout", from: 0, to: 10 };
       case "segment": return { segment: words.segments[0]?.id ?? "" };
@@ -97,8 +98,8 @@ export function startBuilder(): void {
     };
     if (kind === "did" || kind === "did_not") {
       box.append(select(pairs(words.events, String(node[kind])), String(node[kind]), (v) => change({ [kind]: v }), "Event"));
-      if (kind === "did") box.append("at least", input("number", node.times ?? 1, (v) => change({ times: Number(v) > 1 ? Number(v) : undefined }), "Times"), "times");
-      box.append("in the last", input("number", node.within_days ?? "", (v) => change({ within_days: v ? Number(v) : undefined }), "Days"), "days");
+      if (kind === "did") box.append(say("at least"), input("number", node.times ?? 1, (v) => change({ times: Number(v) > 1 ? Number(v) : undefined }), "Times"), say("times"));
+      box.append(say("in the last"), input("number", node.within_days ?? "", (v) => change({ within_days: v ? Number(v) : undefined }), "Days"), say("days"));
     } else if (kind === "profile") {
       const field = String(node.profile);
       const test = ["above", "below", "is"].find((t) => t in node) ?? "is";
@@ -112,7 +113,7 @@ export function startBuilder(): void {
     } else if (kind === "trait") {
       const test = words.tests.find((t) => t in node) ?? "is";
       box.append(
-        input("text", node.trait ?? "", (v) => change({ trait: v }), "Trait"),
+        suggested(input("text", node.trait ?? "", (v) => change({ trait: v }), "Trait"), words.traits),
         select(pairs(words.tests, test), test, (v) => { set({ trait: node.trait, [v]: v === "exists" ? true : v === "in" ? [""] : NUMERIC.has(v) ? 0 : "" }); draw(); }, "Test"),
       );
       if (test !== "exists") {
@@ -121,14 +122,14 @@ export function startBuilder(): void {
       }
     } else if (kind === "consent") {
       box.append(
-        select(pairs(["email", "sms", "push"], String(node.consent)), String(node.consent), (v) => change({ consent: v }), "Channel"), "is",
+        select(pairs(["email", "sms", "push"], String(node.consent)), String(node.consent), (v) => change({ consent: v }), "Channel"), say("is"),
         select(pairs(["given", "refused"], String(node.is)), String(node.is), (v) => change({ is: v }), "State"),
       );
     } else if (kind === "bucket") {
       box.append(
-        input("text", node.bucket ?? "", (v) => change({ bucket: v }), "Name of the draw"), "from",
-        input("number", node.from ?? 0, (v) => change({ from: Number(v) }), "From percent"), "to",
-        input("number", node.to ?? 10, (v) => change({ to: Number(v) }), "To percent"), "%",
+        input("text", node.bucket ?? "", (v) => change({ bucket: v }), "Name of the draw"), say("from"),
+        input("number", node.from ?? 0, (v) => change({ from: Number(v) }), "From percent"), say("to"),
+        input("number", node.to ?? 10, (v) => change({ to: Number(v) }), "To percent"), say("%"),
       );
     } else {
       box.append(select(words.segments.map((s) => [s.id, s.name]), String(node.segment), (v) => change({ segment: v }), "Segment"));
@@ -153,9 +154,27 @@ function element(name: string, className: string): HTMLElement {
   return made;
 }
 
+// Words between fields, each an element of its own, so that the row's gap keeps them apart.
+function say(text: string): HTMLElement {
+  const made = element("span", "");
+  made.textContent = text;
+  return made;
+}
+
 function pairs(values: string[], chosen: string): [string, string][] {
   const all = values.includes(chosen) ? values : [chosen, ...values];
   return all.map((v) => [v, v.replaceAll("_", " ")]);
+}
+
+// A text field that offers known values and takes any.
+function suggested(field: HTMLInputElement, values: string[]): HTMLElement {
+  const list = document.createElement("datalist");
+  list.id = `known-${Math.random().toString(36).slice(2)}`;
+  for (const value of values) list.append(new Option(value));
+  field.setAttribute("list", list.id);
+  const box = element("span", "");
+  box.append(field, list);
+  return box;
 }
 
 function select(options: [string, string][], chosen: string, change: (value: string) => void, label: string): HTMLSelectElement {

@@ -7,7 +7,7 @@ import { SVGRenderer } from "echarts/renderers";
 echarts.use([BarChart, LineChart, CustomChart, GridComponent, LegendComponent, LegendScrollComponent, MarkLineComponent, TooltipComponent, SVGRenderer]);
 
 interface Series { name: string; values: (number | null)[]; low?: (number | null)[]; high?: (number | null)[] }
-interface ChartData { kind: "line" | "bar" | "area"; unit: string; zero?: boolean; x: string[]; series: Series[] }
+interface ChartData { kind: "line" | "bar" | "area"; unit: string; zero?: boolean; time?: boolean; x: string[]; series: Series[] }
 
 // Okabe and Ito's palette, told apart by every common kind of colour vision.
 const PALETTE = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1"];
@@ -19,7 +19,8 @@ function options(data: ChartData, style: CSSStyleDeclaration): echarts.EChartsCo
   data.series.forEach((one, index) => {
     const color = PALETTE[index % PALETTE.length];
     series.push({
-      name: one.name, type: data.kind === "bar" ? "bar" : "line", data: one.values, color,
+      name: one.name, type: data.kind === "bar" ? "bar" : "line", color,
+      data: data.time ? one.values.map((v, i) => [at(data, i), v]) : one.values,
       showSymbol: false, stack: data.kind === "area" ? "all" : undefined,
       areaStyle: data.kind === "area" ? { opacity: 0.35 } : undefined, lineStyle: { width: 2 },
       step: data.kind === "area" ? "end" : undefined,
@@ -27,22 +28,30 @@ function options(data: ChartData, style: CSSStyleDeclaration): echarts.EChartsCo
         ? { silent: true, symbol: "none", data: [{ yAxis: 0 }], lineStyle: { color: ink, type: "dashed" }, label: { show: false } }
         : undefined,
     });
-    if (one.low && one.high) series.push(band(one, color ?? "#0072b2"));
+    if (one.low && one.high) series.push(band(data, one, color ?? "#0072b2"));
   });
   return {
-    animation: false, color: PALETTE, textStyle: { fontFamily: "inherit", color: ink },
+    animation: false, useUTC: true, color: PALETTE, textStyle: { fontFamily: "inherit", color: ink },
     grid: { left: 56, right: 16, top: data.series.length > 1 ? 36 : 16, bottom: 28 },
     legend: data.series.length > 1 ? { type: "scroll", top: 0, left: 56, itemGap: 18, textStyle: { color: ink }, data: data.series.map((s) => s.name) } : undefined,
     tooltip: { trigger: "axis", renderMode: "richText", valueFormatter: (v: unknown) => (typeof v === "number" ? `${v.toPrecision(4)} ${data.unit}` : "–") },
-    xAxis: { type: "category", data: data.x, axisLabel: { color: ink, hideOverlap: true }, axisLine: { lineStyle: { color: line } } },
+    xAxis: {
+      ...(data.time ? { type: "time" } : { type: "category", data: data.x }),
+      axisLabel: { color: ink, hideOverlap: true }, axisLine: { lineStyle: { color: line } },
+    },
     yAxis: { type: "value", name: data.series.length > 1 ? "" : data.unit, nameTextStyle: { color: ink }, axisLabel: { color: ink }, splitLine: { lineStyle: { color: line } }, max: data.kind === "area" ? 100 : undefined },
     series,
   };
 }
 
+// Times come as they stand on the workspace's wall; read as UTC, they are drawn as they are.
+function at(data: ChartData, index: number): number {
+  return Date.parse(`${data.x[index]}Z`);
+}
+
 // The interval as a translucent band between low and high.
-function band(one: Series, color: string): unknown {
-  const points = one.values.map((_, i) => [i, one.low?.[i] ?? null, one.high?.[i] ?? null]);
+function band(data: ChartData, one: Series, color: string): unknown {
+  const points = one.values.map((_, i) => [data.time ? at(data, i) : i, one.low?.[i] ?? null, one.high?.[i] ?? null]);
   return {
     name: `${one.name} interval`, type: "custom", silent: true, tooltip: { show: false }, data: points,
     encode: { x: 0, y: [1, 2] }, z: 1,
@@ -50,9 +59,9 @@ function band(one: Series, color: string): unknown {
       const i = params.dataIndex;
       const next = points[i + 1];
       if (!next || next[1] === null || points[i]?.[1] === null) return null;
-      const at = (p: (number | null)[], which: 1 | 2): [number, number] => api.coord([p[0] as number, p[which] as number]);
+      const place = (p: (number | null)[], which: 1 | 2): [number, number] => api.coord([p[0] as number, p[which] as number]);
       const here = points[i] as (number | null)[];
-      return { type: "polygon", shape: { points: [at(here, 1), at(next, 1), at(next, 2), at(here, 2)] }, style: { fill: color, opacity: 0.14 } };
+      return { type: "polygon", shape: { points: [place(here, 1), place(next, 1), place(next, 2), place(here, 2)] }, style: { fill: color, opacity: 0.14 } };
     },
   };
 }
