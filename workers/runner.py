@@ -68,7 +68,7 @@ class Run:
 class Heartbeat(threading.Thread):
     """Extends a long job's lease from beside its handler, on a connection of its own.
 
-    It begins after a third of the lease, so a short job never starts a second connection; it
+    It begins after a quarter of the lease, so a short job never starts a second connection; it
     ends with the handler, and the queue's time limit bounds a handler that hangs.
     """
 

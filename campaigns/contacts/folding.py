@@ -23,13 +23,27 @@ LATEST_TRAITS = """
 
 LOCK_SQL = """
 SELECT id FROM contact WHERE tenant_id = %(tenant)s AND id = ANY(%(contacts)s)
-ORDER BY id FOR UPDATE"""  # two folds of one contact take turns, so the newer one writes last
+ORDER BY id FOR NO KEY UPDATE"""  # folds of one contact take turns; intake's key checks do not wait
 
-MOVE_MERGED_SQL = """
-UPDATE event e SET contact_id = i.target_id FROM identity_merge i
-WHERE e.tenant_id = %(tenant)s AND e.contact_id = ANY(%(contacts)s)
-  AND i.tenant_id = %(tenant)s AND i.source_id = e.contact_id AND i.undone_at IS NULL
-RETURNING i.target_id"""  # events that were on their way while their contact was merged
+OWNED_SQL = """
+WITH names AS (
+  SELECT DISTINCT contact_id, user_id,
+    CASE WHEN user_id = '' THEN anonymous_id ELSE '' END AS visitor
+  FROM event WHERE tenant_id = %(tenant)s AND contact_id = ANY(%(contacts)s)),
+astray AS (
+  SELECT n.*, i.contact_id AS owner FROM names n JOIN identity i ON i.tenant_id = %(tenant)s
+    AND i.kind = CASE WHEN n.user_id = '' THEN 'anonymous' ELSE 'user' END
+    AND i.value = CASE WHEN n.user_id = '' THEN n.visitor ELSE n.user_id END
+  WHERE i.contact_id <> n.contact_id),
+moved AS (
+  UPDATE event e SET contact_id = a.owner FROM astray a
+  WHERE e.tenant_id = %(tenant)s AND e.contact_id = a.contact_id AND e.user_id = a.user_id
+    AND (a.user_id <> '' OR e.anonymous_id = a.visitor)
+  RETURNING e.contact_id)
+INSERT INTO contact_change (id, tenant_id, contact_id)
+SELECT gen_random_uuid(), %(tenant)s, contact_id FROM moved GROUP BY contact_id"""
+"""An event belongs to whom its identity belongs to. One that was on its way during a merge, or the
+undoing of one, is moved to its owner, who is folded next."""
 
 AGED_SQL = """
 INSERT INTO contact_change (id, tenant_id, contact_id)
@@ -113,6 +127,12 @@ ON CONFLICT (tenant_id, contact_id) DO UPDATE SET first_seen_at = excluded.first
   updated_at = excluded.updated_at"""  # noqa: S608
 
 
+DROP_PROFILES_SQL = """
+DELETE FROM profile p WHERE p.tenant_id = %(tenant)s AND p.contact_id = ANY(%(contacts)s)
+  AND NOT EXISTS (SELECT 1 FROM event e WHERE e.tenant_id = %(tenant)s
+                  AND e.contact_id = p.contact_id)"""  # a contact that was merged away
+
+
 def take_changed(most: int) -> list[UUID]:
     """Take up to `most` entries off the queue; their distinct contacts. The caller's transaction
     decides: a rollback puts them back."""
@@ -121,20 +141,17 @@ def take_changed(most: int) -> list[UUID]:
         return sorted({row[0] for row in cursor.fetchall()})
 
 
-def fold(contacts: list[UUID]) -> list[UUID]:
-    """Work out traits and profile of these contacts again, from their events; answers them and
-    those that events of a merged contact were moved to."""
+def fold(contacts: list[UUID]) -> None:
+    """Work out traits and profile of these contacts again, from their events."""
     if not contacts:
-        return []
+        return
     values: dict[str, Any] = {"tenant": current_tenant(), "contacts": contacts}
     with connection.cursor() as cursor:
-        cursor.execute(MOVE_MERGED_SQL, values)
-        moved = {row[0] for row in cursor.fetchall()}
-        values["contacts"] = sorted({*contacts, *moved})
-        cursor.execute(LOCK_SQL, values)
-        for statement in (TRAITS_SQL, DROP_TRAITS_SQL, TRAIT_ROWS_SQL, PROFILE_SQL):
+        for statement in (
+            LOCK_SQL, OWNED_SQL, TRAITS_SQL, DROP_TRAITS_SQL, TRAIT_ROWS_SQL, PROFILE_SQL,
+            DROP_PROFILES_SQL,
+        ):  # fmt: skip
             cursor.execute(statement, values)
-    return list(values["contacts"])
 
 
 def queue_aged() -> int:

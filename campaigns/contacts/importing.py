@@ -84,11 +84,12 @@ def start(*, of: ContactImport, mapping: dict[str, str], dry_run: bool) -> None:
 
 def interrupted(of: ContactImport) -> bool:
     ended = {JobRow.State.CANCELLED, JobRow.State.QUARANTINED}
-    return of.state == ContactImport.State.RUNNING and of.job is not None and of.job.state in ended
+    return of.state == ContactImport.State.RUNNING and (of.job is None or of.job.state in ended)
 
 
 def resume(*, of: ContactImport) -> None:
     """Take up an import whose job was cancelled or gave up: the cursor knows where it stopped."""
+    of = ContactImport.objects.select_for_update(of=("self",)).select_related("job").get(pk=of.pk)
     if not interrupted(of):
         raise Conflict("This import is not interrupted; there is nothing to resume.")
     of.job = RUN_IMPORT.enqueue(RunImport(import_id=of.pk, dry_run=False))
@@ -110,7 +111,13 @@ def batches(of: ContactImport, *, skip: int) -> Any:
 
 
 def take_batch(of: ContactImport, batch: list[imports.Row], *, dry_run: bool) -> tuple[int, int]:
-    """Write one batch and move the cursor in the same transaction. (accepted, rejected)."""
+    """Write one batch and move the cursor in the same transaction. (accepted, rejected).
+
+    Raises Conflict when another run of the same import moved the cursor meanwhile.
+    """
+    now = ContactImport.objects.select_for_update(of=("self",)).get(pk=of.pk)
+    if not dry_run and now.next_row != of.next_row:
+        raise Conflict("Another run of this import went on from here.")
     wrong = {row.line: imports.problem_of(row, of.mapping) for row in batch}
     problems = [
         ImportProblem(of=of, line=r.line, field=field, reason=reason, raw=r.raw, dry=dry_run)

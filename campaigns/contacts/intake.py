@@ -122,7 +122,8 @@ def _one(
         common if isinstance(common, dict) else {}
     )
     at, client_at = _when(item, now, sent or _try_time(item.get("sentAt")), past)
-    _check_revenue(properties)
+    if type_ in {"track", "page", "screen"}:
+        _check_revenue(properties)
     category = properties.get("category")
     return Parsed(
         id=new_id(),

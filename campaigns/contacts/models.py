@@ -79,6 +79,13 @@ class IdentityMerge(TenantModel):
 
     class Meta(TenantModel.Meta):
         db_table = "identity_merge"
+        constraints = [
+            models.UniqueConstraint(
+                name="one_open_merge_a_source",
+                fields=["tenant_id", "source"],
+                condition=models.Q(undone_at=None),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.reason

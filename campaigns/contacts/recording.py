@@ -3,6 +3,7 @@ one transaction (docs/design of intake: docs/adr/0005)."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,11 +15,13 @@ from attune.kernel.models import new_id
 from attune.kernel.tenancy import current_tenant
 from campaigns.contacts.intake import Parsed
 
-STAGE_SQL = """
-CREATE TEMP TABLE IF NOT EXISTS event_stage (id uuid, message_id text, type text, name text,
+STAGED = """id uuid, message_id text, type text, name text,
   contact_id uuid, user_id text, anonymous_id text, properties jsonb, context jsonb,
-  value_cents bigint, category text, at timestamptz, client_at timestamptz, is_machine boolean)
-  ON COMMIT DELETE ROWS"""  # once a connection; no row outlives the transaction that staged it
+  value_cents bigint, category text, at timestamptz, client_at timestamptz, is_machine boolean"""
+STAGE = f"event_stage_{hashlib.sha256(STAGED.encode()).hexdigest()[:8]}"
+"""Made once a connection, which a pool may keep over a deployment: other columns, another name. No
+row outlives the transaction that staged it."""
+STAGE_SQL = f"CREATE TEMP TABLE IF NOT EXISTS {STAGE} ({STAGED}) ON COMMIT DELETE ROWS"
 COLUMNS = (
     "id, message_id, type, name, contact_id, user_id, anonymous_id, properties, context, "
     "value_cents, category, at, client_at, is_machine"
@@ -26,7 +29,7 @@ COLUMNS = (
 INSERT_SQL = f"""
 WITH fresh AS (
   INSERT INTO event (tenant_id, source, received_at, {COLUMNS})
-  SELECT %(tenant)s, %(source)s, %(now)s, {COLUMNS} FROM event_stage
+  SELECT %(tenant)s, %(source)s, %(now)s, {COLUMNS} FROM {STAGE}
   ON CONFLICT (tenant_id, message_id) DO NOTHING
   RETURNING contact_id, name, at),
 counted AS (
@@ -86,7 +89,7 @@ def write(events: list[Parsed], *, source: str, now: datetime) -> Written:
         }
         visitors = _resolve(cursor, tenant, "anonymous", wanted, owner)
         cursor.execute(STAGE_SQL)
-        with cursor.copy(f"COPY event_stage ({COLUMNS}) FROM STDIN") as copy:
+        with cursor.copy(f"COPY {STAGE} ({COLUMNS}) FROM STDIN") as copy:
             for e in _once(events):
                 contact = users[e.user_id] if e.user_id else visitors[e.anonymous_id]
                 copy.write_row(
@@ -98,7 +101,7 @@ def write(events: list[Parsed], *, source: str, now: datetime) -> Written:
                 )  # fmt: skip
         cursor.execute(INSERT_SQL, {"tenant": tenant, "source": source, "now": now})
         fresh = cursor.fetchone()[0]
-        cursor.execute("DELETE FROM event_stage")
+        cursor.execute(f"DELETE FROM {STAGE}")  # noqa: S608
     pairs = [
         Pair(anonymous, visitors[anonymous], target)
         for anonymous, target in owner.items()
@@ -108,9 +111,13 @@ def write(events: list[Parsed], *, source: str, now: datetime) -> Written:
 
 
 def _once(events: list[Parsed]) -> list[Parsed]:
-    """The earliest event of each message id, sorted by it: two batches that hold the same ids
-    take their locks in one order, so neither waits for the other in a circle."""
-    earliest = {e.message_id: e for e in sorted(events, key=lambda e: e.at, reverse=True)}
+    """The earliest event of each message id (of equal ones the first), sorted by it: two batches
+    that hold the same ids take their locks in one order, and neither waits in a circle."""
+    earliest: dict[str, Parsed] = {}
+    for event in events:
+        known = earliest.get(event.message_id)
+        if known is None or event.at < known.at:
+            earliest[event.message_id] = event
     return [earliest[message_id] for message_id in sorted(earliest)]
 
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from attune.kernel import audit, live
 from attune.kernel.errors import Conflict, Invalid
+from attune.kernel.models import JobRow
 from attune.kernel.tenancy import current_tenant
 from campaigns.contacts import folding, intake, recording
 from campaigns.contacts.jobs import FOLD_EVENTS, FoldEvents
@@ -83,6 +84,11 @@ def replay_rejected(rows: list[RejectedEvent], *, edited: Any = None) -> Receipt
     """Offer rejected events again, as they were or, for one, as a person corrected it."""
     if edited is not None and len(rows) != 1:
         raise Invalid.one("raw", "Only one event at a time can be corrected.")
+    locked = RejectedEvent.objects.select_for_update().filter(
+        pk__in=[row.pk for row in rows], replayed_at=None
+    )
+    if locked.count() != len(rows):
+        raise Conflict("This event was replayed before.")
     raw = [edited] if edited is not None else [row.raw for row in rows]
     events, refused = intake.parse(raw, now=timezone.now(), past=HISTORY)
     if refused and edited is not None:
@@ -125,6 +131,8 @@ def merge(source_id: uuid.UUID, target_id: uuid.UUID, *, reason: str) -> Identit
         audit.record("contacts.merge_declined", source=str(source_id), target=str(target_id))
         return None
     identities = list(Identity.objects.select_for_update().filter(contact_id=source_id))
+    if not identities:  # a rival request merged it while we waited
+        return None
     merged = IdentityMerge.objects.create(
         source_id=source_id,
         target_id=target_id,
@@ -156,7 +164,11 @@ def undo_merge(*, merged: IdentityMerge) -> None:
     Event.objects.filter(
         Q(user_id=""), contact_id=merged.target_id, anonymous_id__in=values
     ).update(contact_id=merged.source_id)
-    Contact.objects.filter(pk=merged.source_id).update(status=Contact.Status.ENABLED)
+    blocked = Contact.objects.filter(
+        pk=merged.target_id, status=Contact.Status.BLOCKLISTED
+    ).exists()  # a refusal that came in between holds for both
+    status = Contact.Status.BLOCKLISTED if blocked else Contact.Status.ENABLED
+    Contact.objects.filter(pk=merged.source_id).update(status=status)
     _changed(merged.source_id, merged.target_id)
     audit.record("contacts.undo_merge", merged)
 
@@ -189,8 +201,15 @@ def record_consent(
 
 
 def fold_what_waits() -> None:
-    """Ask for the fold again where changed contacts wait: its job may have given up."""
-    if ContactChange.objects.exists():
+    """Ask for the fold again where changed contacts wait and its job gave up; not sooner than ten
+    minutes after that, so that one contact that cannot be folded does not fill the job table."""
+    folds = JobRow.objects.filter(kind=FOLD_EVENTS.name)
+    lately = timezone.now() - timedelta(minutes=10)
+    busy = folds.filter(
+        Q(state__in=[JobRow.State.PENDING, JobRow.State.RUNNING])
+        | Q(state=JobRow.State.QUARANTINED, finished_at__gt=lately)
+    )
+    if ContactChange.objects.exists() and not busy.exists():
         FOLD_EVENTS.enqueue(FoldEvents(), dedupe_key="fold")
 
 

@@ -27,19 +27,22 @@ WITH worth AS (
 shaped AS (
   SELECT action, version, CASE WHEN %(binary)s THEN least(value, 1) ELSE value END AS value
   FROM worth)
-SELECT action, version, count(*), sum(value)::float8, sum(value * value)::float8
+SELECT action, version, count(*), sum(value)::float8, sum(value * value)::float8,
+  count(*) FILTER (WHERE value <> 0)
 FROM shaped GROUP BY action, version ORDER BY version, action"""
 
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Moments of a metric for one arm under one allocation: n, sum, sum of squares."""
+    """Moments of a metric for one arm under one allocation: n, sum, sum of squares, and how many
+    people have any value at all."""
 
     action: str
     version: int
     n: int
     total: float
     squares: float
+    events: int
 
 
 def metrics() -> QuerySet[Metric]:

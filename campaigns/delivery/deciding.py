@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from attune.kernel.errors import Invalid, NotFound
+from attune.kernel.errors import Conflict, Invalid, NotFound
 from campaigns.contacts import recording
 from campaigns.contacts import selectors as contacts
 from campaigns.contacts.models import Consent, Contact
@@ -65,11 +65,9 @@ def excluded(experiment: Experiment, person: Contact) -> str:
     this moment, so that a visitor's first request is judged by what is known already."""
     if person.status != Contact.Status.ENABLED:
         return f"The contact is {person.status}."
-    campaign = (
-        Campaign.objects.select_related("audience")
-        .filter(experiment=experiment, via=Campaign.Via.DECIDE)
-        .first()
-    )
+    campaign = Campaign.objects.select_related("audience").filter(experiment=experiment).first()
+    if campaign is not None and campaign.via != Campaign.Via.DECIDE:
+        raise Conflict(f"“{campaign}” sends by itself ({campaign.get_via_display()}).")
     if campaign is None:  # an experiment alone: its caller chooses whom to ask about
         return ""
     consent = contacts.latest_consent(person.pk, campaign.channel)

@@ -82,6 +82,8 @@ def create(
         errors.append(FieldError("name", "Give the campaign a name."))
     if via not in Campaign.Via.values:
         errors.append(FieldError("via", f"Choose one of {', '.join(Campaign.Via.values)}."))
+    if audience.state == Segment.State.ARCHIVED:
+        errors.append(FieldError("audience", f"The segment “{audience}” is archived."))
     if via == Campaign.Via.WEBHOOK and endpoint is None:
         errors.append(FieldError("endpoint", "Choose the endpoint that gets the messages."))
     channels = {
@@ -116,7 +118,9 @@ def preflight(campaign: Campaign) -> Preflight:
             except Conflict as refusal:
                 problems.append(f"{arm.name}: {refusal.detail}")
     people = SegmentMembership.objects.filter(segment=campaign.audience, left_at=None).count()
-    if campaign.audience.state != Segment.State.READY:
+    if campaign.audience.state == Segment.State.ARCHIVED:
+        problems.append(f"The segment “{campaign.audience}” is archived; choose another.")
+    elif campaign.audience.state != Segment.State.READY:
         problems.append(f"The segment “{campaign.audience}” is being worked out; wait for it.")
     if people == 0:
         problems.append(f"The segment “{campaign.audience}” is empty.")

@@ -47,7 +47,7 @@ def may_send(contact: Contact, *, channel: str, cap: int, days: int, now: dateti
     if consent is not None and consent.state == Consent.State.REFUSED:
         return Permission(False, suppressed, "The contact refused this channel.")
     since = now - timedelta(days=days)
-    Contact.objects.select_for_update().get(pk=contact.pk)  # two campaigns take turns
+    Contact.objects.select_for_update(no_key=True).get(pk=contact.pk)  # two campaigns take turns
     counted = [Send.State.SENT, Send.State.SENDING, Send.State.UNCERTAIN]
     person = contacts.same_person(contact.pk)  # also what they got before they were recognised
     lately = Send.objects.filter(

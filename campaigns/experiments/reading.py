@@ -28,7 +28,9 @@ def strata_of(experiment: Experiment, metric: Metric, until: datetime) -> dict[s
     """Moments per arm and allocation version."""
     found: dict[str, Strata] = {}
     for row in log.sums(experiment.pk, metric, until=until):
-        found.setdefault(row.action, {})[row.version] = Moments(row.n, row.total, row.squares)
+        rate = metric.kind == Metric.Kind.CONVERSION
+        moments = Moments(row.n, row.total, row.squares, None if rate else row.events)
+        found.setdefault(row.action, {})[row.version] = moments
     return found
 
 
@@ -80,8 +82,8 @@ def report(experiment: Experiment, arms: list[Arm], *, until: datetime) -> Repor
 
 
 def _alpha(goal: Goal, goals: list[Goal], arms: list[Arm]) -> float:
-    """The error that one interval may use: shared by the arms that are compared with the control,
-    and among guardrails by those too (Bonferroni), so that the page as a whole keeps 5 %."""
+    """The error that one interval may use (Bonferroni): the arms of one metric share 5 %, and the
+    guardrails share theirs among them too. Each secondary metric spends 5 % of its own."""
     comparisons = len(arms) - 1
     if goal.role == Goal.Role.GUARDRAIL:
         comparisons *= sum(g.role == Goal.Role.GUARDRAIL for g in goals)
@@ -103,7 +105,7 @@ def _power(
 def _base(control: Arm, counts: dict[str, Moments]) -> Moments:
     """What the control does; while it has too few conversions to say, what everybody does."""
     known = counts.get(control.key, statistics.ZERO)
-    if known.total >= statistics.LEAST_EVENTS:
+    if known.events >= statistics.LEAST_EVENTS:
         return known
     return sum(counts.values(), start=statistics.ZERO)
 
@@ -160,7 +162,7 @@ def _advice(
     """What the page says in one sentence."""
     primary = goals[0].metric
     guarded = [g for g in goals if g.role == Goal.Role.GUARDRAIL]
-    zero = Moments(0, 0.0, 0.0)
+    zero = statistics.ZERO
     base = _base(control, counts)
     readings = [
         statistics.Reading(
@@ -175,9 +177,9 @@ def _advice(
                 )
             ),
             n=counts.get(arm.key, zero).n,
-            events=counts.get(arm.key, zero).total,
+            events=counts.get(arm.key, zero).events,
             control_n=counts.get(control.key, zero).n,
-            control_events=counts.get(control.key, zero).total,
+            control_events=counts.get(control.key, zero).events,
         )
         for arm in arms
         if arm.key != control.key
@@ -194,7 +196,7 @@ def _advice(
         needed=needed,
         per_day=smallest / days if days > 1 / 24 else 0.0,
         higher_is_better=primary.higher_is_better,
-        least_events=0 if primary.kind == Metric.Kind.VALUE else statistics.LEAST_EVENTS,
+        rate=primary.kind == Metric.Kind.CONVERSION,
     )
 
 

@@ -37,8 +37,12 @@ def latest(of: Experiment) -> Snapshot | None:
 
 
 def history(of: Experiment, most: int = 200) -> list[Snapshot]:
-    rows = list(Snapshot.objects.filter(experiment=of).order_by("-at", "-id")[:most])
-    return rows[::-1]
+    """Looks over the whole life of an experiment, at most `most`, the newest among them."""
+    ids = list(
+        Snapshot.objects.filter(experiment=of).order_by("-at", "-id").values_list("id", flat=True)
+    )
+    chosen = ids[:: max(1, -(-len(ids) // most))]
+    return list(Snapshot.objects.filter(pk__in=chosen).order_by("at", "id"))
 
 
 def allocations(of: Experiment, most: int = 200) -> list[Allocation]:

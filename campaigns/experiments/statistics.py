@@ -23,14 +23,25 @@ PRIOR_SD = 0.3  # prior of the relative effect: N(0, 0.3^2), so small tests are 
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """n people, the sum of their values, the sum of the squares."""
+    """n people, the sum of their values, the sum of the squares. Of a rate (values 0 and 1) `hits`
+    is None; of money or counts it is the number of people with any value at all."""
 
     n: int
     total: float
     squares: float
+    hits: int | None = None
 
     def __add__(self, other: Moments) -> Moments:
-        return Moments(self.n + other.n, self.total + other.total, self.squares + other.squares)
+        hits = None
+        if self.hits is not None or other.hits is not None:
+            hits = (self.hits or 0) + (other.hits or 0)
+        total, squares = self.total + other.total, self.squares + other.squares
+        return Moments(self.n + other.n, total, squares, hits)
+
+    @property
+    def events(self) -> float:
+        """People in whom something happened: what evidence is counted by."""
+        return self.total if self.hits is None else self.hits
 
     @property
     def mean(self) -> float:
@@ -44,6 +55,7 @@ class Moments:
         return max(0.0, (self.squares - self.total**2 / self.n) / (self.n - 1))
 
 
+ZERO = Moments(0, 0.0, 0.0)
 Strata = dict[int, Moments]  # allocation version -> moments
 
 
@@ -66,24 +78,25 @@ class Effect:
         return self.difference / self.base if self.base else None
 
 
-def spread(arm: Strata) -> float:
+def spread(arm: Strata, other: Strata) -> float:
     """Variance of one person's value in an arm, over all versions.
 
-    Of a rate with fewer than 20 people on either side, the variance of (s + 1) / (n + 2) (Laplace):
-    an arm in which nobody converted yet is not an arm without variance.
+    An arm in which hardly anybody did anything yet is not an arm without variance. Of a rate with
+    fewer than 20 people on either side it is that of (s + 1) / (n + 2) (Laplace); of money or
+    counts with fewer than 20, that of both arms together, if it is larger.
     """
     whole = pooled(arm)
-    if whole.squares == whole.total and min(whole.total, whole.n - whole.total) < LEAST_EVENTS:
+    if whole.hits is not None:
+        few = whole.hits < LEAST_EVENTS
+        return max(whole.variance, (whole + pooled(other)).variance) if few else whole.variance
+    if min(whole.total, whole.n - whole.total) < LEAST_EVENTS:
         rate = (whole.total + 1) / (whole.n + 2)
         return max(whole.variance, rate * (1 - rate))
     return whole.variance
 
 
 def pooled(strata: Strata) -> Moments:
-    total = Moments(0, 0.0, 0.0)
-    for moments in strata.values():
-        total = total + moments
-    return total
+    return sum(strata.values(), start=ZERO)
 
 
 def effect(control: Strata, treatment: Strata, *, alpha: float = ALPHA) -> Effect | None:
@@ -99,7 +112,7 @@ def effect(control: Strata, treatment: Strata, *, alpha: float = ALPHA) -> Effec
     if not merged or not whole:
         return None
     difference = variance = base = mean = 0.0
-    spread_c, spread_t = spread(control), spread(treatment)
+    spread_c, spread_t = spread(control, treatment), spread(treatment, control)
     for c, t in merged:
         share = (c.n + t.n) / whole
         difference += share * (t.mean - c.mean)
@@ -113,9 +126,6 @@ def effect(control: Strata, treatment: Strata, *, alpha: float = ALPHA) -> Effec
         difference, error, difference - half, difference + half, difference - z * error,
         difference + z * error, base, chance_to_beat(difference, error, mean), whole,
     )  # fmt: skip
-
-
-ZERO = Moments(0, 0.0, 0.0)
 
 
 def _merge_thin(arms: list[Strata], *, least: int = 2) -> list[list[Moments]]:
@@ -148,14 +158,14 @@ def standardised(arms: list[Strata]) -> list[Moments]:
         return [pooled(arm) for arm in arms]
     found = []
     for index in range(len(arms)):
-        mean = square = spread = 0.0
+        mean = square = thin = 0.0
         for version in merged:
             share = sum(m.n for m in version) / whole
             own = version[index]
             mean += share * own.mean
             square += share * own.squares / own.n
-            spread += share**2 / own.n
-        n = max(1, math.floor(1 / spread))
+            thin += share**2 / own.n
+        n = max(1, math.floor(1 / thin))
         found.append(Moments(n, mean * n, square * n))
     return found
 
@@ -266,13 +276,13 @@ def recommend(
     needed: int | None,
     per_day: float,
     higher_is_better: bool = True,
-    least_events: int = LEAST_EVENTS,
+    rate: bool = True,
 ) -> Recommendation:
     """Ship, roll back or wait, by the always-valid interval, guardrails first.
 
     The interval rests on the central limit theorem, so a comparison with under 100 people on one
-    side, or under `least_events` conversions in all, is waited for whatever it shows. 0
-    `least_events` says that the metric is money.
+    side is waited for whatever it shows; so is a rate with under 20 conversions in all, and a mean
+    of money or counts (`rate` False), whose tail is long, with under 20 on either side.
     """
     if srm is not None and srm < SRM_P:
         return Recommendation(
@@ -287,13 +297,13 @@ def recommend(
         return Recommendation(
             "rollback", f"Roll back: a guardrail is harmed by {names}.", harmed[0].key
         )
-    known = [r for r in readings if r.primary is not None and _enough(r, least_events)]
+    known = [r for r in readings if r.primary is not None and _enough(r, rate)]
     better = [r for r in known if r.primary and sign * _toward(r.primary, sign) > 0]
     if better:
         best = max(better, key=lambda r: sign * (r.primary.difference if r.primary else 0))
         return Recommendation(
             "ship",
-            f"Ship {best.name}: it beats {control_name} by {_gain(best, rate=least_events > 0)}, "
+            f"Ship {best.name}: it beats {control_name} by {_gain(best, rate=rate)}, "
             "and the interval, valid at every look, leaves zero out.",
             best.key,
         )
@@ -303,9 +313,12 @@ def recommend(
     return _wait(readings, needed, per_day)
 
 
-def _enough(reading: Reading, least_events: int) -> bool:
-    people = min(reading.n, reading.control_n)
-    return people >= LEAST_PEOPLE and reading.events + reading.control_events >= least_events
+def _enough(reading: Reading, rate: bool) -> bool:
+    if min(reading.n, reading.control_n) < LEAST_PEOPLE:
+        return False
+    if rate:
+        return reading.events + reading.control_events >= LEAST_EVENTS
+    return min(reading.events, reading.control_events) >= LEAST_EVENTS
 
 
 def _gain(reading: Reading, *, rate: bool) -> str:
@@ -313,8 +326,12 @@ def _gain(reading: Reading, *, rate: bool) -> str:
     found = reading.primary
     if found is None:
         return ""
-    text = f"{abs(found.difference) * 100:.2f} points" if rate else f"{abs(found.difference):.2f}"
-    if found.relative is None or (rate and reading.control_events < LEAST_EVENTS):
+    text = (
+        f"{abs(found.difference) * 100:.2f} points"
+        if rate
+        else f"{abs(found.difference):.2f} a person"
+    )
+    if found.relative is None or reading.control_events < LEAST_EVENTS:
         return text
     return f"{text} (about {abs(found.relative) * 100:.0f} %)"
 

@@ -92,8 +92,9 @@ def _explain(node: dict[str, Any], contact_id: uuid.UUID) -> Reason:
 
 
 def holds(rule: dict[str, Any], contact_id: uuid.UUID) -> bool:
-    """Whether a sound rule holds for one contact at this moment, whatever was folded so far."""
-    compiled = compile_rule(rule, only=True)
+    """Whether a sound rule holds for one contact at this moment: included segments are asked by
+    their rules, not by their stored members. Traits and profile are those of the last fold."""
+    compiled = compile_rule(inlined(rule), only=True)
     values = {**compiled.parameters, "tenant": current_tenant(), "contacts": [contact_id]}
     with connection.cursor() as cursor:
         cursor.execute(
@@ -102,6 +103,17 @@ def holds(rule: dict[str, Any], contact_id: uuid.UUID) -> bool:
             values,
         )
         return cursor.fetchone() is not None
+
+
+def inlined(node: Any) -> Any:
+    """A rule with the rules of the segments it includes in their place; none includes itself."""
+    if isinstance(node, list):
+        return [inlined(part) for part in node]
+    if not isinstance(node, dict):
+        return node
+    if "segment" in node:
+        return inlined(segment(str(node["segment"])).rule)
+    return {key: inlined(value) for key, value in node.items()}
 
 
 WORDS = {

@@ -56,6 +56,8 @@ def create(*, name: str, rule: Any, description: str = "") -> Segment:
 def change(*, segment: Segment, rule: Any, version: int, name: str | None = None) -> None:
     """A new definition. `version` is the one the editor saw; another since then is a Conflict."""
     rules.checked(rule)
+    if segment.state == Segment.State.ARCHIVED:
+        raise Conflict("An archived segment is not changed; make a new one.")
     _check_references(rule, segment.pk)
     values = {"rule": rule, "version": version + 1, "state": Segment.State.LOADING}
     if name is not None:
@@ -99,10 +101,11 @@ def _check_references(rule: Any, own: UUID | None) -> None:
     while waiting:
         if own is not None and str(own) in waiting:
             raise Invalid.one("rule", "The segment would include itself.")
-        found = {str(s.pk): s for s in Segment.objects.filter(pk__in=waiting)}
+        usable = Segment.objects.exclude(state=Segment.State.ARCHIVED)
+        found = {str(s.pk): s for s in usable.filter(pk__in=waiting)}
         missing = waiting - set(found)
         if missing:
-            raise Invalid.one("rule.segment", f"There is no segment {sorted(missing)[0]}.")
+            raise Invalid.one("rule.segment", f"There is no segment {sorted(missing)[0]} in use.")
         seen |= waiting
         waiting = set().union(*(rules.referenced_segments(s.rule) for s in found.values())) - seen
 

@@ -22,11 +22,9 @@ from campaigns.contacts import services as contacts
 from campaigns.contacts.models import Contact, Event
 from campaigns.content.models import Revision
 from campaigns.decisions.models import Decision
-from campaigns.delivery import deciding, email, sending, services, suppression, tracking, webhook
+from campaigns.delivery import email, sending, services, suppression, tracking, webhook
 from campaigns.delivery.models import Campaign, Send, Suppression
-from campaigns.experiments import retention
 from campaigns.experiments import services as experiments
-from campaigns.experiments.models import Snapshot
 from tenants.models import Tenant
 from tests import make
 from workers import runner
@@ -359,53 +357,3 @@ def test_the_cap_counts_what_a_person_got_before_they_said_who_they_are(tenant):
     known = Contact.objects.get(external_id="u1")
     asked = suppression.may_send(known, channel="email", cap=1, days=7, now=timezone.now())
     assert (asked.state, asked.reason) == ("capped", "1 messages in 7 days already.")
-
-
-def decided(key: str, user: str) -> deciding.Answer:
-    return deciding.decide(key=key, user_id=user, anonymous_id="", context={}, now=timezone.now())
-
-
-def test_a_campaign_by_decide_asks_audience_refusal_and_status_first(tenant):
-    make.record(make.identify("in", plan="pro"), make.identify("out", plan="free"))
-    make.record(make.identify("no", plan="pro"), make.identify("blocked", plan="pro"))
-    audience = make.segment({"trait": "plan", "is": "pro"}, name="pro")
-    trial = make.experiment([make.approved("banner")], holdout=0.5, running=False)
-    services.launch(campaign=make.campaign(audience, trial, via="decide"))
-    refused = Contact.objects.get(external_id="no")
-    contacts.record_consent(contact=refused, state="refused", channel="banner", source="t")
-    Contact.objects.filter(external_id="blocked").update(status="blocklisted")
-    answers = {user: decided(trial.key, user) for user in ("in", "out", "no", "blocked", "new")}
-    assert {user: a.reason for user, a in answers.items()} == {
-        "in": "", "out": "The contact is not in the audience “pro”.",
-        "no": "The contact refused this channel.", "blocked": "The contact is blocklisted.",
-        "new": "The contact is not in the audience “pro”.",
-    }  # fmt: skip
-    assert Decision.objects.get().contact.external_id == "in"
-    assert decided(trial.key, "in").decision.pk == answers["in"].decision.pk
-
-
-def test_an_experiment_alone_decides_for_everyone(tenant):
-    trial = make.experiment([make.approved("banner"), make.approved("banner")])
-    answer = decided(trial.key, "new")
-    assert answer.components == make.GOOD["banner"]
-    assert answer.decision.propensities == {"v1": 0.5, "v2": 0.5}
-    assert Decision.objects.get().pk == answer.decision.pk
-
-
-def test_a_look_that_sees_nothing_new_is_not_kept_and_old_looks_are_thinned(tenant):
-    trial = make.experiment([make.approved("banner"), make.approved("banner")])
-    decided(trial.key, "one")
-    now = timezone.now()
-    first = experiments.analyse(experiment=trial, now=now)
-    minute = timezone.timedelta(minutes=1)
-    assert experiments.analyse(experiment=trial, now=now + minute, again=False).pk == first.pk
-    decided(trial.key, "two")
-    later = timezone.now() + minute
-    assert experiments.analyse(experiment=trial, now=later, again=False).pk != first.pk
-    Snapshot.objects.all().delete()
-    start = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    for n in range(20):
-        experiments.analyse(experiment=trial, now=start + n * minute)
-    assert retention.thin_snapshots(start + timezone.timedelta(hours=3)) == 16
-    kept = Snapshot.objects.order_by("at").values_list("at", flat=True)
-    assert [(at - start).total_seconds() / 60 for at in kept] == [4, 9, 14, 19]

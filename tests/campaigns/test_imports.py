@@ -118,18 +118,32 @@ def test_a_mapping_without_an_identity_is_refused(tenant):
     assert of.state == "uploaded"
 
 
-def test_a_cancelled_import_is_taken_up_where_it_stopped(tenant):
-    of = load(GOOD)
-    importing.start(of=of, mapping={"id": "userId", "email": "email"}, dry_run=False)
+def test_a_cancelled_import_is_taken_up_where_it_stopped(tenant, monkeypatch):
+    rows = b"".join(b"%d,u%d@x.example,pro\n" % (n, n) for n in range(25))
+    monkeypatch.setattr(importing, "BATCH", 10)
+    of = load(b"id,email,plan\n" + rows)
+    importing.start(of=of, mapping=MAPPING, dry_run=False)
     with pytest.raises(Conflict):
         importing.resume(of=of)
-    jobs.cancel(of.job)
+    real, read = importing.take_batch, []
+
+    def cancelled_after_one(run, batch, **options):
+        read.append([row.cells["id"] for row in batch])
+        done = real(run, batch, **options)
+        if len(read) == 1:
+            jobs.cancel(of.job)
+        return done
+
+    monkeypatch.setattr(importing, "take_batch", cancelled_after_one)
+    with pytest.raises(AssertionError, match="superseded"):
+        make.run_jobs()
     of.refresh_from_db()
+    assert (of.state, of.next_row) == ("running", 10)
     importing.resume(of=of)
     make.run_jobs()
     of.refresh_from_db()
-    assert of.state == "finished"
-    assert of.accepted == of.rows - of.rejected
+    assert (of.state, of.accepted) == ("finished", 25)
+    assert [batch[0] for batch in read] == ["0", "10", "20"]
 
 
 def test_a_run_after_a_dry_run_counts_each_row_once(tenant):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import IntegrityError, transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -229,3 +230,49 @@ def test_contacts_that_still_wait_are_folded_after_their_job_gave_up(tenant):
     assert Profile.objects.get().orders == 1
     services.fold_what_waits()
     assert not jobs.JobRow.objects.filter(state="pending").exists()
+
+
+def test_a_merge_that_a_rival_made_is_not_made_again(tenant):
+    make.record({"type": "page", "anonymousId": "a1", "name": "Home", "messageId": "m1"})
+    make.record({**make.identify("u1"), "anonymousId": "a1"})
+    merged = IdentityMerge.objects.get()
+    assert services.merge(merged.source_id, merged.target_id, reason="again") is None
+    assert IdentityMerge.objects.count() == 1
+    with pytest.raises(IntegrityError), transaction.atomic():
+        IdentityMerge.objects.create(source=merged.source, target=merged.target, reason="again")
+
+
+def test_an_event_that_was_on_its_way_while_a_merge_was_undone_returns(tenant):
+    make.record({"type": "page", "anonymousId": "a1", "name": "Home", "messageId": "m1"})
+    make.record({**make.identify("u1"), "anonymousId": "a1"})
+    merged = IdentityMerge.objects.get()
+    services.undo_merge(merged=merged)
+    make.record({"type": "page", "anonymousId": "a1", "name": "Late", "messageId": "m2"})
+    Event.objects.filter(name="Late").update(contact_id=merged.target_id)  # as the race leaves it
+    services._changed(merged.target_id)
+    make.run_jobs()
+    assert Event.objects.get(name="Late").contact_id == merged.source_id
+    assert Profile.objects.get(contact_id=merged.source_id).events == 2
+    assert Profile.objects.get(contact_id=merged.target_id).events == 1
+
+
+def test_a_contact_that_was_merged_away_keeps_no_profile(tenant):
+    make.record({"type": "page", "anonymousId": "a1", "name": "Home", "messageId": "m1"})
+    make.record({**make.identify("u1"), "anonymousId": "a1"})
+    assert Profile.objects.get().contact.external_id == "u1"
+
+
+def test_a_refused_event_is_replayed_once(tenant):
+    services.record_events([{"type": "track", "event": "Order Completed"}], source="t")
+    row = RejectedEvent.objects.get()
+    fixed = {"type": "track", "event": "Order Completed", "userId": "u"}
+    assert services.replay_rejected([row], edited=fixed).accepted == 1
+    with pytest.raises(Conflict, match="replayed before"):
+        services.replay_rejected([row], edited=fixed)
+    assert Event.objects.count() == 1
+
+
+def test_of_equal_ids_in_a_batch_the_first_is_kept(tenant):
+    one, two = make.track("u", "Order Completed", revenue=10), make.track("u", "x", revenue=99)
+    services.record_events([one, {**two, "messageId": one["messageId"]}], source="t")
+    assert Event.objects.get().value_cents == 1000

@@ -137,8 +137,8 @@ def test_without_a_broker_nobody_waits_twice(tenant, monkeypatch):
 def test_finished_jobs_and_old_answers_go_and_what_needs_a_person_stays(tenant):
     done, stuck, fresh = (FOLD_EVENTS.enqueue(FoldEvents()) for _ in range(3))
     old = timezone.now() - timezone.timedelta(days=8)
-    JobRow.objects.filter(pk=done.pk).update(state="done", created_at=old)
-    JobRow.objects.filter(pk=stuck.pk).update(state="quarantined", created_at=old)
+    JobRow.objects.filter(pk=done.pk).update(state="done", finished_at=old)
+    JobRow.objects.filter(pk=stuck.pk).update(state="quarantined", finished_at=old)
     JobRow.objects.filter(pk=fresh.pk).update(state="done")
     IdempotencyRecord.objects.create(key="k", fingerprint="f")
     IdempotencyRecord.objects.filter(key="k").update(created_at=old)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
+from collections.abc import Callable
 
 from celery import shared_task
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
 from attune.kernel import housekeeping, jobs
@@ -21,6 +23,7 @@ from tenants import registry
 from workers import runner
 from workers.tasks import audience, delivery, experiments, ingest
 
+logger = logging.getLogger(__name__)
 __all__ = ["audience", "delivery", "experiments", "ingest"]
 
 
@@ -45,34 +48,48 @@ def sweep() -> int:
     return len(due)
 
 
+def for_each_tenant(work: Callable[[], None]) -> None:
+    """One unit of work a workspace; the trouble of one does not stop the others."""
+    for tenant_id in registry.active_tenants():
+        try:
+            with tenant_context(tenant_id):
+                work()
+        except DatabaseError as trouble:
+            logger.warning("%s failed for workspace %s: %s", work.__name__, tenant_id, trouble)
+    close_old_connections()
+
+
 @shared_task(name="attune.look", ignore_result=True)
 def look() -> None:
     """Ask for a fresh look at every running experiment, and for the fold of what still waits."""
-    for tenant_id in registry.active_tenants():
-        with tenant_context(tenant_id):
-            contacts.fold_what_waits()
-            for experiment in experiment_selectors.running():
-                ANALYSE.enqueue(AnalyseExperiment(experiment.pk), dedupe_key=str(experiment.pk))
-    close_old_connections()
+    for_each_tenant(_look)
+
+
+def _look() -> None:
+    contacts.fold_what_waits()
+    for experiment in experiment_selectors.running():
+        ANALYSE.enqueue(AnalyseExperiment(experiment.pk), dedupe_key=str(experiment.pk))
 
 
 @shared_task(name="attune.age_segments", ignore_result=True)
 def age_segments() -> None:
     """Refresh stages and segments that change as time passes."""
-    for tenant_id in registry.active_tenants():
-        with tenant_context(tenant_id):
-            contacts.age()
-            for segment in segment_selectors.segments():
-                if depends_on_time(segment.rule):
-                    REFRESH_SEGMENT.enqueue(RefreshSegment(segment.pk), dedupe_key=str(segment.pk))
-    close_old_connections()
+    for_each_tenant(_age)
+
+
+def _age() -> None:
+    contacts.age()
+    for segment in segment_selectors.segments():
+        if depends_on_time(segment.rule):
+            REFRESH_SEGMENT.enqueue(RefreshSegment(segment.pk), dedupe_key=str(segment.pk))
 
 
 @shared_task(name="attune.tidy", ignore_result=True)
 def tidy() -> None:
     """Delete what nobody reads any more: old answers, finished jobs, looks between looks."""
-    for tenant_id in registry.active_tenants():
-        with tenant_context(tenant_id):
-            housekeeping.tidy()
-            retention.thin_snapshots(timezone.now())
-    close_old_connections()
+    for_each_tenant(_tidy)
+
+
+def _tidy() -> None:
+    housekeeping.tidy()
+    retention.thin_snapshots(timezone.now())

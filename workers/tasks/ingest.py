@@ -19,7 +19,8 @@ def fold_events(payload: FoldEvents, run: Run) -> None:
     done = 0
     while True:
         with run.unit():
-            contacts = folding.fold(folding.take_changed(FOLD_BATCH))
+            contacts = folding.take_changed(FOLD_BATCH)
+            folding.fold(contacts)
             refresh_contacts(contacts)
             reward_contacts(contacts)
         if not contacts:

@@ -18,7 +18,7 @@ def tidy() -> int:
     """Delete the open tenant's expired answers and finished jobs, a bounded number; rows gone."""
     ended = [JobRow.State.DONE, JobRow.State.CANCELLED]
     answers = IdempotencyRecord.objects.filter(created_at__lt=Now() - IDEMPOTENCY)
-    jobs = JobRow.objects.filter(state__in=ended, created_at__lt=Now() - DONE_JOBS)
+    jobs = JobRow.objects.filter(state__in=ended, finished_at__lt=Now() - DONE_JOBS)
     return _delete(answers) + _delete(jobs)
 
 

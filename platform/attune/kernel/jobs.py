@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar, get_type_hints
 
 from celery import signature
 from django.db import connection, transaction
+from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
 from attune.kernel import audit
@@ -82,7 +83,8 @@ class Job(Generic[P]):
 
 
 def _insert_once(row: JobRow, run_at: datetime | None) -> bool:
-    """Insert unless a twin with the dedupe key waits; that one is locked. One round trip."""
+    """Insert unless a twin with the dedupe key waits; that one is locked by the update that changes
+    nothing. A row that this statement inserted has no xmax, one that it locked has ours."""
     with connection.cursor() as cursor:
         cursor.execute(
             ONCE_SQL,
@@ -179,7 +181,7 @@ def cancel(row: JobRow) -> None:
     """Cancel a job that waits or runs; a running body stops at its next heartbeat."""
     waiting = [JobRow.State.PENDING, JobRow.State.RUNNING, JobRow.State.QUARANTINED]
     won = JobRow.objects.filter(pk=row.pk, state__in=waiting).update(
-        state=JobRow.State.CANCELLED, token=None
+        state=JobRow.State.CANCELLED, token=None, finished_at=Now()
     )
     if not won:
         raise Conflict(f"This job is already {row.state}.")
