@@ -109,12 +109,12 @@ def row(metric: str, ours: float, unit: str, **more: Any) -> dict[str, Any]:
     return {"metric": metric, "ours": round(ours, 4), "unit": unit, **known, **more}
 
 
-def write(name: str, rows: list[dict[str, Any]]) -> None:
+def write(name: str, rows: list[dict[str, Any]], *, command: str = "make bench") -> None:
     """Keep the figures as they were seen, and print them as one table."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     result = {
-        "name": name, "command": "make bench", "machine": machine,
+        "name": name, "command": command, "machine": machine,
         "at": datetime.now(UTC).isoformat(timespec="seconds"), "rows": rows,
     }  # fmt: skip
     (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")

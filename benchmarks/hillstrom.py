@@ -60,6 +60,7 @@ def main() -> None:
             result("hillstrom.womens_spend", effects["womens", "hillstrom-spend"], 1, 0.424),
             bench.row("hillstrom.replay_rows_per_s", rate, "rows/s", n=64_000),
         ],
+        command="make prove",
     )
 
 

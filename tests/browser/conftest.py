@@ -6,10 +6,10 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import uvicorn
-from django.conf import settings
 from playwright.sync_api import Browser, Page, sync_playwright
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -25,7 +25,7 @@ SignIn = Callable[[str], Page]
 
 
 @pytest.fixture
-def shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[int]:
+def shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker, settings: Any) -> Iterator[int]:
     """The demo workspace, committed: the server's threads must see it. Nothing is flushed
     afterwards, since the application's role may not truncate; isolation keeps it apart."""
     settings.TENANT_CONTEXT_MAY_NEST = False
@@ -42,11 +42,12 @@ def shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[
         with tenant_context(place.tenant_id):
             make.draft(author_id=place.users["marketer"])
         yield place.tenant_id
-    settings.TENANT_CONTEXT_MAY_NEST = True
 
 
 @pytest.fixture
-def address(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+def address(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, settings: Any
+) -> Iterator[str]:
     """The application behind a real server in a thread."""
     settings.TENANT_CONTEXT_MAY_NEST = False
     port = free_port()
@@ -60,7 +61,6 @@ def address(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterat
         yield f"http://127.0.0.1:{port}"
         server.should_exit = True
         thread.join(10)
-    settings.TENANT_CONTEXT_MAY_NEST = True
 
 
 @pytest.fixture
