@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -179,9 +179,27 @@ class _Intake(TenantAPIView):
         )
 
 
-@extend_schema(request=EventIn, responses={200: IntakeOut, 207: IntakeOut})
+ORDER = {
+    "messageId": "order-1001",
+    "userId": "42",
+    "event": "Order Completed",
+    "timestamp": "2026-11-25T10:15:00Z",
+    "properties": {"revenue": 19.9, "category": "tea"},
+}
+PERSON = {"messageId": "person-42", "userId": "42", "traits": {"email": "ada@example.com"}}
+ONE = [
+    OpenApiExample("An order", value=ORDER, request_only=True),
+    OpenApiExample("A person", value=PERSON, request_only=True),
+]
+MANY = {"batch": [{"type": "identify", **PERSON}, {"type": "track", **ORDER}]}
+
+
+@extend_schema(request=EventIn, responses={200: IntakeOut, 207: IntakeOut}, examples=ONE)
 class SingleEvent(_Intake):
-    """One event. A rejected one is kept with its reason; X-Attune-Strict: 1 answers 207."""
+    """One event. A rejected one is kept with its reason; X-Attune-Strict: 1 answers 207.
+
+    The same messageId counts once. Without messageId and timestamp every call counts.
+    """
 
     def post(self, request: Request) -> Response:
         body = request.data
@@ -190,7 +208,10 @@ class SingleEvent(_Intake):
         return self.take(request, [body], sent_at=body.get("sentAt"))
 
 
-@extend_schema(request=BatchIn, responses={200: IntakeOut, 207: IntakeOut})
+@extend_schema(
+    request=BatchIn, responses={200: IntakeOut, 207: IntakeOut},
+    examples=[OpenApiExample("A person and an order", value=MANY, request_only=True)],
+)  # fmt: skip
 class Batch(_Intake):
     """Many events in one transaction; a bad item never sinks the others."""
 
