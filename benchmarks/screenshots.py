@@ -38,6 +38,7 @@ def launch(page: Page) -> None:
     button = page.get_by_role("button", name="Launch")
     if button.count():
         button.click()
+        page.get_by_role("button", name="Yes").click()
         page.wait_for_timeout(8000)
 
 

@@ -40,21 +40,22 @@ def _running() -> int:
 
 def needs_me() -> list[Number]:
     """What waits for a person; only what is not zero."""
+    waiting = badges()
     rows = [
-        Number("texts wait for review", approvals.open_reviews().count(), "approval:queue"),
-        Number(
-            "events were rejected",
-            RejectedEvent.objects.filter(replayed_at=None).count(),
-            "contacts:events",
-        ),
-        Number(
-            "jobs are stuck",
-            JobRow.objects.filter(state=JobRow.State.QUARANTINED).count(),
-            "workspace:jobs",
-            "?state=quarantined",
-        ),
+        Number("texts wait for review", waiting["reviews"], "approval:queue"),
+        Number("events were rejected", waiting["rejected"], "contacts:events"),
+        Number("jobs are stuck", waiting["stuck"], "workspace:jobs", "?state=quarantined"),
     ]
     return [row for row in rows if row.value]
+
+
+def badges() -> dict[str, int]:
+    """Numbers beside places: how much waits there for a person."""
+    return {
+        "reviews": approvals.open_reviews().count(),
+        "rejected": RejectedEvent.objects.filter(replayed_at=None).count(),
+        "stuck": JobRow.objects.filter(state=JobRow.State.QUARANTINED).count(),
+    }
 
 
 def running_experiments() -> list[tuple[Experiment, Snapshot | None]]:

@@ -6,9 +6,12 @@ import uuid
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_POST
 
 from campaigns.delivery import selectors as delivery
 from insights import chain, selectors
+from insights import search as palette
+from tenants import notices as told
 from tenants.pages import page
 
 
@@ -28,3 +31,31 @@ def home(request: HttpRequest) -> HttpResponse:
 def message_chain(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     send = delivery.send(pk)
     return render(request, "insights/chain.html", {"send": send, "steps": chain.of_send(send)})
+
+
+@page("workspace.view")
+def search(request: HttpRequest) -> HttpResponse:
+    """The palette's lines for what was typed, as a fragment."""
+    member = request.member
+    query = request.GET.get("q", "")[:100].replace("\x00", "")
+    hits = palette.find(query=query, slug=member.slug, role=member.role)
+    return render(request, "insights/hits.html", {"hits": hits})
+
+
+@page("workspace.view")
+def notices(request: HttpRequest) -> HttpResponse:
+    """The bell with what it holds, and the numbers beside the places, as a fragment."""
+    mine = told.of(request.user.pk)
+    context = {
+        "notices": mine[:20],
+        "unread": mine.filter(read_at=None).count(),
+        "badges": selectors.badges(),
+    }
+    return render(request, "insights/notices.html", context)
+
+
+@require_POST
+@page("workspace.view")
+def read_notices(request: HttpRequest) -> HttpResponse:
+    told.read_all(request.user.pk)
+    return notices(request, workspace=request.member.slug)

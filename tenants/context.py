@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest
 
+from tenants import navigation
 from tenants.roles import PERMISSIONS, role_can
 
 
@@ -19,5 +20,6 @@ def workspace(request: HttpRequest) -> dict[str, object]:
         "member": member,
         "members": request.members,  # type: ignore[attr-defined]
         "may": rights,
+        "navigation": navigation.shown(member.slug, member.role),
         "currency": member.currency,
     }

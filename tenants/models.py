@@ -137,3 +137,38 @@ class ApiKey(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+
+class Notice(TenantModel):
+    """A sentence for one member, with the page it is about."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="notices")
+    text = models.CharField(max_length=200)
+    url = models.CharField(max_length=300)
+    read_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(TenantModel.Meta):
+        indexes = [models.Index(fields=["tenant_id", "user", "-id"], name="notice_newest")]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class SavedView(TenantModel):
+    """A list with its filters under a name: a member's own, or everybody's."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="views")
+    page = models.CharField(max_length=60)
+    name = models.CharField(max_length=60)
+    query = models.CharField(max_length=500, blank=True, default="")
+    shared = models.BooleanField(default=False)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                name="one_view_a_name_and_page", fields=["tenant_id", "user", "page", "name"]
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from tenants import views
+from tenants import design, views
 
 app_name = "workspace"
 urlpatterns = [
@@ -11,6 +11,9 @@ urlpatterns = [
     path("settings/keys", views.keys, name="keys"),
     path("settings/keys/<uuid:pk>", views.change_key, name="change-key"),
     path("settings/audit", views.audit, name="audit"),
+    path("views", views.save_view, name="save-view"),
+    path("views/<uuid:pk>/drop", views.drop_view, name="drop-view"),
+    path("design", design.design, name="design"),
     path("jobs", views.job_list, name="jobs"),
     path("jobs/<uuid:pk>", views.job, name="job"),
     path("jobs/<uuid:pk>/change", views.change_job, name="change-job"),

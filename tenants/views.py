@@ -16,10 +16,10 @@ from attune.kernel.models import AuditEntry, JobRow
 from attune.kernel.tenancy import current_tenant
 from attune.web.forms import add_refusal, cleaned
 from attune.web.pages import paged
-from tenants import registry, services
+from tenants import registry, saved_views, services
 from tenants.forms import InviteForm, KeyForm, SettingsForm, ThemeForm, WorkspaceForm
 from tenants.models import ApiKey, Invitation, Membership, Tenant, User
-from tenants.pages import demand, go, page
+from tenants.pages import address, demand, go, page
 from tenants.roles import PERMISSIONS, Role
 
 
@@ -145,6 +145,24 @@ def change_key(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         services.revoke_key(key=key)
     context = {"form": KeyForm(), "rows": ApiKey.objects.order_by("-id"), "secret": secret}
     return render(request, "tenants/keys.html", context)
+
+
+@require_POST
+@page("workspace.view")
+def save_view(request: HttpRequest) -> HttpResponse:
+    view = saved_views.save(
+        user_id=request.user.pk, page=request.POST.get("page", ""),
+        name=request.POST.get("name", ""), query=request.POST.get("query", ""),
+        shared=bool(request.POST.get("shared")),
+    )  # fmt: skip
+    return HttpResponseRedirect(f"{address(request, view.page)}?{view.query}")
+
+
+@require_POST
+@page("workspace.view")
+def drop_view(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    view = saved_views.drop(user_id=request.user.pk, view_id=pk)
+    return go(request, view.page)
 
 
 @page("audit.view")

@@ -144,8 +144,5 @@ def _failed(run: Run, failure: Exception) -> str:
         text = failure.detail
     logger.warning("job %s %s failed: %s", run.row.kind, run.row.pk, failure)
     with run.unit():
-        jobs.execute(
-            jobs.FAIL_SQL, error=text.replace("\x00", ""), most=jobs.MAX_ATTEMPTS, fatal=fatal,
-            **run.values,
-        )  # fmt: skip
+        jobs.fail(error=text.replace("\x00", ""), fatal=fatal, **run.values)
     return "quarantined" if fatal else "failed"

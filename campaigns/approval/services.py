@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
+from django.db import transaction
 from django.utils import timezone
 
 from attune.kernel import audit, live
-from attune.kernel.errors import Conflict, Forbidden, Invalid
+from attune.kernel.errors import AttuneError, Conflict, Forbidden, Invalid, NotFound
 from attune.kernel.states import Machine, advance
 from attune.kernel.tenancy import current_tenant
+from campaigns.approval import selectors
 from campaigns.approval.models import Review, Verdict
 from campaigns.content.models import Revision
 from campaigns.content.services import REVISION
 from campaigns.content.services import edit as content_edit
+from tenants import notices
 
 REVIEW = Machine(
     "review",
@@ -43,6 +47,8 @@ def submit(*, revision: Revision, by_id: int | None) -> Review:
     advance(REVISION, revision, "submit")
     review = Review.objects.create(revision=revision, submitted_by=by_id)
     audit.record("approval.submit", review)
+    reviewers = set(notices.those_who_can("approval.decide")) - _authors(revision) - {by_id}
+    notices.tell(reviewers, f"“{revision}” waits for a review", "approval:review", review.pk)
     live.push(current_tenant(), "reviews", str(review.pk))
     return review
 
@@ -75,8 +81,33 @@ def decide(
     )  # fmt: skip
     Review.objects.filter(pk=review.pk).update(closed_at=timezone.now())
     audit.record("approval.decide", verdict, revision=str(revision.pk))
+    told = f"{by.label}: {verdict.get_kind_display().lower()}, “{revision}”"
+    notices.tell(_authors(revision) - {by.id}, told, "content:revision", revision.pk)
     live.push(current_tenant(), "reviews", str(review.pk))
     return verdict
+
+
+def decide_many(
+    *, review_ids: list[str], by: Reviewer, kind: str, reason: str = ""
+) -> tuple[int, list[str]]:
+    """The same verdict on several reviews: how many took it, and why the others did not."""
+    done, refused = 0, []
+    for review_id in review_ids[:100]:
+        try:
+            with transaction.atomic():
+                review = selectors.review(_uuid(review_id))
+                decide(review=review, by=by, kind=kind, reason=reason)
+            done += 1
+        except AttuneError as refusal:
+            refused.append(refusal.detail)
+    return done, sorted(set(refused))
+
+
+def _uuid(value: str) -> UUID:
+    try:
+        return UUID(value)
+    except ValueError as wrong:
+        raise NotFound("There is no such review in this workspace.") from wrong
 
 
 def _authors(revision: Revision) -> set[int | None]:

@@ -21,8 +21,27 @@ from tenants.pages import go, page
 
 @page("approval.view")
 def queue(request: HttpRequest) -> HttpResponse:
-    rows = selectors.open_reviews()
-    return render(request, "approval/queue.html", {"page": paged(request, rows)})
+    context = {
+        "page": paged(request, selectors.open_reviews()),
+        "reasons": [r for r in Verdict.Reason.choices if r[0]],
+    }
+    return render(request, "approval/queue.html", context)
+
+
+@require_POST
+@page("approval.decide")
+def bulk(request: HttpRequest) -> HttpResponse:
+    """One verdict for several reviews; each stands or falls by itself, and the refused say why."""
+    by = services.Reviewer(id=request.user.pk, label=str(request.user))
+    done, refused = services.decide_many(
+        review_ids=request.POST.getlist("chosen"), by=by, kind=request.POST.get("kind", ""),
+        reason=request.POST.get("reason", ""),
+    )  # fmt: skip
+    if done:
+        messages.success(request, f"{done} decided.")
+    for sentence in refused:
+        messages.error(request, sentence)
+    return go(request, "approval:queue")
 
 
 @page("approval.view")

@@ -168,6 +168,7 @@ class ContactChange(TenantModel):
 
     class Meta(TenantModel.Meta):
         db_table = "contact_change"
+        indexes = [models.Index(fields=["tenant_id", "contact"], name="change_by_contact")]
 
     def __str__(self) -> str:
         return str(self.contact_id)

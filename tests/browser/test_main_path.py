@@ -51,7 +51,9 @@ def test_from_a_draft_to_a_message_and_back_to_its_reason(
     sender.goto(f"{root}/campaigns/")
     sender.get_by_role("link", name="Morning Roast mail").first.click()
     sender.get_by_role("button", name="Launch").click()
-    sender.wait_for_load_state()
+    expect(sender.get_by_text("Launch to")).to_be_visible()  # the dialog says to how many
+    with sender.expect_navigation():
+        sender.get_by_role("button", name="Yes").click()
     with ThreadPoolExecutor(1) as worker:  # Playwright's loop runs in this thread
         worker.submit(work, shop).result(60)
     sender.reload()

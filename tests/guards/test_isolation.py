@@ -36,6 +36,7 @@ from campaigns.delivery import services as delivery
 from campaigns.delivery.models import Send
 from campaigns.delivery.suppression import suppress
 from campaigns.experiments import services as experiments
+from tenants import notices, saved_views
 from tenants import services as tenants
 from tenants.models import ApiKey, Membership
 from tenants.roles import PERMISSIONS
@@ -101,6 +102,10 @@ def build(place: make.Place) -> dict[str, Any]:
     key, _ = tenants.create_key(name=CANARY, kind="secret", scopes=["jobs.view"], by=None)
     of = upload(file=SimpleUploadedFile("b.csv", f"id,name\n1,{CANARY}\n".encode()))
     contacts.record_consent(contact=person, state="given", source=CANARY)
+    view = saved_views.save(
+        user_id=place.owner.pk, page="contacts:people", name=CANARY, query="q=x", shared=True
+    )
+    notices.tell([place.owner.pk], CANARY, "contacts:people")
     fact = add_fact(text=CANARY, product=make.product(name=CANARY))
     suppress(address="gone@b.example", reason="manual", source=CANARY)
     return {
@@ -111,6 +116,7 @@ def build(place: make.Place) -> dict[str, Any]:
         "job": JobRow.objects.first().pk, "rejected": RejectedEvent.objects.first().pk,
         "merge": IdentityMerge.objects.first().pk, "membership": Membership.objects.first().pk,
         "decision": campaign.sends.first().decision_id, "metric": make.metric().pk,
+        "view": view.pk,
     }  # fmt: skip
 
 

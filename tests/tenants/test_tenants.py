@@ -41,6 +41,9 @@ PAGES = {
     "workspace:keys": "keys.manage",
     "workspace:audit": "audit.view",
     "workspace:jobs": "jobs.view",
+    "workspace:design": "workspace.view",
+    "insights:search": "workspace.view",
+    "insights:notices": "workspace.view",
 }
 
 

@@ -11,9 +11,12 @@ from django.utils import timezone
 from attune.kernel import housekeeping, jobs
 from attune.kernel.errors import Conflict
 from attune.kernel.models import IdempotencyRecord, JobRow
+from campaigns.contacts import folding
 from campaigns.contacts.jobs import FOLD_EVENTS, FoldEvents
+from campaigns.contacts.models import ContactChange
 from campaigns.segments.jobs import REFRESH_SEGMENT, RefreshSegment
 from tenants import registry
+from tests import make
 from workers import runner
 
 
@@ -145,3 +148,33 @@ def test_finished_jobs_and_old_answers_go_and_what_needs_a_person_stays(tenant):
     assert housekeeping.tidy() == 2
     assert set(JobRow.objects.values_list("pk", flat=True)) == {stuck.pk, fresh.pk}
     assert not IdempotencyRecord.objects.exists()
+
+
+def test_a_failed_job_keeps_its_dedupe_key_and_gives_way_to_a_twin_that_waits(tenant, monkeypatch):
+    def broken(payload: object, run: runner.Run) -> None:
+        if len(seen) == 1:
+            FOLD_EVENTS.enqueue(FoldEvents(), dedupe_key="fold")  # events came meanwhile
+        seen.append(1)
+        raise ZeroDivisionError("a bug")
+
+    seen: list[int] = []
+    monkeypatch.setitem(runner.HANDLERS, FOLD_EVENTS.name, broken)
+    row = FOLD_EVENTS.enqueue(FoldEvents(), dedupe_key="fold")
+    runner.run_job(tenant.id, row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.dedupe_key) == ("pending", "fold")
+    assert FOLD_EVENTS.enqueue(FoldEvents(), dedupe_key="fold") is None
+    past(row)
+    runner.run_job(tenant.id, row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.attempts) == ("cancelled", 2)
+    twin = JobRow.objects.get(state="pending")
+    assert twin.pk != row.pk
+
+
+def test_one_contact_that_changed_often_is_taken_off_the_queue_whole(tenant):
+    one, other = make.contact("one"), make.contact("other")
+    ContactChange.objects.bulk_create(ContactChange(contact=one) for _ in range(30))
+    ContactChange.objects.create(contact=other)
+    assert folding.take_changed(5) == [one.pk]
+    assert list(ContactChange.objects.values_list("contact_id", flat=True)) == [other.pk]

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar, get_type_hints
 
 from celery import signature
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
@@ -152,10 +152,28 @@ WHERE tenant_id = %(tenant)s AND id = %(id)s AND token = %(token)s AND state = '
 FAIL_SQL = """
 UPDATE job SET state = CASE WHEN attempts >= %(most)s OR %(fatal)s THEN 'quarantined'
                             ELSE 'pending' END,
-       error = %(error)s, lease_until = NULL, published_at = NULL, dedupe_key = '',
+       error = %(error)s, lease_until = NULL, published_at = NULL, token = NULL,
        finished_at = CASE WHEN attempts >= %(most)s OR %(fatal)s THEN clock_timestamp() END,
        run_at = clock_timestamp() + least(power(2, attempts), 300) * interval '1 second'
 WHERE tenant_id = %(tenant)s AND id = %(id)s AND token = %(token)s AND state = 'running'"""
+
+
+SUPERSEDE_SQL = """
+UPDATE job SET state = 'cancelled', finished_at = clock_timestamp(), lease_until = NULL,
+       token = NULL, error = %(error)s, note = 'It failed; the next of its kind does its work.'
+WHERE tenant_id = %(tenant)s AND id = %(id)s AND token = %(token)s AND state = 'running'"""
+
+
+def fail(*, error: str, fatal: bool, **values: Any) -> None:
+    """Give a failed job back, or quarantine it. One whose twin (same dedupe key) waits already is
+    closed instead: the twin will do the same."""
+    try:
+        with transaction.atomic():
+            execute(FAIL_SQL, error=error, fatal=fatal, most=MAX_ATTEMPTS, **values)
+    except IntegrityError as clash:
+        if "one_waiting_job_per_dedupe_key" not in str(clash):
+            raise
+        execute(SUPERSEDE_SQL, error=error, **values)
 
 
 def execute(sql: str, **values: Any) -> int:

@@ -95,7 +95,8 @@ def connection(url: str, role: str, *, pool: bool) -> dict[str, Any]:
     parts = env.database(url or "postgresql:///attune")
     options: dict[str, Any] = {
         **parts.parameters,
-        "options": f"-c role={role} -c jit=off",
+        # a process that froze in the middle of its work must not hold its locks for ever
+        "options": f"-c role={role} -c jit=off -c idle_in_transaction_session_timeout=30s",
         "connect_timeout": 5,
     }
     if pool:

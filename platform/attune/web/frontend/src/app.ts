@@ -2,6 +2,7 @@
 import htmx from "htmx.org";
 import { connectLive } from "./live";
 import { startBuilder } from "./builder";
+import { startOverlays } from "./overlays";
 
 declare global {
   interface Window { htmx: typeof htmx }
@@ -37,14 +38,9 @@ document.addEventListener("toast", (event) => {
 document.addEventListener("htmx:sendError", () => toast("The connection was lost; nothing was saved.", "error"));
 document.addEventListener("htmx:responseError", () => toast("That did not work; reload the page and try again.", "error"));
 
-// A form that was sent once is not sent twice; a dangerous one asks first.
+// A form that was sent once is not sent twice.
 document.addEventListener("submit", (event) => {
   const form = event.target as HTMLFormElement;
-  const question = form.dataset.confirm;
-  if (question && !window.confirm(question)) {
-    event.preventDefault();
-    return;
-  }
   form.querySelectorAll<HTMLButtonElement>("button[type=submit]").forEach((button) => {
     setTimeout(() => { button.disabled = true; });
     setTimeout(() => { button.disabled = false; }, 5000);
@@ -103,6 +99,7 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("DOMContentLoaded", () => {
+  startOverlays();
   connectLive();
   startBuilder();
 });

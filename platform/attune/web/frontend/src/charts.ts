@@ -12,9 +12,19 @@ interface ChartData { kind: "line" | "bar" | "area"; unit: string; zero?: boolea
 // Okabe and Ito's palette, told apart by every common kind of colour vision.
 const PALETTE = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1"];
 
-function options(data: ChartData, style: CSSStyleDeclaration): echarts.EChartsCoreOption {
-  const ink = style.getPropertyValue("--ink-soft").trim();
-  const line = style.getPropertyValue("--line").trim();
+// A token as the colour it is now: light-dark() is resolved only on an element that wears it.
+function token(name: string): string {
+  const probe = document.createElement("span");
+  probe.style.color = `var(${name})`;
+  document.body.append(probe);
+  const color = getComputedStyle(probe).color;
+  probe.remove();
+  return color;
+}
+
+function options(data: ChartData): echarts.EChartsCoreOption {
+  const ink = token("--ink-soft");
+  const line = token("--line");
   const series: unknown[] = [];
   data.series.forEach((one, index) => {
     const color = PALETTE[index % PALETTE.length];
@@ -73,8 +83,41 @@ function draw(figure: HTMLElement): void {
   canvas.dataset.drawn = "yes";
   const data = JSON.parse(source.textContent ?? "{}") as ChartData;
   const chart = echarts.init(canvas, undefined, { renderer: "svg" });
-  chart.setOption(options(data, getComputedStyle(document.documentElement)));
+  chart.setOption(options(data));
   new ResizeObserver(() => chart.resize()).observe(canvas);
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => chart.setOption(options(data)));
+  figure.querySelector("[data-save=png]")?.addEventListener("click", () => save(chart.getDataURL({ type: "svg" }), figure.id, "png", canvas));
+  figure.querySelector("[data-save=csv]")?.addEventListener("click", () => download(`data:text/csv;charset=utf-8,${encodeURIComponent(csv(data))}`, `${figure.id}.csv`));
+}
+
+function csv(data: ChartData): string {
+  const guard = (text: string): string => `"${(/^[=+\-@]/.test(text) ? "'" : "") + text.replaceAll('"', '""')}"`;
+  const heads = data.series.flatMap((s) => (s.low ? [s.name, `${s.name} low`, `${s.name} high`] : [s.name]));
+  const lines = data.x.map((x, i) => [guard(x), ...data.series.flatMap((s) => (s.low ? [s.values[i], s.low[i], s.high?.[i]] : [s.values[i]]))].join(","));
+  return [[guard(`when (${data.unit})`), ...heads.map(guard)].join(","), ...lines].join("\n");
+}
+
+function download(url: string, name: string): void {
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  link.click();
+}
+
+// The drawing is SVG; as PNG it is painted once on a canvas, twice as large for a slide.
+function save(svg: string, name: string, kind: string, from: HTMLElement): void {
+  const picture = new Image();
+  picture.onload = () => {
+    const canvas = document.createElement("canvas");
+    canvas.width = from.clientWidth * 2;
+    canvas.height = from.clientHeight * 2;
+    const paper = canvas.getContext("2d") as CanvasRenderingContext2D;
+    paper.fillStyle = token("--card");
+    paper.fillRect(0, 0, canvas.width, canvas.height);
+    paper.drawImage(picture, 0, 0, canvas.width, canvas.height);
+    download(canvas.toDataURL("image/png"), `${name}.${kind}`);
+  };
+  picture.src = svg;
 }
 
 function drawAll(): void {

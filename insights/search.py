@@ -1,0 +1,100 @@
+"""The palette: pages, actions, and whatever in the workspace has a name that begins so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+from django.urls import reverse
+
+from campaigns.catalog.models import Product
+from campaigns.contacts import selectors as contacts
+from campaigns.content.models import Asset, Brief
+from campaigns.delivery.models import Campaign
+from campaigns.experiments.models import Experiment
+from campaigns.segments import selectors as segments
+from tenants import navigation
+from tenants.roles import role_can
+
+MOST = 6  # of each kind
+ACTIONS = (
+    ("New brief", "content:new-brief", "content.edit"),
+    ("Write a message by hand", "content:new-message", "content.edit"),
+    ("New segment", "segments:new", "segments.edit"),
+    ("New experiment", "experiments:new", "experiments.edit"),
+    ("New metric", "experiments:metric", "experiments.edit"),
+    ("New campaign", "delivery_pages:new", "campaigns.edit"),
+    ("New product", "catalog:new", "catalog.edit"),
+    ("Import a file of customers", "contacts:files", "contacts.import"),
+    ("Brand voice", "catalog:voice", "catalog.edit"),
+    ("API keys", "workspace:keys", "keys.manage"),
+    ("Webhook endpoints", "delivery_pages:endpoints", "webhooks.manage"),
+    ("Suppressions", "delivery_pages:suppressions", "campaigns.view"),
+    ("Design of these pages", "workspace:design", "workspace.view"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One line of the palette."""
+
+    kind: str
+    text: str
+    url: str
+    note: str = ""
+
+
+def find(*, query: str, slug: str, role: str) -> list[Hit]:
+    """Hits for what was typed, places first; without a query the places and actions alone."""
+    wanted = query.strip()
+    hits = [h for h in _known(slug, role) if wanted.lower() in h.text.lower()]
+    if len(wanted) >= 2:
+        hits += _rows(wanted, slug, role)
+    return hits[:40]
+
+
+def _known(slug: str, role: str) -> Iterator[Hit]:
+    for _, places in navigation.shown(slug, role):
+        for place in places:
+            yield Hit("Go to", place.text, place.url)
+    for text, page, verb in ACTIONS:
+        if role_can(role, verb):
+            yield Hit("Do", text, reverse(page, args=[slug]))
+
+
+def _rows(wanted: str, slug: str, role: str) -> list[Hit]:
+    """Rows by the beginning of their name (an index serves that), people only to whom may see."""
+    hits: list[Hit] = []
+
+    def add(kind: str, rows: QuerySet[Any], page: str, note: str = "") -> None:
+        for row in rows[:MOST]:
+            told = str(getattr(row, note)) if note else ""
+            hits.append(Hit(kind, str(row), reverse(page, args=[slug, row.pk]), told))
+
+    named = {"name__icontains": wanted}
+    add("Brief", Brief.objects.filter(**named).order_by("-id"), "content:brief", "goal")
+    for asset in Asset.objects.filter(**named).order_by("-id")[:MOST]:
+        newest = asset.revisions.order_by("-number").first()
+        if newest is not None:
+            url = reverse("content:revision", args=[slug, newest.pk])
+            hits.append(Hit("Text", asset.name, url, newest.state.replace("_", " ")))
+    add("Segment", segments.segments().filter(**named), "segments:segment", "description")
+    add(
+        "Campaign",
+        Campaign.objects.filter(**named).order_by("-id"),
+        "delivery_pages:campaign",
+        "state",
+    )
+    add(
+        "Experiment",
+        Experiment.objects.filter(**named).order_by("-id"),
+        "experiments:experiment",
+        "state",
+    )
+    if role_can(role, "catalog.edit"):
+        add("Product", Product.objects.filter(**named).order_by("name"), "catalog:product", "sku")
+    if role_can(role, "contacts.view_personal"):
+        add("Person", contacts.contacts(search=wanted), "contacts:person", "email")
+    return hits

@@ -1,0 +1,66 @@
+"""The design system, shown live: what each component is for, how it looks, how it is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from tenants.forms import InviteForm
+from tenants.pages import page
+
+SURFACES = (
+    ("paper", "the page"), ("card", "what is read"), ("sunk", "what lies deeper"),
+    ("accent", "the one primary action"), ("accent-soft", "where one is"),
+    ("good-soft", "went well"), ("warn-soft", "needs a look"), ("bad-soft", "went wrong"),
+)  # fmt: skip
+CHART: dict[str, Any] = {
+    "kind": "line",
+    "unit": "points",
+    "zero": True,
+    "x": ["Mon", "Tue", "Wed", "Thu", "Fri"],
+    "series": [
+        {
+            "name": "Concrete taste",
+            "values": [0.4, 1.1, 1.6, 1.8, 2.0],
+            "low": [-3.0, -1.2, -0.3, 0.2, 0.6],
+            "high": [3.8, 3.4, 3.5, 3.4, 3.4],
+        }
+    ],
+}
+DIFF = (("same", "A tea for"), ("gone", "busy"), ("new", "slow"), ("same", "days"))
+
+
+@dataclass(frozen=True, slots=True)
+class ShownJob:
+    """A job as the progress component reads it."""
+
+    state: str
+    note: str
+    done: int = 0
+    total: int = 0
+    percent: int = 0
+    attempts: int = 0
+    error: str = ""
+
+
+JOBS = (
+    ShownJob("running", "writing the body; 2 of 5 candidates passed", 2, 4, 50),
+    ShownJob("pending", ""),
+    ShownJob("done", "1,204 people decided"),
+    ShownJob("quarantined", "", attempts=8, error="The model server answered 503."),
+)
+STATES = ("approved", "running", "in_review", "draft", "uncertain", "blocked", "stopped")
+
+
+@page("workspace.view")
+def design(request: HttpRequest) -> HttpResponse:
+    wrong = InviteForm({"email": "not an address", "role": "marketer"})
+    wrong.is_valid()
+    context = {
+        "surfaces": SURFACES, "chart": CHART, "diff": DIFF, "jobs": JOBS, "states": STATES,
+        "form": wrong,
+    }  # fmt: skip
+    return render(request, "tenants/design.html", context)

@@ -1,0 +1,122 @@
+"""Places, the palette, notices and saved views: each member sees what they may, and no more."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from attune.kernel.errors import Invalid, NotFound
+from campaigns.approval import services as approval
+from insights import search
+from tenants import navigation, notices, saved_views
+from tenants.models import Notice, SavedView
+from tests import make
+
+
+def places(role: str) -> list[str]:
+    return [p.text for _, group in navigation.shown("acme", role) for p in group]
+
+
+def test_places_follow_the_role_and_kept_ones_wait_for_their_pages():
+    assert "Outbox" in places("owner")
+    assert "Outbox" not in places("analyst")
+    assert "Settings" not in places("marketer")
+    kept = {p.text for _, group in navigation.PLACES for p in group} - set(places("owner"))
+    assert kept == {"Conversations", "Strategy", "Insights", "Forecast"}
+
+
+def texts(query: str, role: str = "owner") -> list[tuple[str, str]]:
+    return [(h.kind, h.text) for h in search.find(query=query, slug="acme", role=role)]
+
+
+def test_the_palette_finds_pages_actions_and_what_has_a_name(tenant):
+    make.segment(name="Oolong lovers")
+    make.product(name="Mountain Oolong")
+    make.contact("u1", name="Oona Oolong", email="oona@example.com")
+    assert ("Go to", "Segments") in texts("segm")
+    assert ("Do", "New segment") in texts("segm")
+    found = texts("Oolong")
+    assert ("Segment", "Oolong lovers") in found
+    assert ("Product", "Mountain Oolong") in found
+    assert ("Person", "Oona Oolong") in texts("Oona")
+    assert ("Person", "Oona Oolong") in texts("oona@exa")
+
+
+def test_the_palette_shows_no_person_and_no_action_to_whom_may_not(tenant):
+    make.contact("u1", name="Oona", email="oona@example.com")
+    assert texts("Oona", "analyst") == []
+    assert ("Do", "New segment") not in texts("New", "analyst")
+
+
+def test_authors_and_reviewers_are_told_and_nobody_of_their_own_deed(tenant):
+    author, reviewer = make.member(tenant, "marketer"), make.member(tenant, "reviewer")
+    text = make.draft(author_id=author.pk)
+    review = approval.submit(revision=text, by_id=author.pk)
+    told = set(Notice.objects.values_list("user_id", flat=True))
+    assert told == {reviewer.pk, tenant.owner.pk}
+    Notice.objects.all().delete()
+    approval.decide(review=review, by=approval.Reviewer(reviewer.pk, "Rita"), kind="approve")
+    notice = Notice.objects.get()
+    assert (notice.user_id, notice.text) == (author.pk, f"Rita: approve, “{text}”")
+    client = Client()
+    client.force_login(author)
+    assert client.get(notice.url).status_code == 200
+
+
+def test_the_bell_counts_what_is_new_until_it_is_read(tenant):
+    notices.tell([tenant.owner.pk, None], "Something happened", "contacts:people")
+    client = Client()
+    client.force_login(tenant.owner)
+    page = client.get(reverse("insights:notices", args=[tenant.slug])).content.decode()
+    assert "1 new notice" in page
+    assert "Something happened" in page
+    client.post(reverse("insights:read-notices", args=[tenant.slug]))
+    page = client.get(reverse("insights:notices", args=[tenant.slug])).content.decode()
+    assert "0 new notices" in page
+
+
+def test_a_view_keeps_the_filters_and_is_its_link(tenant):
+    client = Client()
+    client.force_login(tenant.owner)
+    answer = client.post(
+        reverse("workspace:save-view", args=[tenant.slug]),
+        {"page": "contacts:people", "name": "Loyal", "query": "page=3&lifecycle=loyal&q=",
+         "shared": "on"},
+    )  # fmt: skip
+    assert answer.url.endswith("/audience/?lifecycle=loyal")
+    other = make.member(tenant, "marketer")
+    client.force_login(other)
+    page = client.get(answer.url).content.decode()
+    assert "Loyal" in page
+    assert "Forget" not in page  # it is somebody else's
+    view = SavedView.objects.get()
+    with pytest.raises(NotFound):
+        saved_views.drop(user_id=other.pk, view_id=view.pk)
+    saved_views.drop(user_id=tenant.owner.pk, view_id=view.pk)
+    assert not SavedView.objects.exists()
+
+
+def test_only_lists_keep_views(tenant):
+    with pytest.raises(Invalid):
+        saved_views.save(user_id=1, page="workspace:keys", name="x", query="", shared=False)
+
+
+def test_several_reviews_are_decided_at_once_and_the_refused_say_why(tenant):
+    reviewer = make.member(tenant, "reviewer")
+    mine = approval.submit(revision=make.draft(author_id=reviewer.pk), by_id=None)
+    others = [approval.submit(revision=make.draft(), by_id=None) for _ in range(3)]
+    client = Client()
+    client.force_login(reviewer)
+    chosen = [str(r.pk) for r in [mine, *others]]
+    answer = client.post(
+        reverse("approval:bulk", args=[tenant.slug]),
+        {"chosen": [*chosen, "nonsense"], "kind": "approve"}, follow=True,
+    )  # fmt: skip
+    page = answer.content.decode()
+    assert "3 decided." in page
+    assert "Who wrote or requested a text cannot approve it" in page
+    assert "There is no such review" in page
+    assert {r.state for r in others if not r.refresh_from_db()} == {"approved"}
+    mine.refresh_from_db()
+    assert mine.state == "open"
