@@ -9,8 +9,9 @@ from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
 from campaigns.delivery import selectors as delivery
-from insights import chain, selectors
+from insights import chain, next_steps, selectors
 from insights import search as palette
+from tenants import navigation
 from tenants import notices as told
 from tenants.pages import page
 
@@ -20,6 +21,7 @@ def home(request: HttpRequest) -> HttpResponse:
     context = {
         "numbers": selectors.numbers(),
         "needs": selectors.needs_me(),
+        "steps": next_steps.steps(request.member.role),
         "experiments": selectors.running_experiments(),
         "chart": selectors.events_chart(),
     }
@@ -46,10 +48,12 @@ def search(request: HttpRequest) -> HttpResponse:
 def notices(request: HttpRequest) -> HttpResponse:
     """The bell with what it holds, and the numbers beside the places, as a fragment."""
     mine = told.of(request.user.pk)
+    shown = navigation.shown(request.member.slug, request.member.role)
+    worn = {place.badge for _, places in shown for place in places}
     context = {
         "notices": mine[:20],
         "unread": mine.filter(read_at=None).count(),
-        "badges": selectors.badges(),
+        "badges": {name: n for name, n in selectors.badges().items() if name in worn},
     }
     return render(request, "insights/notices.html", context)
 

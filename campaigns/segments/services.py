@@ -94,6 +94,17 @@ def archive(*, segment: Segment) -> None:
     audit.record("segments.archive", segment)
 
 
+def restore(*, segment: Segment) -> None:
+    """Take an archived segment up again; its members are worked out afresh."""
+    won = Segment.objects.filter(pk=segment.pk, state=Segment.State.ARCHIVED).update(
+        state=Segment.State.LOADING
+    )
+    if not won:
+        raise Conflict("This segment is not archived.")
+    REFRESH_SEGMENT.enqueue(RefreshSegment(segment.pk), dedupe_key=str(segment.pk))
+    audit.record("segments.restore", segment)
+
+
 def _check_references(rule: Any, own: UUID | None) -> None:
     """Every included segment exists, and no path of inclusions leads back here."""
     seen: set[str] = set()

@@ -10,5 +10,6 @@ urlpatterns = [
     path("<uuid:pk>", views.segment, name="segment"),
     path("<uuid:pk>/edit", views.edit, name="edit"),
     path("<uuid:pk>/archive", views.archive, name="archive"),
+    path("<uuid:pk>/restore", views.restore, name="restore"),
     path("<uuid:pk>/why", views.why, name="why"),
 ]

@@ -6,6 +6,7 @@ import json
 import uuid
 
 from django import forms
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
@@ -73,7 +74,15 @@ def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @page("segments.edit")
 def archive(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     services.archive(segment=selectors.segment(pk))
-    return go(request, "segments:segments")
+    messages.success(request, "Archived: it is not updated any more. Restore takes that back.")
+    return go(request, "segments:segment", pk)
+
+
+@require_POST
+@page("segments.edit")
+def restore(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    services.restore(segment=selectors.segment(pk))
+    return go(request, "segments:segment", pk)
 
 
 def _builder(request: HttpRequest, form: forms.Form, **extra: object) -> HttpResponse:

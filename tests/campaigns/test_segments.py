@@ -208,3 +208,9 @@ def test_an_archived_segment_rests_and_one_in_use_cannot_be_archived(tenant):
     inner.refresh_from_db()
     assert (inner.state, inner.size) == ("archived", 0)
     assert list(selectors.segments()) == []
+    services.restore(segment=inner)
+    make.run_jobs()
+    inner.refresh_from_db()
+    assert (inner.state, inner.size) == ("ready", 1)
+    with pytest.raises(Conflict):
+        services.restore(segment=inner)

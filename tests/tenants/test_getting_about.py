@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from attune.kernel.errors import Invalid, NotFound
 from campaigns.approval import services as approval
-from insights import search
+from insights import next_steps, search
 from tenants import navigation, notices, saved_views
 from tenants.models import Notice, SavedView
 from tests import make
@@ -120,3 +120,24 @@ def test_several_reviews_are_decided_at_once_and_the_refused_say_why(tenant):
     assert {r.state for r in others if not r.refresh_from_db()} == {"approved"}
     mine.refresh_from_db()
     assert mine.state == "open"
+
+
+def test_home_says_what_to_do_next_for_what_a_role_may_do(tenant):
+    assert [s.page for s in next_steps.steps("owner")] == [
+        "workspace:keys", "contacts:files", "catalog:new", "workspace:members",
+    ]  # fmt: skip
+    make.member(tenant, "reviewer")
+    make.contact("u1")
+    text = make.draft()
+    trial = make.experiment([make.approved()], holdout=0.5, running=False)
+    campaign = make.campaign(make.segment(), trial)
+    assert [s.text for s in next_steps.steps("sender")] == [
+        f"“{campaign}” is ready to launch to 1 people"
+    ]
+    found = {s.page: s for s in next_steps.steps("marketer")}
+    assert found["content:brief"].row == str(text.asset.brief_id)
+    assert next_steps.steps("analyst") == []
+    client = Client()
+    client.force_login(tenant.owner)
+    page = client.get(reverse("insights:home", args=[tenant.slug])).content.decode()
+    assert "is ready to launch to 1 people" in page

@@ -74,6 +74,7 @@ function palette(): void {
     const now = links().findIndex((link) => link.getAttribute("aria-selected") === "true");
     if (event.key === "ArrowDown") mark(now + 1);
     else if (event.key === "ArrowUp") mark(now - 1);
+    else if (event.key === "Escape") dialog!.close();  // a search field would only empty itself
     else if (event.key === "Enter") links()[Math.max(now, 0)]?.click();
     else return;
     event.preventDefault();

@@ -1,0 +1,90 @@
+"""What to do next, from the state of the workspace, for what a role may do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from attune.kernel.tenancy import current_tenant
+from campaigns.catalog.models import Product
+from campaigns.contacts.models import Contact
+from campaigns.content.models import Revision
+from campaigns.delivery import services as delivery
+from campaigns.delivery.models import Campaign
+from campaigns.experiments import selectors as experiments
+from tenants import notices
+from tenants.models import Tenant
+from tenants.roles import role_can
+
+MOST = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One sentence, the page where it is done, and the id that page needs, if any."""
+
+    text: str
+    page: str
+    row: str = ""
+    tone: str = ""
+
+
+def steps(role: str) -> list[Step]:
+    """The most useful few for this role, decisions before chores, set-up last."""
+    found = [*_decisions(role), *_launches(role), *_texts(role), *_set_up(role)]
+    return found[:MOST]
+
+
+def _decisions(role: str) -> Iterator[Step]:
+    if not role_can(role, "experiments.edit"):
+        return
+    for row in experiments.running()[:10]:
+        latest = experiments.latest(row)
+        if latest is not None and latest.verdict in {"ship", "rollback", "invalid"}:
+            sentence = f"{row}: {latest.sentence}"
+            yield Step(sentence, "experiments:experiment", str(row.pk), latest.verdict)
+
+
+def _launches(role: str) -> Iterator[Step]:
+    if not role_can(role, "campaigns.launch"):
+        return
+    for row in Campaign.objects.filter(state=Campaign.State.DRAFT).order_by("-id")[:3]:
+        check = delivery.preflight(row)
+        text = (
+            f"“{row}” cannot be launched yet: {check.problems[0]}"
+            if check.problems
+            else f"“{row}” is ready to launch to {check.people:,} people"
+        )
+        yield Step(text, "delivery_pages:campaign", str(row.pk))
+
+
+def _texts(role: str) -> Iterator[Step]:
+    if not role_can(role, "content.edit"):
+        return
+    waiting = Revision.objects.filter(state=Revision.State.DRAFT, blocked=False)
+    n = waiting.count()
+    if n:
+        first = waiting.select_related("asset").order_by("-id").first()
+        if first is not None and first.asset.brief_id:
+            text = f"{n} checked {'texts are' if n > 1 else 'text is'} not submitted for review yet"
+            yield Step(text, "content:brief", str(first.asset.brief_id))
+    changes = (
+        Revision.objects.filter(state=Revision.State.CHANGES_REQUESTED).order_by("-id").first()
+    )
+    if changes is not None:
+        yield Step(f"“{changes}” came back with a wish", "content:revision", str(changes.pk))
+
+
+def _set_up(role: str) -> Iterator[Step]:
+    if role_can(role, "keys.manage") and not Contact.objects.exists():
+        yield Step("Nobody is known yet: make a write-only key and send events", "workspace:keys")
+    if role_can(role, "contacts.import") and not Contact.objects.exists():
+        yield Step("Or import a file of customers", "contacts:files")
+    if role_can(role, "catalog.edit") and not Product.objects.exists():
+        yield Step("Add a product: copy may state only what stands there", "catalog:new")
+    if role_can(role, "members.manage") and len(notices.those_who_can("approval.decide")) < 2:
+        yield Step("Invite a reviewer: nobody approves their own text", "workspace:members")
+    if role_can(role, "workspace.manage"):
+        tenant = Tenant.objects.get(pk=current_tenant())
+        if not tenant.sender_email:
+            yield Step("Set the sender address of your mails", "workspace:settings")

@@ -1,0 +1,119 @@
+"""Every page, as a person sees it: light, dark and narrow, as each role; axe reads along."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import Page
+
+from attune.kernel.tenancy import tenant_context
+from campaigns.approval.models import Review
+from campaigns.catalog.models import Product
+from campaigns.contacts.models import Contact
+from campaigns.content.models import Brief, Revision
+from campaigns.delivery.models import Campaign
+from campaigns.experiments.models import Experiment
+from campaigns.segments.models import Segment
+from tenants.roles import Role, role_can
+from tests.browser.conftest import SignIn
+from tests.tenants.test_tenants import PAGES
+from workers import demo
+
+pytestmark = [pytest.mark.browser]
+FRONT = Path(__file__).resolve().parents[2] / "platform/attune/web/frontend"
+AXE = FRONT / "node_modules/axe-core/axe.min.js"
+FRAGMENTS = {"insights:search", "insights:notices"}
+
+
+@pytest.fixture
+def paths(shop: int) -> dict[str, str]:
+    """Every list and form, and one row of each kind that has a page."""
+    found = {n: reverse(n, args=[demo.SLUG]) for n in PAGES if n not in FRAGMENTS}
+    rows: dict[str, Any] = {
+        "contacts:person": Contact, "segments:segment": Segment, "segments:edit": Segment,
+        "segments:why": Segment, "catalog:product": Product, "content:brief": Brief,
+        "content:revision": Revision, "approval:edit": Revision, "approval:review": Review,
+        "experiments:experiment": Experiment, "delivery_pages:campaign": Campaign,
+    }  # fmt: skip
+    with tenant_context(shop):
+        for name, model in rows.items():
+            row = model.objects.order_by("-id").first()
+            found[name] = reverse(name, args=[demo.SLUG, row.pk])
+    found["no such page"] = f"/w/{demo.SLUG}/content/briefs/{shop:08}-0000-7000-8000-000000000000"
+    return found
+
+
+def grave(page: Page) -> list[str]:
+    """What axe finds serious or critical on the page, one line each with the place."""
+    page.evaluate(AXE.read_text())
+    result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{v['id']}: {node['target']}"
+        for v in result["violations"]
+        if v["impact"] in {"serious", "critical"}
+        for node in v["nodes"][:3]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_any_page(paths, address, sign_in: SignIn, scheme: str):
+    page = sign_in("owner", color_scheme=scheme)
+    wrong = {}
+    for name, path in paths.items():
+        page.goto(address + path)
+        page.wait_for_selector("#notices summary, main.door")
+        found = grave(page)
+        if found:
+            wrong[name] = found
+    assert wrong == {}
+
+
+def test_no_page_scrolls_sideways_on_a_narrow_screen(paths, address, sign_in: SignIn):
+    page = sign_in("owner", viewport={"width": 390, "height": 844})
+    wide = {}
+    for name, path in paths.items():
+        page.goto(address + path)
+        width = page.evaluate("document.documentElement.scrollWidth")
+        if width > 390:
+            wide[name] = width
+    assert wide == {}
+    page.goto(f"{address}/w/{demo.SLUG}/")
+    assert not page.get_by_role("link", name="Segments").first.is_visible()
+    page.get_by_role("button", name="Menu").click()
+    page.get_by_role("link", name="Segments").first.click()
+    page.wait_for_url("**/segments/")
+
+
+@pytest.mark.parametrize("role", [r.value for r in Role])
+def test_each_role_sees_its_pages_whole_and_is_told_who_may_open_the_others(
+    shop, address, sign_in: SignIn, wrong: list[str], role: str
+):
+    page = sign_in(role)
+    for name, verb in PAGES.items():
+        if name in FRAGMENTS:
+            continue
+        answer = page.goto(address + reverse(name, args=[demo.SLUG]))
+        assert answer.status == (200 if role_can(role, verb) else 403), name
+        assert page.locator("h1").count() == 1, name
+        if answer.status == 403:
+            assert page.get_by_text("This needs one of these roles").is_visible()
+    unexpected = [text for text in wrong if "403" not in text]
+    assert unexpected == []
+
+
+def test_the_palette_is_driven_by_keys_alone(shop, address, sign_in: SignIn, wrong: list[str]):
+    page = sign_in("owner")
+    page.keyboard.press("/")
+    page.keyboard.type("coffee dri")
+    page.get_by_role("option", name="Coffee drinkers").wait_for()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/segments/*")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("new seg")
+    page.get_by_role("option", name="New segment").wait_for()
+    page.keyboard.press("Escape")
+    assert not page.locator("#palette").is_visible()
+    assert wrong == []
