@@ -1,5 +1,5 @@
 """Event intake over HTTP beside raw COPY of the same rows into the same table, and beside the
-plain DRF + bulk_create way; decisions at a steady load; memory of the web process."""
+plain DRF + bulk_create way; decisions at a steady load."""
 
 from __future__ import annotations
 
@@ -126,14 +126,11 @@ def decisions(host: str, place: make.Place) -> list[float]:
 def main() -> None:
     place = make.workspace("bench")
     key = make.key(place, kind="write_only")
-    with bench.web() as (host, pid):
+    with bench.web() as (host, _):
         over_http(host, key, 500)  # makes the contacts, warms the pool
         at_500, at_100 = over_http(host, key, 500), over_http(host, key, 100)
         copy, plain = raw_copy(place), plain_way(place)
         took = decisions(host, place)
-        memory = bench.rss_mb(pid)
-        maps = open(f"/proc/{pid}/maps").read()  # noqa: SIM115
-        assert "torch" not in maps
     quantiles = statistics.quantiles(took, n=100)
     bench.write(
         "intake",
@@ -146,6 +143,5 @@ def main() -> None:
                       peer_name="DRF + bulk_create, events/s", n=3),
             bench.row("decide.p50_ms", statistics.median(took), "ms", n=len(took)),
             bench.row("decide.p95_ms", quantiles[94], "ms", goal=5, n=len(took)),
-            bench.row("web.rss_mb", memory, "MB"),
         ],
     )  # fmt: skip

@@ -8,7 +8,7 @@ import sys
 
 from benchmarks import bench
 
-ALL = ("intake", "segments")
+ALL = ("intake", "segments", "memory")
 
 
 def main(names: list[str]) -> None:
