@@ -17,6 +17,11 @@ from tenants.models import Tenant
 from tenants.roles import role_can
 
 MOST = 6
+VERDICTS = {
+    "ship": "“{}” has a winner: stop it and keep that arm",
+    "rollback": "“{}” does harm: stop it and keep the control",
+    "invalid": "“{}” cannot be trusted as it is: see its health",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +45,8 @@ def _decisions(role: str) -> Iterator[Step]:
         return
     for row in experiments.running()[:10]:
         latest = experiments.latest(row)
-        if latest is not None and latest.verdict in {"ship", "rollback", "invalid"}:
-            sentence = f"{row}: {latest.sentence}"
+        if latest is not None and latest.verdict in VERDICTS:
+            sentence = VERDICTS[latest.verdict].format(row)
             yield Step(sentence, "experiments:experiment", str(row.pk), latest.verdict)
 
 

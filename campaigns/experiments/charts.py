@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Any
 
@@ -38,9 +39,28 @@ def effect_over_time(history: list[Snapshot], arms: list[Arm]) -> dict[str, Any]
         "unit": unit,
         "zero": True,
         "time": True,
+        "limit": _limit(series),
         "x": [_clock(s.at) for s in points],
         "series": series,
     }
+
+
+def _limit(series: list[dict[str, Any]]) -> float | None:
+    """Where the axis ends, so that the first wide intervals do not flatten today's: the next round
+    number above twice the farthest end of the newest intervals. None where all fits anyway."""
+    ends = [
+        abs(one[side][-1])
+        for one in series
+        for side in ("low", "high")
+        if one[side][-1] is not None
+    ]
+    known = [abs(v) for one in series for side in ("low", "high") for v in one[side] if v]
+    if not ends or not max(ends):
+        return None
+    wanted = 2 * max(ends)
+    power = 10 ** math.floor(math.log10(wanted))
+    limit = next(step * power for step in (1, 2, 5, 10) if step * power >= wanted)
+    return limit if max(known) > limit else None
 
 
 def _clock(moment: datetime) -> str:

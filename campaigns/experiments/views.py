@@ -16,7 +16,7 @@ from attune.web.pages import paged
 from campaigns.content import selectors as content
 from campaigns.decisions import selectors as log
 from campaigns.decisions import services as decisions
-from campaigns.experiments import charts, selectors, services
+from campaigns.experiments import charts, health, selectors, services
 from campaigns.experiments.forms import ExperimentForm, MetricForm
 from tenants.pages import go, page
 
@@ -39,6 +39,7 @@ def experiment(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "arms": arms,
         "goals": log.goals(row.pk),
         "latest": latest,
+        "health": health.checks(row, latest) if latest else [],
         "metrics": latest.results["metrics"] if latest else [],
         "effect_chart": charts.effect_over_time(history, arms),
         "allocation_chart": charts.allocation_over_time(

@@ -71,15 +71,23 @@ def test_axe_finds_nothing_serious_on_any_page(paths, address, sign_in: SignIn, 
     assert wrong == {}
 
 
-def test_no_page_scrolls_sideways_on_a_narrow_screen(paths, address, sign_in: SignIn):
+def test_no_page_scrolls_sideways_or_is_squeezed_on_a_narrow_screen(
+    paths, address, sign_in: SignIn
+):
     page = sign_in("owner", viewport={"width": 390, "height": 844})
-    wide = {}
+    wide, squeezed = {}, {}
     for name, path in paths.items():
         page.goto(address + path)
         width = page.evaluate("document.documentElement.scrollWidth")
         if width > 390:
             wide[name] = width
+        narrowest = page.evaluate(
+            "Math.min(...[...document.querySelectorAll('main .card')].map(c => c.offsetWidth))"
+        )
+        if narrowest is not None and narrowest < 195:
+            squeezed[name] = narrowest
     assert wide == {}
+    assert squeezed == {}
     page.goto(f"{address}/w/{demo.SLUG}/")
     assert not page.get_by_role("link", name="Segments").first.is_visible()
     page.get_by_role("button", name="Menu").click()

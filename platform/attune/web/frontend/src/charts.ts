@@ -7,7 +7,7 @@ import { SVGRenderer } from "echarts/renderers";
 echarts.use([BarChart, LineChart, CustomChart, GridComponent, LegendComponent, LegendScrollComponent, MarkLineComponent, TooltipComponent, SVGRenderer]);
 
 interface Series { name: string; values: (number | null)[]; low?: (number | null)[]; high?: (number | null)[] }
-interface ChartData { kind: "line" | "bar" | "area"; unit: string; zero?: boolean; time?: boolean; x: string[]; series: Series[] }
+interface ChartData { kind: "line" | "bar" | "area"; unit: string; zero?: boolean; time?: boolean; limit?: number | null; x: string[]; series: Series[] }
 
 // Okabe and Ito's palette, told apart by every common kind of colour vision.
 const PALETTE = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1"];
@@ -46,10 +46,10 @@ function options(data: ChartData): echarts.EChartsCoreOption {
     legend: data.series.length > 1 ? { type: "scroll", top: 0, left: 56, itemGap: 18, textStyle: { color: ink }, data: data.series.map((s) => s.name) } : undefined,
     tooltip: { trigger: "axis", renderMode: "richText", valueFormatter: (v: unknown) => (typeof v === "number" ? `${v.toPrecision(4)} ${data.unit}` : "–") },
     xAxis: {
-      ...(data.time ? { type: "time" } : { type: "category", data: data.x }),
+      ...(data.time ? { type: "time", splitNumber: 4 } : { type: "category", data: data.x }),
       axisLabel: { color: ink, hideOverlap: true }, axisLine: { lineStyle: { color: line } },
     },
-    yAxis: { type: "value", name: data.series.length > 1 ? "" : data.unit, nameTextStyle: { color: ink }, axisLabel: { color: ink }, splitLine: { lineStyle: { color: line } }, max: data.kind === "area" ? 100 : undefined },
+    yAxis: { type: "value", name: data.series.length > 1 ? "" : data.unit, nameTextStyle: { color: ink }, axisLabel: { color: ink }, splitLine: { lineStyle: { color: line } }, ...(data.limit ? { min: -data.limit, max: data.limit, interval: data.limit / 2 } : {}), ...(data.kind === "area" ? { max: 100 } : {}) },
     series,
   };
 }
@@ -63,7 +63,7 @@ function at(data: ChartData, index: number): number {
 function band(data: ChartData, one: Series, color: string): unknown {
   const points = one.values.map((_, i) => [data.time ? at(data, i) : i, one.low?.[i] ?? null, one.high?.[i] ?? null]);
   return {
-    name: `${one.name} interval`, type: "custom", silent: true, tooltip: { show: false }, data: points,
+    name: `${one.name} interval`, type: "custom", silent: true, clip: true, tooltip: { show: false }, data: points,
     encode: { x: 0, y: [1, 2] }, z: 1,
     renderItem: (params: { dataIndex: number }, api: { value(i: number): number; coord(p: [number, number]): [number, number] }) => {
       const i = params.dataIndex;
