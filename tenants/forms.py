@@ -33,9 +33,15 @@ class SettingsForm(forms.ModelForm):
             raise forms.ValidationError("Unknown time zone; write it like Europe/Berlin.")
         return value
 
+    def clean_sender_name(self) -> str:
+        value: str = self.cleaned_data["sender_name"]
+        if len(value.splitlines()) > 1:
+            raise forms.ValidationError("A sender's name stands on one line.")
+        return value
+
     def clean_currency(self) -> str:
         value = self.cleaned_data["currency"].upper()
-        if len(value) != 3 or not value.isalpha():
+        if len(value) != 3 or not (value.isascii() and value.isalpha()):
             raise forms.ValidationError("A currency has three letters, like EUR.")
         return value
 

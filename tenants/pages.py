@@ -9,7 +9,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from attune.kernel.errors import Forbidden
+from attune.kernel.errors import Forbidden, Invalid
 from tenants.roles import role_can, who_can
 
 View = Callable[..., HttpResponse]
@@ -26,12 +26,22 @@ def page(verb: str) -> Callable[[View], View]:
         @wraps(view)
         def guarded(request: HttpRequest, workspace: str, **arguments: Any) -> HttpResponse:
             demand(request, verb)
+            _refuse_nul(request)
             return view(request, **arguments)
 
         guarded.verb = verb  # type: ignore[attr-defined]
         return guarded
 
     return wrap
+
+
+def _refuse_nul(request: HttpRequest) -> None:
+    """PostgreSQL holds no NUL: no form and no filter may carry one."""
+    for bag in (request.GET, request.POST):
+        for name, values in bag.lists():
+            if "\x00" in name or any("\x00" in value for value in values):
+                field = name.replace("\x00", "�")
+                raise Invalid.one(field, "Text must not contain the NUL character.", "Take it out.")
 
 
 def can(request: HttpRequest, verb: str) -> bool:

@@ -13,11 +13,11 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from attune.kernel import audit
-from attune.kernel.errors import Conflict, Invalid, NotFound
+from attune.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from attune.kernel.tenancy import tenant_context
 from tenants import registry
 from tenants.models import ApiKey, Invitation, Membership, Tenant, User
-from tenants.roles import PERMISSIONS, WRITE_ONLY_SCOPES, Role
+from tenants.roles import PERMISSIONS, WRITE_ONLY_SCOPES, Role, role_can
 
 INVITATION_HOURS = 72
 
@@ -40,10 +40,12 @@ def create_workspace(*, name: str, owner: User, slug: str = "") -> Tenant:
     return tenant
 
 
-def invite(*, email: str, role: str, by: User | None) -> str:
-    """Invite an address; answers the token, and mails the link after commit."""
+def invite(*, email: str, role: str, by: User | None, by_role: str = Role.OWNER) -> str:
+    """Invite an address; answers the token, and mails the link after commit. Only an owner invites
+    an owner."""
     if role not in list(Role):
         raise Invalid.one("role", f"“{role}” is not a role.", f"Choose one of {', '.join(Role)}.")
+    _owners_only(by_role, role)
     email = email.strip().lower()
     if Membership.objects.filter(user__email=email).exists():
         raise Conflict(f"{email} is already a member of this workspace.")
@@ -86,20 +88,41 @@ def accept_invitation(*, token: str, user: User) -> Membership:
     return membership
 
 
-def change_role(*, membership: Membership, role: str) -> None:
-    """Change a role; the last owner stays owner."""
+def change_role(*, membership: Membership, role: str, by_role: str) -> None:
+    """Change a role. The last owner stays owner, and only an owner makes or changes one. Who may no
+    longer manage keys loses the secret keys they made."""
     if role not in list(Role):
         raise Invalid.one("role", f"“{role}” is not a role.", f"Choose one of {', '.join(Role)}.")
+    _owners_only(by_role, role, membership.role)
     _keep_an_owner(membership, role)
     before, membership.role = membership.role, role
     membership.save(update_fields=["role"])
     audit.record("members.change_role", membership, before=before, after=role)
+    if not role_can(role, "keys.manage"):
+        _revoke_secrets_of(membership)
 
 
-def remove_member(*, membership: Membership) -> None:
+def remove_member(*, membership: Membership, by_role: str) -> None:
+    """Take a person out, and with them the secret keys they made: they know those. Write-only keys
+    stand in pages anyway and go on."""
+    _owners_only(by_role, membership.role)
     _keep_an_owner(membership, "")
+    _revoke_secrets_of(membership)
     audit.record("members.remove", membership, role=membership.role)
     membership.delete()
+
+
+def _owners_only(by_role: str, *roles: str) -> None:
+    if Role.OWNER in roles and by_role != Role.OWNER:
+        raise Forbidden("Only an owner makes, changes or removes an owner.")
+
+
+def _revoke_secrets_of(membership: Membership) -> None:
+    secrets_made = ApiKey.objects.filter(
+        created_by_id=membership.user_id, kind=ApiKey.Kind.SECRET, revoked_at=None
+    )
+    for key in secrets_made:
+        revoke_key(key=key)
 
 
 def _keep_an_owner(membership: Membership, next_role: str) -> None:

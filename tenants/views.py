@@ -19,8 +19,10 @@ from attune.web.pages import paged
 from tenants import registry, saved_views, services
 from tenants.forms import InviteForm, KeyForm, SettingsForm, ThemeForm, WorkspaceForm
 from tenants.models import ApiKey, Invitation, Membership, Tenant, User
-from tenants.pages import address, demand, go, page
+from tenants.pages import address, can, demand, go, page
 from tenants.roles import PERMISSIONS, Role
+
+PERSONAL = ("contacts.", "delivery.send", "delivery.suppression")
 
 
 def start(request: HttpRequest) -> HttpResponse:
@@ -97,7 +99,7 @@ def members(request: HttpRequest) -> HttpResponse:
 @page("members.manage")
 def invite(request: HttpRequest) -> HttpResponse:
     values = cleaned(InviteForm(request.POST))
-    token = services.invite(**values, by=request.user)
+    token = services.invite(**values, by=request.user, by_role=request.member.role)
     link = request.build_absolute_uri(reverse("tenants:accept", args=[token]))
     return render(request, "tenants/invited.html", {"email": values["email"], "link": link})
 
@@ -109,9 +111,13 @@ def change_member(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     if membership is None:
         raise NotFound("There is no such member in this workspace.")
     if request.POST.get("verb") == "remove":
-        services.remove_member(membership=membership)
+        services.remove_member(membership=membership, by_role=request.member.role)
     else:
-        services.change_role(membership=membership, role=request.POST.get("role", ""))
+        services.change_role(
+            membership=membership,
+            role=request.POST.get("role", ""),
+            by_role=request.member.role,
+        )
     return go(request, "workspace:members")
 
 
@@ -173,7 +179,11 @@ def audit(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(action__startswith=action)
     if actor:
         rows = rows.filter(actor_label__icontains=actor)
-    context = {"page": paged(request, rows), "action": action, "actor": actor}
+    page_of = paged(request, rows)
+    for entry in page_of:
+        if entry.object_type.startswith(PERSONAL) and not can(request, "contacts.view_personal"):
+            entry.object_label = f"{entry.object_type.rpartition('.')[2]} {entry.object_id[-6:]}"
+    context = {"page": page_of, "action": action, "actor": actor}
     return render(request, "tenants/audit.html", context)
 
 

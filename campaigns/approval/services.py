@@ -14,7 +14,7 @@ from attune.kernel.states import Machine, advance
 from attune.kernel.tenancy import current_tenant
 from campaigns.approval import selectors
 from campaigns.approval.models import Review, Verdict
-from campaigns.content.models import Revision
+from campaigns.content.models import Asset, Revision
 from campaigns.content.services import REVISION
 from campaigns.content.services import edit as content_edit
 from tenants import notices
@@ -44,6 +44,7 @@ def submit(*, revision: Revision, by_id: int | None) -> Review:
         found = revision.checks.filter(verdict="block").values_list("message", "span")
         reasons = "; ".join(f"{message} {f'“{span}”' if span else ''}" for message, span in found)
         raise Invalid.one("revision", f"A check blocks it: {reasons}", "Edit the text.")
+    _lock(revision)
     advance(REVISION, revision, "submit")
     review = Review.objects.create(revision=revision, submitted_by=by_id)
     audit.record("approval.submit", review)
@@ -58,6 +59,7 @@ def decide(
 ) -> Verdict:
     """Approve, reject (with a reason) or ask for changes. The author cannot approve."""
     revision = review.revision
+    _lock(revision)
     if kind not in Verdict.Kind.values:
         raise Invalid.one("kind", f"Choose one of {', '.join(Verdict.Kind.values)}.")
     if kind == Verdict.Kind.APPROVE and by.id in _authors(revision):
@@ -120,6 +122,12 @@ def _authors(revision: Revision) -> set[int | None]:
     return authors - {None}
 
 
+def _lock(revision: Revision) -> None:
+    """Whoever changes a text takes its asset first: one order, so that two never wait for each
+    other; the second then sees what the first did."""
+    Asset.objects.select_for_update().get(pk=revision.asset_id)
+
+
 def _retire_predecessor(revision: Revision) -> None:
     for older in Revision.objects.filter(asset=revision.asset, state=Revision.State.APPROVED):
         advance(REVISION, older, "supersede")
@@ -133,6 +141,7 @@ def cancel_open(*, revision: Revision) -> None:
 
 def edit(*, revision: Revision, components: dict[str, str], author_id: int | None) -> Revision:
     """A person's edit: a new revision; an approval of the old one is void, its review closed."""
+    _lock(revision)
     fresh = content_edit(revision=revision, components=components, author_id=author_id)
     cancel_open(revision=revision)
     return fresh

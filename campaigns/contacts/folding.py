@@ -99,8 +99,8 @@ WITH facts AS (
     max(at) FILTER (WHERE name <> 'Message Sent' AND source NOT IN ('import', 'admin'))
       AS last_seen, count(*) AS events,
     count(*) FILTER (WHERE name IN {ORDER_NAMES}) AS orders,
-    least(coalesce(sum(value_cents) FILTER (WHERE name IN {ORDER_NAMES}), 0), 9e18)::bigint
-      AS revenue,
+    greatest(least(coalesce(sum(value_cents) FILTER (WHERE name IN {ORDER_NAMES}), 0), 9e18),
+      -9e18)::bigint AS revenue,
     max(at) FILTER (WHERE name IN {ORDER_NAMES}) AS last_order,
     count(*) FILTER (WHERE name = 'Message Sent') AS messages,
     count(*) FILTER (WHERE name = 'Message Clicked') AS clicks

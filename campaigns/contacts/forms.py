@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django import forms
 
+from attune.web.forms import StrictJSONField
+
 
 class UploadForm(forms.Form):
     file = forms.FileField(help_text="CSV or JSONL, up to 200 MB. The first row names the columns.")
@@ -21,4 +23,4 @@ class ConsentForm(forms.Form):
 
 
 class ReplayForm(forms.Form):
-    raw = forms.JSONField(label="Corrected event", widget=forms.Textarea(attrs={"rows": 10}))
+    raw = StrictJSONField(label="Corrected event", widget=forms.Textarea(attrs={"rows": 10}))

@@ -12,9 +12,11 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from campaigns.contacts.intake import storable
+
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 ADDRESS = re.compile(r"[^\s@<>(),;:\"]+@[^\s@<>(),;:\"]+\.[^\s@<>(),;:\".]{2,}$")
-ENCODINGS = ("utf-8-sig", "utf-16", "cp1252")
+NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]+)?")
 TARGETS = ("userId", "anonymousId", "email", "name", "phone", "locale", "timezone")
 GUESSES = {
     "userid": "userId", "user_id": "userId", "id": "userId", "customer_id": "userId",
@@ -56,22 +58,38 @@ def rows(file: BinaryIO, *, format: str) -> Iterator[Row]:
     text = io.TextIOWrapper(file, encoding=encoding, errors="replace", newline="")
     head = sample.decode(encoding, "replace").splitlines()[:1] or [""]
     delimiter = max(",;\t|", key=head[0].count)
-    reader = csv.reader(text, delimiter=delimiter)
+    reader = csv.reader(text, delimiter=delimiter, strict=True)
     try:
-        columns = [clean(name) for name in next(reader)]
+        columns = _named(next(reader))
     except (StopIteration, csv.Error):
         return
     yield from _csv(reader, columns)
 
 
+def _named(header: list[str]) -> list[str]:
+    """The columns' names, each once: a second `plan` is `plan (2)`, a nameless one `column 3`."""
+    names: list[str] = []
+    for place, cell in enumerate(header, start=1):
+        name = base = clean(cell) or f"column {place}"
+        again = 2
+        while name in names:
+            name, again = f"{base} ({again})", again + 1
+        names.append(name)
+    return names
+
+
 def _csv(reader: Any, columns: list[str]) -> Iterator[Row]:
     while True:
+        first = reader.line_num + 1
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as wrong:
-            yield Row(reader.line_num, {}, f"The row cannot be read as CSV: {wrong}.")
+            last = reader.line_num
+            lines = f"Line {first} was" if last <= first else f"Lines {first} to {last} were"
+            reason = f"{lines} not taken, they cannot be read as CSV: {wrong}. Look at the quotes."
+            yield Row(last, {}, reason)
             continue
         if not cells:
             continue
@@ -104,6 +122,9 @@ def _jsonl(file: BinaryIO) -> Iterator[Row]:
         if not isinstance(value, dict):
             yield Row(line, {}, "The line is not a JSON object.", shown)
             continue
+        if not storable(value):
+            yield Row(line, {}, "The line holds the NUL character; take it out.", shown)
+            continue
         flat = {k: clean(v) if isinstance(v, str) else v for k, v in value.items()}
         yield Row(line, flat, raw=shown)
 
@@ -111,7 +132,7 @@ def _jsonl(file: BinaryIO) -> Iterator[Row]:
 def clean(cell: str) -> str:
     """A cell without the quote that spreadsheets put before formulas, and without the formula's
     power: a leading = + - @ of a text that is no number loses it."""
-    cell = cell.strip().removeprefix("\ufeff")
+    cell = cell.replace("\x00", "").strip().removeprefix("\ufeff")
     if cell.startswith("'") and cell[1:2] in FORMULA:
         cell = cell[1:]
     while cell.startswith(FORMULA) and not _is_number(cell):
@@ -137,21 +158,16 @@ def guess_mapping(columns: list[str]) -> dict[str, str]:
 
 
 def typed(cell: Any) -> Any:
-    """A cell as a number or truth value where it clearly is one; leading zeros stay text."""
+    """A cell as a number or truth value where it clearly is one; leading zeros, telephone numbers
+    (+49…) and codes such as 2024_01 or 1E5 stay text."""
     if not isinstance(cell, str):
         return cell
     low = cell.lower()
     if low in {"true", "false"}:
         return low == "true"
-    if cell.startswith("0") and len(cell) > 1 and cell[1].isdigit():
+    if NUMBER.fullmatch(cell) is None:
         return cell
-    try:
-        number = float(cell)
-    except ValueError:
-        return cell
-    if number != number or abs(number) > 1e15 or not cell[-1].isdigit():
-        return cell
-    return int(number) if number.is_integer() and "." not in cell and "e" not in low else number
+    return float(cell) if "." in cell else int(cell)
 
 
 def problem_of(row: Row, mapping: dict[str, str]) -> tuple[str, str]:

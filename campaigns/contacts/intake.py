@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,6 +18,7 @@ PAST = timedelta(days=limits.EVENT_PAST_DAYS)
 FUTURE = timedelta(hours=limits.EVENT_FUTURE_HOURS)
 VALUE_KEYS = ("revenue", "total", "value")
 TOO_DEEP = f"Nested deeper than {limits.JSON_DEPTH} levels; flatten it."
+OWN_IDS = ("server-", "body-", "import-", "Message ")
 MACHINE_AGENTS = ("bot", "crawler", "spider", "headless", "preview", "scanner", "barracuda")
 
 
@@ -66,28 +66,64 @@ def parse(
     kind: str = "",
     context: Any = None,
     past: timedelta = PAST,
+    trusted: bool = False,
 ) -> tuple[list[Parsed], list[Rejected]]:
     """Split a batch into accepted and rejected; one bad item never sinks the others.
 
     `kind` is the verb of a single-event endpoint; items of a batch carry their own `type`.
-    `past` bounds how old an event may be (files of history lift it).
+    `past` bounds how old an event may be (files of history lift it). `context` is that of the
+    batch, for items without their own. `trusted` events may bear the message ids of Attune itself.
     Times are corrected for a wrong client clock: at = now - (sent_at - timestamp).
     """
     accepted: list[Parsed] = []
     rejected: list[Rejected] = []
     sent = _try_time(sent_at)
+    common = _Common(context)
     for index, item in enumerate(items):
         try:
-            accepted.append(_one(item, kind, now, sent, context, past))
+            event = _one(item, kind, now, sent, common, past)
+            if not trusted and event.message_id.startswith(OWN_IDS) and item.get("messageId"):
+                own = ", ".join(OWN_IDS)
+                raise _Refusal("messageId", f"messageId must not begin with {own}: such are ours.")
+            accepted.append(event)
         except _Refusal as refusal:
-            rejected.append(Rejected(refusal.field, refusal.reason, _shown(item), index))
+            rejected.append(Rejected(refusal.field, refusal.reason, _shown(item, kind), index))
     return accepted, rejected
 
 
-def _shown(item: Any) -> Any:
-    """What is kept of a refused event: itself where it can be stored, else how it begins."""
-    if _storable(item):
-        return item
+class _Common:
+    """The context of a batch; a bad one refuses the events that rely on it, not the others."""
+
+    def __init__(self, value: Any) -> None:
+        self.refusal: _Refusal | None = None
+        self.value: dict[str, Any] = {}
+        try:
+            self.value = _object(value, "context")
+            encoded = orjson.dumps(self.value)
+            if len(encoded) > limits.BATCH_CONTEXT_BYTES:
+                most = limits.BATCH_CONTEXT_BYTES
+                raise _Refusal(
+                    "context", f"The batch's context has {len(encoded)} bytes; at most {most}."
+                )
+            _check_size(self.value, encoded)
+        except TypeError:
+            self.refusal = _Refusal("context", TOO_DEEP)
+        except _Refusal as refusal:
+            self.refusal = _Refusal("context", str(refusal))
+
+    def take(self) -> dict[str, Any]:
+        if self.refusal is not None:
+            raise self.refusal
+        return self.value
+
+
+def _shown(item: Any, kind: str) -> Any:
+    """What is kept of a refused event: itself where it can be stored, else how it begins. The verb
+    of a single-event endpoint is kept with it, so that it can be replayed."""
+    if item is None:
+        return "null"
+    if storable(item):
+        return {"type": kind, **item} if kind and isinstance(item, dict) else item
     try:
         return repr(item)[:2000].replace("\x00", "�")
     except RecursionError:
@@ -95,7 +131,7 @@ def _shown(item: Any) -> Any:
 
 
 def _one(
-    item: Any, kind: str, now: datetime, sent: datetime | None, common: Any, past: timedelta
+    item: Any, kind: str, now: datetime, sent: datetime | None, common: _Common, past: timedelta
 ) -> Parsed:
     if not isinstance(item, dict):
         raise _Refusal("body", "An event is a JSON object.")
@@ -118,9 +154,7 @@ def _one(
     name = _name(item, type_)
     bag = item.get("traits" if type_ in {"identify", "group"} else "properties")
     properties = _object(bag, "traits" if type_ in {"identify", "group"} else "properties")
-    context = _object(item.get("context"), "context") or (
-        common if isinstance(common, dict) else {}
-    )
+    context = _object(item.get("context"), "context") or common.take()
     at, client_at = _when(item, now, sent or _try_time(item.get("sentAt")), past)
     if type_ in {"track", "page", "screen"}:
         _check_revenue(properties)
@@ -148,7 +182,7 @@ def _check_size(item: dict[str, Any], encoded: bytes) -> None:
         raise _Refusal(
             "body", f"The event has {len(encoded)} bytes; at most {limits.EVENT_BYTES} are taken."
         )
-    if b"\\u0000" in encoded and not _storable(item):
+    if b"\\u0000" in encoded and not storable(item):
         raise _Refusal("body", "Text must not contain the NUL character.")
     brackets = encoded.count(b"{") + encoded.count(b"[")
     if brackets > limits.JSON_DEPTH and _depth(item) > limits.JSON_DEPTH:
@@ -231,9 +265,9 @@ def _try_time(value: Any) -> datetime | None:
         return None
     try:
         when = datetime.fromisoformat(value)
-        if not 1970 <= when.year <= 2200:
-            return None
-        return when if when.tzinfo else when.replace(tzinfo=UTC)
+        # PostgreSQL knows fewer offsets than Python
+        when = when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+        return when if 1970 <= when.year <= 2200 else None
     except (ValueError, OverflowError):
         return None
 
@@ -242,11 +276,12 @@ def _check_revenue(properties: dict[str, Any]) -> None:
     """`revenue` is money by its name; an order whose revenue is "a lot" would count as nothing."""
     raw = properties.get("revenue")
     try:
-        sound = raw is None or (not isinstance(raw, bool) and math.isfinite(float(raw)))
+        sound = raw is None or (not isinstance(raw, bool) and abs(float(raw)) < limits.MONEY)
     except (TypeError, ValueError, OverflowError):
         sound = False
     if not sound:
-        raise _Refusal("properties.revenue", "revenue must be a number, such as 19.9.")
+        reason = "revenue must be a number below 10 billion, such as 19.9."
+        raise _Refusal("properties.revenue", reason)
 
 
 def value_in_cents(properties: dict[str, Any]) -> int | None:
@@ -259,7 +294,7 @@ def value_in_cents(properties: dict[str, Any]) -> int | None:
             amount = float(raw)
         except (TypeError, ValueError):
             continue
-        if math.isfinite(amount) and abs(amount) < 1e12:
+        if abs(amount) < limits.MONEY:
             return round(amount * 100)
     return None
 
@@ -281,14 +316,14 @@ def _depth(value: Any) -> int:
     return 0
 
 
-def _storable(value: Any, depth: int = 0) -> bool:
+def storable(value: Any, depth: int = 0) -> bool:
     """Whether PostgreSQL can hold it: no NUL, not deeper than anybody reads."""
     if depth > 100:
         return False
     if isinstance(value, str):
         return "\x00" not in value
     if isinstance(value, dict):
-        return all(_storable(k) and _storable(v, depth + 1) for k, v in value.items())
+        return all(storable(k) and storable(v, depth + 1) for k, v in value.items())
     if isinstance(value, list):
-        return all(_storable(v, depth + 1) for v in value)
+        return all(storable(v, depth + 1) for v in value)
     return True

@@ -26,6 +26,7 @@ from campaigns.contacts.models import (
     RejectedEvent,
 )
 
+OWN_SOURCES = frozenset({"delivery", "import", "replay"})
 HISTORY = timedelta(days=20 * 365)
 
 
@@ -52,8 +53,9 @@ def record_events(
     now = now or timezone.now()
     past = HISTORY if history else intake.PAST
     events, rejected = intake.parse(
-        items, now=now, sent_at=sent_at, kind=kind, context=context, past=past
-    )
+        items, now=now, sent_at=sent_at, kind=kind, context=context, past=past,
+        trusted=source in OWN_SOURCES,
+    )  # fmt: skip
     fresh = _write(events, source=source, now=now)
     RejectedEvent.objects.bulk_create(
         RejectedEvent(raw=r.raw, field=r.field, reason=r.reason[:300], source=source)
@@ -76,8 +78,21 @@ def _write(events: list[intake.Parsed], *, source: str, now: datetime) -> int:
 def judge_events(items: list[Any], *, source: str, history: bool = False) -> Receipt:
     """What record_events would answer, without writing anything: the dry run."""
     past = HISTORY if history else intake.PAST
-    events, rejected = intake.parse(items, now=timezone.now(), past=past)
+    events, rejected = intake.parse(
+        items, now=timezone.now(), past=past, trusted=source in OWN_SOURCES
+    )
     return Receipt(len(events), 0, rejected)
+
+
+def set_aside(contact_ids: list[uuid.UUID], *, reason: str) -> None:
+    """Keep contacts whose profile cannot be rebuilt where people look for what was not accepted. A
+    replay identifies the contact again, which asks for the profile once more."""
+    for identity in Identity.objects.filter(contact_id__in=contact_ids).order_by("contact_id"):
+        field = "userId" if identity.kind == Identity.Kind.USER else "anonymousId"
+        RejectedEvent.objects.create(
+            raw={"type": "identify", field: identity.value}, field="profile", source="fold",
+            reason=f"The profile could not be rebuilt: {reason}"[:300],
+        )  # fmt: skip
 
 
 def replay_rejected(rows: list[RejectedEvent], *, edited: Any = None) -> Receipt:

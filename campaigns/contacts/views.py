@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
-from attune.kernel.errors import AttuneError, NotFound
+from attune.kernel.errors import AttuneError, Invalid, NotFound
 from attune.web.forms import add_refusal, cleaned
 from attune.web.pages import paged
 from campaigns.contacts import importing, imports, selectors, services
@@ -101,6 +101,8 @@ def file(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         try:
             if verb == "resume":
                 importing.resume(of=of)
+            elif verb not in {"check", "start"}:
+                raise Invalid.one("verb", "Choose check, start or resume.")
             else:
                 importing.start(of=of, mapping=mapping, dry_run=verb == "check")
             return go(request, "contacts:file", pk)

@@ -113,6 +113,7 @@ def request_variants(*, brief: Brief, wanted: int, author_id: int | None) -> Gen
         raise Invalid.one("wanted", f"Ask for 1 to {MOST_VARIANTS} variants.")
     if not brief_products(brief):
         raise Invalid.one("products", "The brief has no products any more.", "Add one.")
+    Brief.objects.select_for_update().get(pk=brief.pk)  # a double click asks once
     busy = [GenerationRun.State.QUEUED, GenerationRun.State.RUNNING]
     if GenerationRun.objects.filter(brief=brief, state__in=busy).exists():
         raise Conflict("The model is still writing for this brief; wait for it or cancel the job.")

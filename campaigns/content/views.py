@@ -69,7 +69,7 @@ def brief(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def generate(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     wanted = request.POST.get("wanted", "4")
     services.request_variants(
-        brief=selectors.brief(pk), wanted=int(wanted) if wanted.isdigit() else 0,
+        brief=selectors.brief(pk), wanted=int(wanted) if wanted.isdecimal() else 0,
         author_id=request.user.pk,
     )  # fmt: skip
     return go(request, "content:brief", pk)

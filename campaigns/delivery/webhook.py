@@ -43,10 +43,13 @@ def safe_address(url: str) -> tuple[str, str, int]:
     parts = urlsplit(url)
     if parts.scheme not in {"https", "http"} or not parts.hostname:
         raise Invalid.one("url", "Give an https:// address.")
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError as wrong:
+        raise Invalid.one("url", "The port lies between 1 and 65535.") from wrong
     try:
         found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
-    except OSError as unknown:
+    except (OSError, UnicodeError) as unknown:
         raise Invalid.one("url", f"The host {parts.hostname} cannot be found.") from unknown
     addresses = [str(info[4][0]) for info in found]
     if not settings.WEBHOOK_ALLOW_PRIVATE:

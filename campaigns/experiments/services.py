@@ -142,6 +142,9 @@ def pause(*, experiment: Experiment) -> None:
 
 
 def resume(*, experiment: Experiment) -> None:
+    """Go on. Who paused the campaign of the experiment resumes that; it takes this one along."""
+    if (held := experiment.campaigns.filter(state="paused").first()) is not None:
+        raise Conflict(f"The campaign “{held}” is paused; resume it there.")
     for arm in arms_of(experiment):
         if arm.revision is not None:
             verify(arm.revision)
@@ -150,6 +153,8 @@ def resume(*, experiment: Experiment) -> None:
 
 def stop(*, experiment: Experiment, winner: str = "") -> None:
     """Stop for good, naming the arm that is kept (or none)."""
+    if (loading := experiment.campaigns.filter(state="loading").first()) is not None:
+        raise Conflict(f"The campaign “{loading}” is being launched; wait for it or cancel it.")
     if winner and winner not in {arm.key for arm in arms_of(experiment)}:
         raise Invalid.one("winner", f"There is no arm “{winner}”.")
     advance(EXPERIMENT, experiment, "stop", winner=winner)

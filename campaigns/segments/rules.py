@@ -182,8 +182,10 @@ def _check_bucket(node: dict[str, Any], path: str, errors: list[FieldError]) -> 
 
 def _check_segment(node: dict[str, Any], path: str, errors: list[FieldError]) -> None:
     try:
-        uuid.UUID(str(node["segment"]))
+        sound = str(uuid.UUID(str(node["segment"]))) == str(node["segment"]).lower()
     except ValueError:
+        sound = False
+    if not sound:
         errors.append(FieldError(f"{path}.segment", "Must be a segment's id."))
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 
+import orjson
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -100,16 +100,16 @@ def _builder(request: HttpRequest, form: forms.Form, **extra: object) -> HttpRes
 
 
 @require_POST
-@page("segments.view")
+@page("segments.edit")
 def preview(request: HttpRequest) -> HttpResponse:
     """The live size of the rule being built, as a fragment."""
     try:
-        rule = json.loads(request.POST.get("rule", ""))
+        rule = orjson.loads(request.POST.get("rule", ""))
         context: dict[str, object] = {
             "size": selectors.preview(rule),
             "words": selectors.describe(rule),
         }
-    except json.JSONDecodeError as wrong:
+    except orjson.JSONDecodeError as wrong:
         context = {"errors": [f"The rule is not valid JSON: {wrong}"]}
     except Invalid as refusal:
         context = {"errors": [f"{e.field}: {e.sentence()}" for e in refusal.errors]}

@@ -89,9 +89,9 @@ def test_the_marketer_edits_the_reviewer_approves_the_sender_launches():
 def test_the_last_owner_stays(tenant):
     owner = Membership.objects.get(role="owner")
     with pytest.raises(Conflict, match="at least one owner"):
-        services.change_role(membership=owner, role="admin")
+        services.change_role(membership=owner, role="admin", by_role="owner")
     with pytest.raises(Conflict):
-        services.remove_member(membership=owner)
+        services.remove_member(membership=owner, by_role="owner")
     assert Membership.objects.get().role == "owner"
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
+from django.db import DataError
+
 from attune.kernel.states import advance
 from campaigns.contacts import folding, importing, selectors
 from campaigns.contacts.jobs import FOLD_EVENTS, RUN_IMPORT, FoldEvents, RunImport
 from campaigns.contacts.models import ContactImport
+from campaigns.contacts.services import set_aside
 from campaigns.decisions.services import reward_contacts
 from campaigns.segments.services import refresh_contacts
 from workers.runner import Run, handles
@@ -15,18 +20,34 @@ FOLD_BATCH = 2_000
 
 @handles(FOLD_EVENTS)
 def fold_events(payload: FoldEvents, run: Run) -> None:
-    """Empty the queue of changed contacts, a batch a transaction."""
-    done = 0
+    """Empty the queue of changed contacts, a batch a transaction. A contact whose events cannot be
+    summed up is found one by one and set aside, so that it never holds up the others."""
+    done = alone = 0
     while True:
-        with run.unit():
-            contacts = folding.take_changed(FOLD_BATCH)
-            folding.fold(contacts)
-            refresh_contacts(contacts)
-            reward_contacts(contacts)
+        most = 1 if alone else FOLD_BATCH
+        try:
+            contacts = _fold(run, most)
+        except DataError as wrong:
+            if not alone:
+                alone = FOLD_BATCH
+                continue
+            with run.unit():
+                contacts = folding.take_changed(1)
+                set_aside(contacts, reason=str(wrong).partition("\n")[0])
         if not contacts:
             return
+        alone = max(alone - 1, 0)
         done += len(contacts)
         run.progress(done=done, note=f"{done:,} contacts folded")
+
+
+def _fold(run: Run, most: int) -> list[UUID]:
+    with run.unit():
+        contacts = folding.take_changed(most)
+        folding.fold(contacts)
+        refresh_contacts(contacts)
+        reward_contacts(contacts)
+    return contacts
 
 
 @handles(RUN_IMPORT)

@@ -4,9 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 from django import forms
+from django.core.exceptions import ValidationError
+from django.forms.fields import InvalidJSONInput
 
 from attune.kernel.errors import AttuneError, FieldError, Invalid
+
+
+class StrictJSONField(forms.JSONField):
+    """JSON that another program can read as well: no NaN, no lone surrogate, bounded depth."""
+
+    def to_python(self, value: Any) -> Any:
+        if not isinstance(value, str) or not value.strip():
+            return super().to_python(value)
+        try:
+            return orjson.loads(value)
+        except ValueError as wrong:
+            raise ValidationError(f"This is not valid JSON: {wrong}.", code="invalid") from wrong
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """What was typed is shown again, valid or not."""
+        try:
+            return orjson.loads(data or "null")
+        except ValueError:
+            return InvalidJSONInput(data)
 
 
 def add_refusal(form: forms.Form, refusal: AttuneError) -> None:
