@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import orjson
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import RequestDataTooBig
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -104,7 +105,7 @@ def secret_of(request: HttpRequest) -> str:
     if request.path.rstrip("/") in INTAKE and request.method == "POST":
         try:
             body = orjson.loads(request.body)
-        except (orjson.JSONDecodeError, ValueError):
+        except (orjson.JSONDecodeError, ValueError, RequestDataTooBig):
             return ""
         if isinstance(body, dict) and isinstance(body.get("writeKey"), str):
             return body["writeKey"]

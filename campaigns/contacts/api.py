@@ -10,7 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from attune.api.parsers import IntakeParser
+from attune.api.parsers import BeaconParser, IntakeParser
 from attune.api.viewsets import ReadViewSet, TenantAPIView
 from attune.kernel import limits
 from attune.kernel.errors import Invalid, TooLarge
@@ -158,7 +158,7 @@ class IntakeOut(serializers.Serializer):
 
 class _Intake(TenantAPIView):
     scopes: ClassVar = {"post": "events.write"}
-    parser_classes = (IntakeParser,)
+    parser_classes = (IntakeParser, BeaconParser)
     kind = ""
     throttle_classes = ()
 

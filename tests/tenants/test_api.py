@@ -176,3 +176,30 @@ def test_a_key_that_asks_too_often_is_told_to_wait(tenant, settings):
     if refused.status_code == 429:
         assert 1 <= int(refused["Retry-After"]) <= 61
         assert refused["Content-Type"] == "application/problem+json"
+
+
+def test_a_browser_of_another_site_may_send_events_and_read_nothing(tenant):
+    asks = {
+        "Origin": "https://shop.example", "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type",
+    }  # fmt: skip
+    allowed = Client().options("/v1/batch", headers=asks)
+    assert allowed.status_code == 200
+    assert allowed["Access-Control-Allow-Origin"] == "*"
+    assert "authorization" in allowed["Access-Control-Allow-Headers"]
+    assert "Access-Control-Allow-Credentials" not in allowed
+    assert "Access-Control-Allow-Origin" not in Client().options("/v1/contacts", headers=asks)
+
+
+def test_a_beacon_is_taken_with_the_key_in_its_body(tenant):
+    key = make.key(tenant, kind="write_only")
+    body = json.dumps({"writeKey": key, "batch": [make.track("u", "Left")]})
+    origin = {"Origin": "https://shop.example"}
+    answer = Client().post("/v1/batch", body, content_type="text/plain", headers=origin)
+    assert (answer.status_code, answer.json()["accepted"]) == (200, 1)
+    assert answer["Access-Control-Allow-Origin"] == "*"
+
+
+def test_a_body_that_is_too_large_without_a_key_is_a_problem_too():
+    answer = Client().post("/v1/batch", b"x" * 3_000_000, content_type="application/json")
+    assert (answer.status_code, answer["Content-Type"]) == (401, "application/problem+json")

@@ -26,6 +26,12 @@ class IntakeParser(StrictJSONParser):
         return parse_json(read(stream), check=False)
 
 
+class BeaconParser(IntakeParser):
+    """navigator.sendBeacon sends JSON as text/plain, with the key in the body as writeKey."""
+
+    media_type = "text/plain"
+
+
 def read(stream: Any) -> bytes:
     """The body, never more of it in memory than we accept."""
     raw: bytes = stream.read(limits.BATCH_BYTES + 1)

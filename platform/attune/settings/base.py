@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "corsheaders",
     "django_htmx",
     "channels",
     "attune.kernel",
@@ -49,6 +50,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "attune.web.middleware.ContentSecurityPolicy",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -62,6 +64,12 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "tenants.middleware.TenantMiddleware",
 ]
+# Any site may send events: what lets them in is the key, never a cookie. Nothing else is shared.
+CORS_URLS_REGEX = r"^/v1/(identify|track|page|screen|group|alias|batch)$"
+CORS_ALLOW_ALL_ORIGINS = True
+CORS_ALLOW_METHODS = ["POST", "OPTIONS"]
+CORS_ALLOW_HEADERS = ["authorization", "content-type", "idempotency-key"]
+CORS_PREFLIGHT_MAX_AGE = 86400
 ROOT_URLCONF = "attune.urls"
 ASGI_APPLICATION = "attune.asgi.application"
 TEMPLATES = [
