@@ -55,7 +55,7 @@ def _event(send: Send) -> Step:
 
 def _profile(decision: Decision) -> Step:
     profile = decision.profile or contacts.snapshot(decision.contact_id)
-    known = "at the decision" if decision.profile else "now (no snapshot was kept for a blast)"
+    known = "at the decision" if decision.profile else "now (nothing was known at the decision)"
     words = (
         f"{profile.get('orders', 0)} orders, {profile.get('lifecycle', 'unknown')}"
         + (f", likes {profile['top_category']}" if profile.get("top_category") else "")

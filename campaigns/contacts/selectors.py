@@ -116,16 +116,15 @@ def get_import(import_id: uuid.UUID | str) -> ContactImport:
     return row
 
 
+SNAPSHOT = ("lifecycle", "orders", "revenue_cents", "top_category", "clicks", "messages")
+
+
+def snapshots(contact_ids: list[uuid.UUID]) -> dict[uuid.UUID, dict[str, Any]]:
+    """The profiles as they are now, to be kept beside decisions; who has none is left out."""
+    rows = Profile.objects.filter(contact_id__in=contact_ids).values("contact_id", *SNAPSHOT)
+    return {row.pop("contact_id"): row for row in rows}
+
+
 def snapshot(contact_id: uuid.UUID) -> dict[str, Any]:
-    """The profile as it is now, to be kept beside a decision or a generation."""
-    row = profile(contact_id)
-    if row is None:
-        return {}
-    return {
-        "lifecycle": row.lifecycle,
-        "orders": row.orders,
-        "revenue_cents": row.revenue_cents,
-        "top_category": row.top_category,
-        "clicks": row.clicks,
-        "messages": row.messages,
-    }
+    """The profile of one contact as it is now; empty when there is none."""
+    return snapshots([contact_id]).get(contact_id, {})

@@ -206,6 +206,7 @@ def _winner(experiment: Experiment, contact_id: UUID, now: datetime) -> Decision
             source="experiment", source_id=experiment.pk, contact_id=contact_id,
             propensities={experiment.winner: 1.0}, action=experiment.winner, draw=0.0, at=now,
             window_closes_at=closes, version=experiment.version, mode=Decision.Mode.FALLBACK,
+            profile=contacts.snapshot(contact_id),
         )
     )  # fmt: skip
 
@@ -224,7 +225,11 @@ def decide_many(*, experiment: Experiment, contact_ids: list[UUID], now: datetim
     if experiment.state != Experiment.State.RUNNING:
         raise Conflict(f"The experiment “{experiment.name}” is {experiment.state}.")
     allocation = allocation_of(experiment)
-    decisions.log(_choice(experiment, allocation, contact, now) for contact in contact_ids)
+    profiles = contacts.snapshots(contact_ids)
+    decisions.log(
+        replace(_choice(experiment, allocation, contact, now), profile=profiles.get(contact, {}))
+        for contact in contact_ids
+    )
 
 
 def _choice(

@@ -25,6 +25,7 @@ from campaigns.decisions.models import Decision
 from campaigns.delivery import email, sending, services, suppression, tracking, webhook
 from campaigns.delivery.models import Campaign, Send, Suppression
 from campaigns.experiments import services as experiments
+from insights import chain
 from tenants.models import Tenant
 from tests import make
 from workers import runner
@@ -59,6 +60,22 @@ def test_a_blast_sends_once_however_often_its_jobs_run(tenant):
     send = Send.objects.first()
     assert send.components["body"] == "Hello Ada, come and taste it."
     assert Decision.objects.count() == 4
+
+
+def test_a_blast_keeps_each_persons_profile_as_it_was(tenant):
+    campaign = launched()
+    make.run_jobs()
+    decision = Decision.objects.order_by("id").first()
+    user = decision.contact.external_id
+    make.record(make.track(user, "Order Completed", revenue=5))
+    decision.refresh_from_db()
+    assert decision.source_id == campaign.experiment_id
+    assert decision.profile == {
+        "lifecycle": "visitor", "orders": 0, "revenue_cents": 0, "top_category": "", "clicks": 0,
+        "messages": 0,
+    }  # fmt: skip
+    told = {s.key: s for s in chain.of_send(Send.objects.get(decision=decision))}["profile"]
+    assert told.sentence == "Profile at the decision: 0 orders, visitor."
 
 
 def test_launch_names_everything_that_stands_in_the_way(tenant):
