@@ -8,7 +8,7 @@ from typing import Any
 
 from campaigns.decisions import selectors as log
 from campaigns.decisions.models import Goal, Metric
-from campaigns.experiments import bandits, guardrails, statistics
+from campaigns.experiments import advice, bandits, guardrails, statistics
 from campaigns.experiments.models import Allocation, Arm, Experiment
 from campaigns.experiments.statistics import Effect, Moments, Strata
 
@@ -61,17 +61,17 @@ def report(experiment: Experiment, arms: list[Arm], *, until: datetime) -> Repor
         for arm in arms
         if arm.key != control.key
     }
-    advice = _advice(experiment, arms, control, goals, counts, effects, srm, until)
+    told = _advice(experiment, arms, control, goals, counts, effects, srm, until)
     return Report(
         decided=sum(m.n for m in counts.values()),
-        verdict=advice.kind,
-        sentence=advice.sentence,
+        verdict=told.kind,
+        sentence=told.sentence,
         srm_p=srm,
         results={
             "control": control.key,
             "expected": expected,
-            "arm": advice.arm,
-            "people_missing": advice.people_missing,
+            "arm": told.arm,
+            "people_missing": told.people_missing,
             "comparisons": len(arms) - 1,
             "power": _power(experiment, arms, goals, counts),
             "best": _best(arms, goals[0], tables[goals[0].metric.key]),
@@ -158,38 +158,19 @@ def _advice(
     effects: dict[tuple[str, str], Effect | None],
     srm: float | None,
     until: datetime,
-) -> statistics.Recommendation:
+) -> advice.Recommendation:
     """What the page says in one sentence."""
     primary = goals[0].metric
-    guarded = [g for g in goals if g.role == Goal.Role.GUARDRAIL]
-    zero = statistics.ZERO
     base = _base(control, counts)
     readings = [
-        statistics.Reading(
-            key=arm.key,
-            name=arm.name,
-            primary=effects[primary.key, arm.key],
-            harmed=tuple(
-                g.metric.name
-                for g in guarded
-                if guardrails.harmed(
-                    effects[g.metric.key, arm.key], higher_is_better=g.metric.higher_is_better
-                )
-            ),
-            n=counts.get(arm.key, zero).n,
-            events=counts.get(arm.key, zero).events,
-            control_n=counts.get(control.key, zero).n,
-            control_events=counts.get(control.key, zero).events,
-        )
-        for arm in arms
-        if arm.key != control.key
+        _reading(arm, control, goals, counts, effects) for arm in arms if arm.key != control.key
     ]
     needed = statistics.people_needed(
         base.mean, base.variance, experiment.target_lift, alpha=_alpha(goals[0], goals, arms)
     )
     days = (until - experiment.started_at).total_seconds() / 86400 if experiment.started_at else 0
     smallest = min((r.n for r in readings), default=0)
-    return statistics.recommend(
+    return advice.recommend(
         readings,
         control_name=control.name,
         srm=srm,
@@ -197,6 +178,31 @@ def _advice(
         per_day=smallest / days if days > 1 / 24 else 0.0,
         higher_is_better=primary.higher_is_better,
         rate=primary.kind == Metric.Kind.CONVERSION,
+    )
+
+
+def _reading(
+    arm: Arm,
+    control: Arm,
+    goals: list[Goal],
+    counts: dict[str, Moments],
+    effects: dict[tuple[str, str], Effect | None],
+) -> advice.Reading:
+    guarded = [g.metric for g in goals if g.role == Goal.Role.GUARDRAIL]
+    own, other = (counts.get(key, statistics.ZERO) for key in (arm.key, control.key))
+    return advice.Reading(
+        key=arm.key,
+        name=arm.name,
+        primary=effects[goals[0].metric.key, arm.key],
+        harmed=tuple(
+            m.name
+            for m in guarded
+            if guardrails.harmed(effects[m.key, arm.key], higher_is_better=m.higher_is_better)
+        ),
+        n=own.n,
+        events=own.events,
+        control_n=other.n,
+        control_events=other.events,
     )
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from campaigns.experiments import bandits, guardrails, statistics
-from campaigns.experiments.statistics import Moments, Reading
+from campaigns.experiments import advice, bandits, guardrails, statistics
+from campaigns.experiments.advice import Reading
+from campaigns.experiments.statistics import Moments
 
 
 def bernoulli(n: int, successes: int) -> Moments:
@@ -109,9 +110,9 @@ def reading(control: Moments, treatment: Moments, **more: object) -> Reading:
     return Reading("b", "B", effect, n=treatment.n, events=treatment.total, **sides, **more)
 
 
-def advise(one: Reading, **changes: object) -> statistics.Recommendation:
+def advise(one: Reading, **changes: object) -> advice.Recommendation:
     values = {"control_name": "A", "srm": 0.5, "needed": 5000, "per_day": 100.0, **changes}
-    return statistics.recommend([one], **values)
+    return advice.recommend([one], **values)
 
 
 def test_ship_rollback_and_not_yet_are_told_apart():
@@ -288,10 +289,8 @@ def test_a_bandit_without_a_better_arm_is_seldom_told_to_ship():
                         n=whole.n, events=whole.total, control_n=held.n, control_events=held.total)
                 for arm in shares for whole in [statistics.pooled(strata[arm])]
             ]  # fmt: skip
-            advice = statistics.recommend(
-                readings, control_name="held", srm=0.5, needed=5000, per_day=10
-            )
-            if advice.kind == "ship":
+            told = advice.recommend(readings, control_name="held", srm=0.5, needed=5000, per_day=10)
+            if told.kind == "ship":
                 shipped += 1
                 break
     assert shipped / runs <= 0.05

@@ -1,0 +1,146 @@
+"""From effects to one sentence: ship, roll back, or wait. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from campaigns.experiments import statistics
+from campaigns.experiments.statistics import Effect
+
+VerdictKind = Literal["ship", "rollback", "not_yet", "invalid"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """What to do, in one word and in one sentence."""
+
+    kind: VerdictKind
+    sentence: str
+    arm: str = ""
+    people_missing: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What recommend() looks at for one arm: its name and its effect on each kind of metric."""
+
+    key: str
+    name: str
+    primary: Effect | None
+    harmed: tuple[str, ...] = ()
+    n: int = 0
+    events: float = 0.0
+    control_n: int = 0
+    control_events: float = 0.0
+
+
+def recommend(
+    readings: list[Reading],
+    *,
+    control_name: str,
+    srm: float | None,
+    needed: int | None,
+    per_day: float,
+    higher_is_better: bool = True,
+    rate: bool = True,
+) -> Recommendation:
+    """Ship, roll back or wait, by the always-valid interval, guardrails first.
+
+    The interval rests on the central limit theorem, so a comparison with under 100 people on one
+    side is waited for whatever it shows; so is a rate with under 20 conversions in all, and a mean
+    of money or counts (`rate` False), whose tail is long, with under 20 on either side.
+    """
+    stop = _invalid(srm) or _harm(readings)
+    if stop is not None:
+        return stop
+    sign = 1 if higher_is_better else -1
+    known = [r for r in readings if r.primary is not None and _enough(r, rate)]
+    better = [r for r in known if r.primary and sign * _toward(r.primary, sign) > 0]
+    if better:
+        best = max(better, key=lambda r: sign * (r.primary.difference if r.primary else 0))
+        return Recommendation(
+            "ship",
+            f"Ship {best.name}: it beats {control_name} by {_gain(best, rate=rate)}, "
+            "and the interval, valid at every look, leaves zero out.",
+            best.key,
+        )
+    worse = [r for r in known if r.primary and sign * _away(r.primary, sign) < 0]
+    if known and len(worse) == len(readings):
+        return Recommendation("rollback", f"Roll back: every arm does worse than {control_name}.")
+    return _wait(readings, needed, per_day)
+
+
+def _invalid(srm: float | None) -> Recommendation | None:
+    if srm is None or srm >= statistics.SRM_P:
+        return None
+    return Recommendation(
+        "invalid",
+        f"Do not decide: the arms' sizes differ from their shares (p = {srm:.1g}). "
+        "People were lost or doubled on the way; find out where first.",
+    )
+
+
+def _harm(readings: list[Reading]) -> Recommendation | None:
+    harmed = [r for r in readings if r.harmed]
+    if not harmed:
+        return None
+    names = ", ".join(f"{r.name} ({', '.join(r.harmed)})" for r in harmed)
+    return Recommendation(
+        "rollback", f"Roll back: a guardrail is harmed by {names}.", harmed[0].key
+    )
+
+
+def _enough(reading: Reading, rate: bool) -> bool:
+    if min(reading.n, reading.control_n) < statistics.LEAST_PEOPLE:
+        return False
+    if rate:
+        return reading.events + reading.control_events >= statistics.LEAST_EVENTS
+    return min(reading.events, reading.control_events) >= statistics.LEAST_EVENTS
+
+
+def _gain(reading: Reading, *, rate: bool) -> str:
+    """The effect in its own unit; as a share of the control only where the control is known."""
+    found = reading.primary
+    if found is None:
+        return ""
+    text = (
+        f"{abs(found.difference) * 100:.2f} points"
+        if rate
+        else f"{abs(found.difference):.2f} a person"
+    )
+    if found.relative is None or reading.control_events < statistics.LEAST_EVENTS:
+        return text
+    return f"{text} (about {abs(found.relative) * 100:.0f} %)"
+
+
+def _toward(e: Effect, sign: int) -> float:
+    return e.low if sign > 0 else e.high
+
+
+def _away(e: Effect, sign: int) -> float:
+    return e.high if sign > 0 else e.low
+
+
+def _wait(readings: list[Reading], needed: int | None, per_day: float) -> Recommendation:
+    if needed is None:
+        return Recommendation(
+            "not_yet", "Not yet: nobody has converted so far, so nothing can be compared."
+        )
+    smallest = min((r.n for r in readings), default=0)
+    missing = max(0, needed - smallest)
+    if missing == 0:
+        return Recommendation(
+            "not_yet",
+            "Not yet: the planned size is reached and no difference of the target size shows; "
+            "stopping without a winner is an honest result.",
+            people_missing=0,
+        )
+    days = f", about {math.ceil(missing / per_day)} days at today's pace" if per_day > 0 else ""
+    return Recommendation(
+        "not_yet",
+        f"Not yet: the smallest arm needs about {missing:,} more people{days} to show the target "
+        "effect.",
+        people_missing=missing,
+    )
