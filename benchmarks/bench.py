@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import http.client
 import json
 import os
@@ -27,6 +28,7 @@ def setup() -> str:
 
     url = servers.start_postgres(ROOT / "var" / "bench-postgres", database="attune_bench")
     valkey = servers.start_valkey(ROOT / "var" / "bench-valkey")
+    atexit.register(valkey.stop)
     import psycopg  # noqa: PLC0415
 
     with psycopg.connect(database.named(url, "postgres"), autocommit=True) as admin:
