@@ -101,8 +101,8 @@ def file(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         try:
             if verb == "resume":
                 importing.resume(of=of)
-            elif verb not in {"check", "start"}:
-                raise Invalid.one("verb", "Choose check, start or resume.")
+            elif verb not in {"check", "run"}:
+                raise Invalid.one("verb", "Choose check, run or resume.")
             else:
                 importing.start(of=of, mapping=mapping, dry_run=verb == "check")
             return go(request, "contacts:file", pk)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 
 from attune.kernel import jobs
 from attune.kernel.errors import Conflict, Invalid
@@ -159,3 +162,24 @@ def test_a_run_after_a_dry_run_counts_each_row_once(tenant):
         ("email", "'no-address' is not an e-mail address.", False),
         ("row", "The row has 3 cells, the header has 2.", False),
     ]
+
+
+def test_the_page_runs_what_its_own_buttons_say_and_nothing_else(tenant):
+    of = load(GOOD)
+    client = Client()
+    client.force_login(tenant.owner)
+    url = f"/w/{tenant.slug}/audience/imports/{of.pk}"
+    page = client.get(url).content.decode()
+    verbs = dict(re.findall(r'name="verb" value="(\w+)"[^>]*>\s*([\w ]+?)\s*<', page))
+    assert {"Dry run", "Import"} <= set(verbs.values())
+    named = {text: verb for verb, text in verbs.items()}
+    mapping = {f"map:{column}": target for column, target in MAPPING.items()}
+    assert (
+        "Choose check, run or resume."
+        in client.post(url, {**mapping, "verb": "junk"}).content.decode()
+    )
+    for text, state, people in (("Dry run", "checked", 0), ("Import", "finished", 2)):
+        assert client.post(url, {**mapping, "verb": named[text]}).status_code == 302
+        make.run_jobs()
+        of.refresh_from_db()
+        assert (of.state, Contact.objects.count()) == (state, people)
