@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from campaigns.contacts.intake import storable
+from attune.kernel.storable import unstorable
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 ADDRESS = re.compile(r"[^\s@<>(),;:\"]+@[^\s@<>(),;:\"]+\.[^\s@<>(),;:\".]{2,}$")
@@ -122,8 +122,8 @@ def _jsonl(file: BinaryIO) -> Iterator[Row]:
         if not isinstance(value, dict):
             yield Row(line, {}, "The line is not a JSON object.", shown)
             continue
-        if not storable(value):
-            yield Row(line, {}, "The line holds the NUL character; take it out.", shown)
+        if problem := unstorable(value):
+            yield Row(line, {}, problem, shown)
             continue
         flat = {k: clean(v) if isinstance(v, str) else v for k, v in value.items()}
         yield Row(line, flat, raw=shown)

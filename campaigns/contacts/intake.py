@@ -12,12 +12,14 @@ import orjson
 
 from attune.kernel import limits
 from attune.kernel.models import new_id
+from attune.kernel.storable import unstorable
 
 TYPES = frozenset({"identify", "track", "page", "screen", "group", "alias"})
 PAST = timedelta(days=limits.EVENT_PAST_DAYS)
 FUTURE = timedelta(hours=limits.EVENT_FUTURE_HOURS)
 VALUE_KEYS = ("revenue", "total", "value")
 TOO_DEEP = f"Nested deeper than {limits.JSON_DEPTH} levels; flatten it."
+KEPT_DEPTH = 100  # of a refused event that is shown to a person
 OWN_IDS = ("server-", "body-", "import-", "Message ")
 MACHINE_AGENTS = ("bot", "crawler", "spider", "headless", "preview", "scanner", "barracuda")
 
@@ -122,7 +124,7 @@ def _shown(item: Any, kind: str) -> Any:
     of a single-event endpoint is kept with it, so that it can be replayed."""
     if item is None:
         return "null"
-    if storable(item):
+    if not unstorable(item, deepest=KEPT_DEPTH):
         return {"type": kind, **item} if kind and isinstance(item, dict) else item
     try:
         return repr(item)[:2000].replace("\x00", "�")
@@ -182,7 +184,7 @@ def _check_size(item: dict[str, Any], encoded: bytes) -> None:
         raise _Refusal(
             "body", f"The event has {len(encoded)} bytes; at most {limits.EVENT_BYTES} are taken."
         )
-    if b"\\u0000" in encoded and not storable(item):
+    if b"\\u0000" in encoded and unstorable(item, deepest=KEPT_DEPTH):
         raise _Refusal("body", "Text must not contain the NUL character.")
     brackets = encoded.count(b"{") + encoded.count(b"[")
     if brackets > limits.JSON_DEPTH and _depth(item) > limits.JSON_DEPTH:
@@ -314,16 +316,3 @@ def _depth(value: Any) -> int:
     if isinstance(value, list):
         return 1 + max((_depth(v) for v in value), default=0)
     return 0
-
-
-def storable(value: Any, depth: int = 0) -> bool:
-    """Whether PostgreSQL can hold it: no NUL, not deeper than anybody reads."""
-    if depth > 100:
-        return False
-    if isinstance(value, str):
-        return "\x00" not in value
-    if isinstance(value, dict):
-        return all(storable(k) and storable(v, depth + 1) for k, v in value.items())
-    if isinstance(value, list):
-        return all(storable(v, depth + 1) for v in value)
-    return True

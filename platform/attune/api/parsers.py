@@ -10,6 +10,7 @@ from rest_framework.parsers import BaseParser
 
 from attune.kernel import limits
 from attune.kernel.errors import TooLarge
+from attune.kernel.storable import unstorable
 
 
 class StrictJSONParser(BaseParser):
@@ -51,18 +52,3 @@ def parse_json(raw: bytes, *, check: bool = True) -> Any:
     if problem:
         raise ParseError(problem)
     return value
-
-
-def unstorable(value: Any, depth: int = 0) -> str:
-    """Why PostgreSQL could not hold this JSON value, or an empty string."""
-    if depth > limits.JSON_DEPTH + 2:
-        return f"The JSON is nested deeper than {limits.JSON_DEPTH} levels; flatten it."
-    if isinstance(value, str):
-        return "Text must not contain the NUL character." if "\x00" in value else ""
-    if isinstance(value, dict):
-        parts: Any = (*value.keys(), *value.values())
-    elif isinstance(value, list):
-        parts = value
-    else:
-        return ""
-    return next((p for p in (unstorable(part, depth + 1) for part in parts) if p), "")
