@@ -5,11 +5,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FRONT := platform/attune/web/frontend
 DIST := platform/attune/web/static/dist/app.js
+LOCALE := platform/attune/web/locale
+WORDS := $(LOCALE)/zh_Hans/LC_MESSAGES/django.mo
 export HF_HUB_OFFLINE := 1
 
 .PHONY: demo test check setup front bench prove evidence screenshots clean
 
-setup: $(STAMP) $(DIST)
+setup: $(STAMP) $(DIST) $(WORDS)
 
 # torch comes first and pinned, so that the CPU build is taken and nothing asks for another
 $(STAMP): pyproject.toml constraints.txt
@@ -29,6 +31,10 @@ ifeq ($(NODE),)
 else
 	cd $(FRONT) && npm ci --no-audit --no-fund --loglevel=error && npm run build
 endif
+
+# what the pages say in other languages, compiled
+$(WORDS): $(STAMP) $(wildcard $(LOCALE)/*/LC_MESSAGES/*.po)
+	$(BIN)/python manage.py messages --compile
 
 demo: setup
 	$(BIN)/python manage.py demo
@@ -57,3 +63,4 @@ screenshots: setup
 
 clean:
 	rm -rf var $(VENV) $(FRONT)/node_modules platform/attune/web/static/dist
+	rm -f $(LOCALE)/*/LC_MESSAGES/*.mo

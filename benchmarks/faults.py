@@ -29,6 +29,7 @@ from attune.kernel.models import JobRow
 from attune.kernel.tenancy import tenant_context
 from benchmarks import bench
 from campaigns.contacts.models import ContactChange, Event, EventCount, Profile
+from campaigns.delivery import endpoints
 from campaigns.delivery import services as delivery
 from campaigns.delivery.models import Campaign, Send
 from tests import make
@@ -195,7 +196,7 @@ def plan(place: make.Place, partner: int) -> list[uuid.UUID]:
             ]
         )
         audience = make.segment({"trait": "plan", "is": "reader"})
-        endpoint, _ = delivery.create_endpoint(name="p", url=f"http://127.0.0.1:{partner}/")
+        endpoint, _ = endpoints.create(name="p", url=f"http://127.0.0.1:{partner}/")
         make.Tenant.objects.filter(pk=place.id).update(frequency_cap=10_000)
         text = make.approved()
         return [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from attune.kernel.phrases import Phrase, say, say_many, word
 from campaigns.approval import selectors as approvals
 from campaigns.contacts import selectors as contacts
 from campaigns.content import selectors as content
@@ -19,8 +20,8 @@ class Step:
     """One link: a sentence for people, its time, the facts for everyone else."""
 
     key: str
-    title: str
-    sentence: str
+    title: Phrase
+    sentence: Phrase
     at: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -42,12 +43,12 @@ def _event(send: Send) -> Step:
     rows = contacts.timeline(send.contact_id, most=200)
     before = [e for e in rows if e.at <= send.decision.at and e.name != "Message Sent"]
     if not before:
-        return Step("event", "What they did", "Nothing was known of this person before.")
+        return Step("event", say("What they did"), say("Nothing was known of this person before."))
     last = before[0]
     return Step(
         "event",
-        "What they did",
-        f"The last thing before the decision was “{last.name}”.",
+        say("What they did"),
+        say("The last thing before the decision was “%(name)s”.", name=last.name),
         last.at.isoformat(),
         {"event_id": str(last.pk), "name": last.name, "events_before": len(before)},
     )
@@ -55,26 +56,37 @@ def _event(send: Send) -> Step:
 
 def _profile(decision: Decision) -> Step:
     profile = decision.profile or contacts.snapshot(decision.contact_id)
-    known = "at the decision" if decision.profile else "now (nothing was known at the decision)"
-    words = (
-        f"{profile.get('orders', 0)} orders, {profile.get('lifecycle', 'unknown')}"
-        + (f", likes {profile['top_category']}" if profile.get("top_category") else "")
-        if profile
-        else "no profile yet"
+    who = [say("no profile yet")]
+    if profile:
+        who = [
+            say_many("%(n)s order", "%(n)s orders", n=profile.get("orders", 0)),
+            word(profile.get("lifecycle", "unknown")),
+        ]
+    if profile and profile.get("top_category"):
+        who.append(say("likes %(category)s", category=profile["top_category"]))
+    sentence = (
+        say("Profile at the decision: %(who)s.", who=who)
+        if decision.profile
+        else say("Profile now (nothing was known at the decision): %(who)s.", who=who)
     )
-    return Step("profile", "Who they are", f"Profile {known}: {words}.", "", profile)
+    return Step("profile", say("Who they are"), sentence, "", profile)
 
 
 def _content(revision: Revision) -> list[Step]:
     steps = []
     brief, run = revision.asset.brief, revision.run
     if brief is not None:
-        audience = f" for “{brief.audience}”" if brief.audience else ""
+        why = say("“%(brief)s”: %(goal)s", brief=brief.name, goal=brief.goal)
+        if brief.audience:
+            why = say(
+                "“%(brief)s” for “%(audience)s”: %(goal)s",
+                brief=brief.name, audience=brief.audience, goal=brief.goal,
+            )  # fmt: skip
         steps.append(
             Step(
                 "brief",
-                "Why it was written",
-                f"“{brief.name}”{audience}: {brief.goal}",
+                say("Why it was written"),
+                why,
                 brief.created_at.isoformat(),
                 {"brief_id": str(brief.pk), "offer": brief.offer},
             )
@@ -83,9 +95,15 @@ def _content(revision: Revision) -> list[Step]:
         steps.append(
             Step(
                 "model",
-                "Who wrote it",
-                f"{run.model} wrote it, with {len(run.grounding)} facts "
-                f"to stand on; {run.passed} of {run.tried} candidates passed the checks.",
+                say("Who wrote it"),
+                say(
+                    "%(model)s wrote it, with %(facts)s facts to stand on; %(passed)s of "
+                    "%(tried)s candidates passed the checks.",
+                    model=run.model,
+                    facts=len(run.grounding),
+                    passed=run.passed,
+                    tried=run.tried,
+                ),
                 run.created_at.isoformat(),
                 {
                     "run_id": str(run.pk),
@@ -105,8 +123,9 @@ def _checks(revision: Revision) -> Step:
     blocks = [c for c in rows if c.verdict == "block"]
     claims = [c for c in rows if c.kind == "claims" and c.evidence]
     return Step(
-        "checks", "What the machine checked",
-        f"{len(rows)} checks, {len(blocks)} blocked; {len(claims)} claims traced to a source.", "",
+        "checks", say("What the machine checked"),
+        say("%(checks)s checks, %(blocked)s blocked; %(claims)s claims traced to a source.",
+            checks=len(rows), blocked=len(blocks), claims=len(claims)), "",
         {"checks": [
             {"kind": c.kind, "verdict": c.verdict, "message": c.message, "span": c.span,
              "evidence": c.evidence} for c in rows
@@ -121,11 +140,22 @@ def _review(revision: Revision) -> Step:
         old, new = revision.parent.components, revision.components
         diff = {k: content.diff(old.get(k, ""), new.get(k, "")) for k in new}
     if not verdicts:
-        return Step("review", "Who approved it", "Nobody: it was not reviewed.", "", {"diff": diff})
+        return Step(
+            "review",
+            say("Who approved it"),
+            say("Nobody: it was not reviewed."),
+            "",
+            {"diff": diff},
+        )
     last = verdicts[-1]
-    edited = " after an edit" if revision.parent is not None else ""
+    verdict = {"who": last.by_label, "verdict": word(last.kind)}
+    sentence = (
+        say("%(who)s: %(verdict)s.", **verdict)
+        if revision.parent is None
+        else say("%(who)s: %(verdict)s after an edit.", **verdict)
+    )
     return Step(
-        "review", "Who approved it", f"{last.by_label}: {last.kind.replace('_', ' ')}{edited}.",
+        "review", say("Who approved it"), sentence,
         last.created_at.isoformat(),
         {"verdict_id": str(last.pk), "reason": last.reason, "comment": last.comment,
          "hash": last.hash, "diff": diff},
@@ -134,7 +164,8 @@ def _review(revision: Revision) -> Step:
 
 def _revision(revision: Revision) -> Step:
     return Step(
-        "revision", "What was approved", f"Revision {revision.number} of “{revision.asset}”.",
+        "revision", say("What was approved"),
+        say("Revision %(number)s of “%(asset)s”.", number=revision.number, asset=revision.asset),
         revision.created_at.isoformat(),
         {"revision_id": str(revision.pk), "hash": revision.hash, "components": revision.components},
     )  # fmt: skip
@@ -143,11 +174,13 @@ def _revision(revision: Revision) -> Step:
 def _experiment(decision: Decision) -> Step:
     experiment = Experiment.objects.filter(pk=decision.source_id).first()
     arm = Arm.objects.filter(experiment=experiment, key=decision.action).first()
-    name = f"“{experiment}”" if experiment else "an experiment"
     return Step(
-        "decision", "Why this variant",
-        f"{name} chose “{arm or decision.action}” with probability {decision.propensity:.1%} of "
-        f"{len(decision.propensities)} alternatives.",
+        "decision", say("Why this variant"),
+        say(
+            "“%(experiment)s” chose “%(arm)s” with probability %(chance)s of %(n)s alternatives.",
+            experiment=experiment or "?", arm=arm or decision.action,
+            chance=f"{decision.propensity:.1%}", n=len(decision.propensities),
+        ),
         decision.at.isoformat(),
         {"decision_id": str(decision.pk), "experiment_id": str(decision.source_id),
          "propensities": decision.propensities, "propensity": decision.propensity,
@@ -157,9 +190,14 @@ def _experiment(decision: Decision) -> Step:
 
 def _send(send: Send) -> Step:
     when = send.sent_at.isoformat() if send.sent_at else ""
-    why = f" ({send.reason})" if send.reason else ""
+    sentence = say("%(campaign)s: %(state)s.", campaign=send.campaign, state=word(send.state))
+    if send.reason:
+        sentence = say(
+            "%(campaign)s: %(state)s (%(reason)s).",
+            campaign=send.campaign, state=word(send.state), reason=send.reason,
+        )  # fmt: skip
     return Step(
-        "send", "How it left", f"{send.campaign}: {send.state}{why}.", when,
+        "send", say("How it left"), sentence, when,
         {"send_id": str(send.pk), "message_id": send.message_id, "components": send.components},
     )  # fmt: skip
 
@@ -168,12 +206,14 @@ def _reward(decision: Decision) -> Step:
     rows = list(decision.rewards.select_related("metric", "event").order_by("observed_at"))
     if not rows:
         return Step(
-            "reward", "What came of it", "Nothing so far; the window closes "
-            f"{decision.window_closes_at:%d %b %Y}.", "",
+            "reward", say("What came of it"),
+            say("Nothing so far; the window closes %(day)s.",
+                day=f"{decision.window_closes_at:%Y-%m-%d}"), "",
         )  # fmt: skip
-    names = ", ".join(sorted({r.metric.name for r in rows}))
+    names = sorted({r.metric.name for r in rows})
     return Step(
-        "reward", "What came of it", f"{len(rows)} rewards: {names}.",
+        "reward", say("What came of it"), 
+        say_many("%(n)s reward: %(names)s.", "%(n)s rewards: %(names)s.", n=len(rows), names=names),
         rows[-1].observed_at.isoformat(),
         {"rewards": [
             {"metric": r.metric.key, "value": r.value, "event_id": str(r.event_id),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
+from attune.kernel.phrases import Phrase, say, say_many
 from attune.kernel.tenancy import current_tenant
 from campaigns.catalog.models import Product
 from campaigns.contacts.models import Contact
@@ -18,9 +20,9 @@ from tenants.roles import role_can
 
 MOST = 6
 VERDICTS = {
-    "ship": "“{}” has a winner: stop it and keep that arm",
-    "rollback": "“{}” does harm: stop it and keep the control",
-    "invalid": "“{}” cannot be trusted as it is: see its health",
+    "ship": partial(say, "“%(experiment)s” has a winner: stop it and keep that arm"),
+    "rollback": partial(say, "“%(experiment)s” does harm: stop it and keep the control"),
+    "invalid": partial(say, "“%(experiment)s” cannot be trusted as it is: see its health"),
 }
 
 
@@ -28,7 +30,7 @@ VERDICTS = {
 class Step:
     """One sentence, the page where it is done, and the id that page needs, if any."""
 
-    text: str
+    text: Phrase
     page: str
     row: str = ""
     tone: str = ""
@@ -46,7 +48,7 @@ def _decisions(role: str) -> Iterator[Step]:
     for row in experiments.running()[:10]:
         latest = experiments.latest(row)
         if latest is not None and latest.verdict in VERDICTS:
-            sentence = VERDICTS[latest.verdict].format(row)
+            sentence = VERDICTS[latest.verdict](experiment=row)
             yield Step(sentence, "experiments:experiment", str(row.pk), latest.verdict)
 
 
@@ -56,9 +58,17 @@ def _launches(role: str) -> Iterator[Step]:
     for row in Campaign.objects.filter(state=Campaign.State.DRAFT).order_by("-id")[:3]:
         check = delivery.preflight(row)
         text = (
-            f"“{row}” cannot be launched yet: {check.problems[0]}"
+            say(
+                "“%(campaign)s” cannot be launched yet: %(problem)s",
+                campaign=row,
+                problem=check.problems[0],
+            )
             if check.problems
-            else f"“{row}” is ready to launch to {check.people:,} people"
+            else say(
+                "“%(campaign)s” is ready to launch to %(people)s people",
+                campaign=row,
+                people=check.people,
+            )
         )
         yield Step(text, "delivery_pages:campaign", str(row.pk))
 
@@ -71,25 +81,35 @@ def _texts(role: str) -> Iterator[Step]:
     if n:
         first = waiting.select_related("asset").order_by("-id").first()
         if first is not None and first.asset.brief_id:
-            text = f"{n} checked {'texts are' if n > 1 else 'text is'} not submitted for review yet"
+            text = say_many(
+                "%(n)s checked text is not submitted for review yet",
+                "%(n)s checked texts are not submitted for review yet",
+                n=n,
+            )
             yield Step(text, "content:brief", str(first.asset.brief_id))
     changes = (
         Revision.objects.filter(state=Revision.State.CHANGES_REQUESTED).order_by("-id").first()
     )
     if changes is not None:
-        yield Step(f"“{changes}” came back with a wish", "content:revision", str(changes.pk))
+        yield Step(
+            say("“%(text)s” came back with a wish", text=changes),
+            "content:revision",
+            str(changes.pk),
+        )
 
 
 def _set_up(role: str) -> Iterator[Step]:
     if role_can(role, "keys.manage") and not Contact.objects.exists():
-        yield Step("Nobody is known yet: make a write-only key and send events", "workspace:keys")
+        yield Step(
+            say("Nobody is known yet: make a write-only key and send events"), "workspace:keys"
+        )
     if role_can(role, "contacts.import") and not Contact.objects.exists():
-        yield Step("Or import a file of customers", "contacts:files")
+        yield Step(say("Or import a file of customers"), "contacts:files")
     if role_can(role, "catalog.edit") and not Product.objects.exists():
-        yield Step("Add a product: copy may state only what stands there", "catalog:new")
+        yield Step(say("Add a product: copy may state only what stands there"), "catalog:new")
     if role_can(role, "members.manage") and len(notices.those_who_can("approval.decide")) < 2:
-        yield Step("Invite a reviewer: nobody approves their own text", "workspace:members")
+        yield Step(say("Invite a reviewer: nobody approves their own text"), "workspace:members")
     if role_can(role, "workspace.manage"):
         tenant = Tenant.objects.get(pk=current_tenant())
         if not tenant.sender_email:
-            yield Step("Set the sender address of your mails", "workspace:settings")
+            yield Step(say("Set the sender address of your mails"), "workspace:settings")

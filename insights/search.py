@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.urls import reverse
 
+from attune.kernel.phrases import Phrase, say, word
 from campaigns.catalog.models import Product
 from campaigns.contacts import selectors as contacts
 from campaigns.content.models import Asset, Brief
@@ -20,19 +21,19 @@ from tenants.roles import role_can
 
 MOST = 6  # of each kind
 ACTIONS = (
-    ("New brief", "content:new-brief", "content.edit"),
-    ("Write a message by hand", "content:new-message", "content.edit"),
-    ("New segment", "segments:new", "segments.edit"),
-    ("New experiment", "experiments:new", "experiments.edit"),
-    ("New metric", "experiments:metric", "experiments.edit"),
-    ("New campaign", "delivery_pages:new", "campaigns.edit"),
-    ("New product", "catalog:new", "catalog.edit"),
-    ("Import a file of customers", "contacts:files", "contacts.import"),
-    ("Brand voice", "catalog:voice", "catalog.edit"),
-    ("API keys", "workspace:keys", "keys.manage"),
-    ("Webhook endpoints", "delivery_pages:endpoints", "webhooks.manage"),
-    ("Suppressions", "delivery_pages:suppressions", "campaigns.view"),
-    ("Design of these pages", "workspace:design", "workspace.view"),
+    (say("New brief"), "content:new-brief", "content.edit"),
+    (say("Write a message by hand"), "content:new-message", "content.edit"),
+    (say("New segment"), "segments:new", "segments.edit"),
+    (say("New experiment"), "experiments:new", "experiments.edit"),
+    (say("New metric"), "experiments:metric", "experiments.edit"),
+    (say("New campaign"), "delivery_pages:new", "campaigns.edit"),
+    (say("New product"), "catalog:new", "catalog.edit"),
+    (say("Import a file of customers"), "contacts:files", "contacts.import"),
+    (say("Brand voice"), "catalog:voice", "catalog.edit"),
+    (say("API keys"), "workspace:keys", "keys.manage"),
+    (say("Webhook endpoints"), "delivery_pages:endpoints", "webhooks.manage"),
+    (say("Suppressions"), "delivery_pages:suppressions", "campaigns.view"),
+    (say("Design of these pages"), "workspace:design", "workspace.view"),
 )
 
 
@@ -40,7 +41,7 @@ ACTIONS = (
 class Hit:
     """One line of the palette."""
 
-    kind: str
+    kind: Phrase
     text: str
     url: str
     note: str = ""
@@ -49,7 +50,7 @@ class Hit:
 def find(*, query: str, slug: str, role: str) -> list[Hit]:
     """Hits for what was typed, places first; without a query the places and actions alone."""
     wanted = query.strip()
-    hits = [h for h in _known(slug, role) if wanted.lower() in h.text.lower()]
+    hits = [h for h in _known(slug, role) if wanted.lower() in str(h.text).lower()]
     if len(wanted) >= 2:
         hits += _rows(wanted, slug, role)
     return hits[:40]
@@ -58,43 +59,54 @@ def find(*, query: str, slug: str, role: str) -> list[Hit]:
 def _known(slug: str, role: str) -> Iterator[Hit]:
     for _, places in navigation.shown(slug, role):
         for place in places:
-            yield Hit("Go to", place.text, place.url)
+            yield Hit(say("Go to"), place.text, place.url)
     for text, page, verb in ACTIONS:
         if role_can(role, verb):
-            yield Hit("Do", text, reverse(page, args=[slug]))
+            yield Hit(say("Do"), text, reverse(page, args=[slug]))
 
 
 def _rows(wanted: str, slug: str, role: str) -> list[Hit]:
     """Rows by the beginning of their name (an index serves that), people only to whom may see."""
     hits: list[Hit] = []
 
-    def add(kind: str, rows: QuerySet[Any], page: str, note: str = "") -> None:
+    def add(kind: Phrase, rows: QuerySet[Any], page: str, note: str = "") -> None:
         for row in rows[:MOST]:
-            told = str(getattr(row, note)) if note else ""
+            told = (
+                word(getattr(row, note))
+                if note == "state"
+                else str(getattr(row, note))
+                if note
+                else ""
+            )
             hits.append(Hit(kind, str(row), reverse(page, args=[slug, row.pk]), told))
 
     named = {"name__icontains": wanted}
-    add("Brief", Brief.objects.filter(**named).order_by("-id"), "content:brief", "goal")
+    add(say("Brief"), Brief.objects.filter(**named).order_by("-id"), "content:brief", "goal")
     for asset in Asset.objects.filter(**named).order_by("-id")[:MOST]:
         newest = asset.revisions.order_by("-number").first()
         if newest is not None:
             url = reverse("content:revision", args=[slug, newest.pk])
-            hits.append(Hit("Text", asset.name, url, newest.state.replace("_", " ")))
-    add("Segment", segments.segments().filter(**named), "segments:segment", "description")
+            hits.append(Hit(say("Text"), asset.name, url, word(newest.state)))
+    add(say("Segment"), segments.segments().filter(**named), "segments:segment", "description")
     add(
-        "Campaign",
+        say("Campaign"),
         Campaign.objects.filter(**named).order_by("-id"),
         "delivery_pages:campaign",
         "state",
     )
     add(
-        "Experiment",
+        say("Experiment"),
         Experiment.objects.filter(**named).order_by("-id"),
         "experiments:experiment",
         "state",
     )
     if role_can(role, "catalog.edit"):
-        add("Product", Product.objects.filter(**named).order_by("name"), "catalog:product", "sku")
+        add(
+            say("Product"),
+            Product.objects.filter(**named).order_by("name"),
+            "catalog:product",
+            "sku",
+        )
     if role_can(role, "contacts.view_personal"):
-        add("Person", contacts.contacts(search=wanted), "contacts:person", "email")
+        add(say("Person"), contacts.contacts(search=wanted), "contacts:person", "email")
     return hits

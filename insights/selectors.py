@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from attune.kernel.models import JobRow
+from attune.kernel.phrases import Phrase, say
 from campaigns.approval import selectors as approvals
 from campaigns.contacts import selectors as contacts
 from campaigns.contacts.models import RejectedEvent
@@ -19,7 +20,7 @@ from campaigns.experiments.models import Experiment, Snapshot
 class Number:
     """A number, what it counts, and the page that shows its rows."""
 
-    label: str
+    label: Phrase
     value: int
     page: str
     query: str = ""
@@ -27,10 +28,12 @@ class Number:
 
 def numbers() -> list[Number]:
     return [
-        Number("Contacts", contacts.contacts().count(), "contacts:people"),
-        Number("Decisions logged", Decision.objects.count(), "experiments:experiments"),
-        Number("Campaigns running", _running(), "delivery_pages:campaigns"),
-        Number("Experiments running", experiments.running().count(), "experiments:experiments"),
+        Number(say("Contacts"), contacts.contacts().count(), "contacts:people"),
+        Number(say("Decisions logged"), Decision.objects.count(), "experiments:experiments"),
+        Number(say("Campaigns running"), _running(), "delivery_pages:campaigns"),
+        Number(
+            say("Experiments running"), experiments.running().count(), "experiments:experiments"
+        ),
     ]
 
 
@@ -42,9 +45,9 @@ def needs_me() -> list[Number]:
     """What waits for a person; only what is not zero."""
     waiting = badges()
     rows = [
-        Number("texts wait for review", waiting["reviews"], "approval:queue"),
-        Number("events were rejected", waiting["rejected"], "contacts:events"),
-        Number("jobs are stuck", waiting["stuck"], "workspace:jobs", "?state=quarantined"),
+        Number(say("texts wait for review"), waiting["reviews"], "approval:queue"),
+        Number(say("events were rejected"), waiting["rejected"], "contacts:events"),
+        Number(say("jobs are stuck"), waiting["stuck"], "workspace:jobs", "?state=quarantined"),
     ]
     return [row for row in rows if row.value]
 
@@ -68,7 +71,7 @@ def events_chart() -> dict[str, Any] | None:
         return None
     return {
         "kind": "bar",
-        "unit": "events",
+        "unit": say("events"),
         "x": [row["day"].isoformat() for row in rows],
-        "series": [{"name": "Events received", "values": [row["n"] for row in rows]}],
+        "series": [{"name": say("Events received"), "values": [row["n"] for row in rows]}],
     }

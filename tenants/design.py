@@ -8,17 +8,19 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from attune.kernel.phrases import say
 from tenants.forms import InviteForm
 from tenants.pages import page
 
 SURFACES = (
-    ("paper", "the page"), ("card", "what is read"), ("sunk", "what lies deeper"),
-    ("accent", "the one primary action"), ("accent-soft", "where one is"),
-    ("good-soft", "went well"), ("warn-soft", "needs a look"), ("bad-soft", "went wrong"),
+    ("paper", say("the page")), ("card", say("what is read")), ("sunk", say("what lies deeper")),
+    ("accent", say("the one primary action")), ("accent-soft", say("where one is")),
+    ("good-soft", say("went well")), ("warn-soft", say("needs a look")),
+    ("bad-soft", say("went wrong")),
 )  # fmt: skip
 CHART: dict[str, Any] = {
     "kind": "line",
-    "unit": "points",
+    "unit": say("points"),
     "zero": True,
     "x": ["Mon", "Tue", "Wed", "Thu", "Fri"],
     "series": [
@@ -47,9 +49,9 @@ class ShownJob:
 
 
 JOBS = (
-    ShownJob("running", "writing the body; 2 of 5 candidates passed", 2, 4, 50),
+    ShownJob("running", say("writing the body; 2 of 5 candidates passed"), 2, 4, 50),
     ShownJob("pending", ""),
-    ShownJob("done", "1,204 people decided"),
+    ShownJob("done", say("1,204 people decided")),
     ShownJob("quarantined", "", attempts=8, error="The model server answered 503."),
 )
 STATES = ("approved", "running", "in_review", "draft", "uncertain", "blocked", "stopped")

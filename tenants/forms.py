@@ -5,13 +5,16 @@ from __future__ import annotations
 from zoneinfo import available_timezones
 
 from django import forms
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
+from attune.kernel.phrases import word
 from tenants.models import ApiKey, Tenant
 from tenants.roles import PERMISSIONS, ROLE_ABOUT
 
 
 class WorkspaceForm(forms.Form):
-    name = forms.CharField(max_length=120, label="Name of the workspace")
+    name = forms.CharField(max_length=120, label=_("Name of the workspace"))
 
 
 class SettingsForm(forms.ModelForm):
@@ -21,54 +24,73 @@ class SettingsForm(forms.ModelForm):
             "name", "timezone", "currency", "sender_name", "sender_email", "postal_address",
             "frequency_cap", "frequency_days",
         )  # fmt: skip
+        labels = {
+            "name": _("Name"), "timezone": _("Time zone"), "currency": _("Currency"),
+            "sender_name": _("Name of the sender"), "sender_email": _("Address of the sender"),
+            "postal_address": _("Postal address"), "frequency_cap": _("Most messages a person"),
+            "frequency_days": _("Days that are counted"),
+        }  # fmt: skip
         help_texts = {
-            "sender_email": "E-mail campaigns leave from here.",
-            "postal_address": "Stands under every e-mail; the law of most countries asks for it.",
-            "frequency_cap": "Most messages a contact may get in the days below.",
+            "sender_email": _("E-mail campaigns leave from here."),
+            "postal_address": _(
+                "Stands under every e-mail; the law of most countries asks for it."
+            ),
+            "frequency_cap": _("Most messages a contact may get in the days below."),
         }
 
     def clean_timezone(self) -> str:
         value = self.cleaned_data["timezone"]
         if value not in available_timezones():
-            raise forms.ValidationError("Unknown time zone; write it like Europe/Berlin.")
+            raise forms.ValidationError(_("Unknown time zone; write it like Europe/Berlin."))
         return value
 
     def clean_sender_name(self) -> str:
         value: str = self.cleaned_data["sender_name"]
         if len(value.splitlines()) > 1:
-            raise forms.ValidationError("A sender's name stands on one line.")
+            raise forms.ValidationError(_("A sender's name stands on one line."))
         return value
 
     def clean_currency(self) -> str:
         value = self.cleaned_data["currency"].upper()
         if len(value) != 3 or not (value.isascii() and value.isalpha()):
-            raise forms.ValidationError("A currency has three letters, like EUR.")
+            raise forms.ValidationError(_("A currency has three letters, like EUR."))
         return value
 
 
-ROLES = [(role.value, f"{role.value} – {about}") for role, about in ROLE_ABOUT.items()]
+def roles() -> list[tuple[str, str]]:
+    return [(role.value, f"{word(role)} – {about}") for role, about in ROLE_ABOUT.items()]
 
 
 class InviteForm(forms.Form):
-    email = forms.EmailField()
-    role = forms.ChoiceField(choices=ROLES, initial="marketer")
+    email = forms.EmailField(label=_("E-mail"))
+    role = forms.ChoiceField(label=_("Role"), choices=roles, initial="marketer")
 
 
 class KeyForm(forms.Form):
-    name = forms.CharField(max_length=80)
-    kind = forms.ChoiceField(choices=ApiKey.Kind.choices)
+    name = forms.CharField(label=_("Name"), max_length=80)
+    kind = forms.ChoiceField(label=_("Kind"), choices=ApiKey.Kind.choices)
     scopes = forms.MultipleChoiceField(
+        label=_("Scopes"),
         choices=[(verb, verb) for verb in PERMISSIONS],
         widget=forms.CheckboxSelectMultiple,
         required=False,
-        help_text="For secret keys; a write-only key may only send events.",
+        help_text=_("For secret keys; a write-only key may only send events."),
     )
     days = forms.IntegerField(
-        required=False, min_value=1, max_value=3650, label="Expires after days"
+        required=False, min_value=1, max_value=3650, label=_("Expires after days")
     )
 
 
-class ThemeForm(forms.Form):
+class AppearanceForm(forms.Form):
+    """How the pages look to one person; each part may be sent alone."""
+
     theme = forms.ChoiceField(
-        choices=[("auto", "As the system"), ("light", "Light"), ("dark", "Dark")]
+        label=_("Theme"),
+        required=False,
+        choices=[("auto", _("As the system")), ("light", _("Light")), ("dark", _("Dark"))],
+    )
+    language = forms.ChoiceField(
+        label=_("Language"),
+        required=False,
+        choices=[("", _("As the browser")), *settings.LANGUAGES],
     )

@@ -12,10 +12,11 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import RequestDataTooBig
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from attune.kernel import audit
 from attune.kernel.errors import AttuneError, NotFound
+from attune.kernel.phrases import say
 from attune.kernel.tenancy import tenant_context
 from attune.web.pages import error_page
 from tenants import registry
@@ -38,11 +39,13 @@ class TenantMiddleware:
         request.member = None
         request.api_key = None
         try:
-            if request.path.startswith("/w/"):
-                return self._page(request)
             if request.path.startswith("/v1/"):
-                return self._api(request)
-            return self.answer(request)
+                with translation.override("en"):  # programs read it
+                    return self._api(request)
+            with translation.override(language_of(request)):
+                if request.path.startswith("/w/"):
+                    return self._page(request)
+                return self.answer(request)
         except AttuneError as refusal:
             return error_page(request, refusal)
 
@@ -53,7 +56,7 @@ class TenantMiddleware:
         members = registry.memberships_of(request.user.pk)
         member = next((m for m in members if m.slug == slug), None)
         if member is None:
-            raise NotFound("There is no such workspace, or you are not a member of it.")
+            raise NotFound(say("There is no such workspace, or you are not a member of it."))
         request.member, request.members = member, members
         who = audit.Actor(kind="user", id=str(request.user.pk), label=str(request.user))
         with (
@@ -90,6 +93,12 @@ class TenantMiddleware:
         if transaction.get_connection().in_atomic_block:
             transaction.set_rollback(True)
         return error_page(request, error)
+
+
+def language_of(request: HttpRequest) -> str:
+    """What the person chose, or what the browser asks for (LocaleMiddleware found that)."""
+    chosen = getattr(request.user, "language", "")
+    return chosen or translation.get_language() or "en"
 
 
 def secret_of(request: HttpRequest) -> str:

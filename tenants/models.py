@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from attune.kernel.models import TenantModel
+from attune.kernel.phrases import PhraseField
 from tenants.roles import Role
 
 
@@ -34,8 +37,12 @@ class User(AbstractBaseUser):
     theme = models.CharField(
         max_length=6,
         default="auto",
-        choices=[("auto", "As the system"), ("light", "Light"), ("dark", "Dark")],
+        choices=[("auto", _("As the system")), ("light", _("Light")), ("dark", _("Dark"))],
     )
+    language = models.CharField(
+        max_length=10, blank=True, default="",
+        choices=[("", _("As the browser")), *settings.LANGUAGES],
+    )  # fmt: skip
 
     objects: ClassVar[UserManager] = UserManager()
     USERNAME_FIELD = "email"
@@ -50,8 +57,8 @@ class Tenant(models.Model):
     """A workspace. Row-level security shows it only from inside its own context."""
 
     class Status(models.TextChoices):
-        ACTIVE = "active"
-        PAUSED = "paused"
+        ACTIVE = "active", _("Active")
+        PAUSED = "paused", _("Paused")
 
     slug = models.SlugField(max_length=50, unique=True)
     name = models.CharField(max_length=120)
@@ -62,7 +69,7 @@ class Tenant(models.Model):
     sender_email = models.EmailField(blank=True, default="")
     postal_address = models.CharField(max_length=200, blank=True, default="")
     frequency_cap = models.PositiveSmallIntegerField(
-        default=3, help_text="Most messages a contact may get in the window below."
+        default=3, help_text=_("Most messages a contact may get in the window below.")
     )
     frequency_days = models.PositiveSmallIntegerField(default=7)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -117,8 +124,8 @@ class ApiKey(TenantModel):
     """A key of the REST API. Only its SHA-256 is kept; the secret is shown once."""
 
     class Kind(models.TextChoices):
-        WRITE_ONLY = "write_only", "Write-only (browsers)"
-        SECRET = "secret", "Secret (servers)"
+        WRITE_ONLY = "write_only", _("Write-only (browsers)")
+        SECRET = "secret", _("Secret (servers)")
 
     name = models.CharField(max_length=80)
     kind = models.CharField(max_length=10, choices=Kind)
@@ -143,7 +150,7 @@ class Notice(TenantModel):
     """A sentence for one member, with the page it is about."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="notices")
-    text = models.CharField(max_length=200)
+    text = PhraseField(default=str)
     url = models.CharField(max_length=300)
     read_at = models.DateTimeField(null=True, blank=True)
 

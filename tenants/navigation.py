@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from django.urls import NoReverseMatch, reverse
 
+from attune.kernel.phrases import Phrase, say
 from tenants.roles import role_can
 
 
@@ -20,7 +21,7 @@ class Place:
 
     page: str
     icon: str
-    text: str
+    text: Phrase
     verb: str
     badge: str = ""
 
@@ -29,60 +30,60 @@ class Place:
 class Shown:
     """A place as one member sees it."""
 
-    text: str
+    text: Phrase
     icon: str
     url: str
     badge: str
 
 
-PLACES: tuple[tuple[str, tuple[Place, ...]], ...] = (
-    ("", (Place("insights:home", "home", "Home", "workspace.view"),)),
+PLACES: tuple[tuple[Phrase | str, tuple[Place, ...]], ...] = (
+    ("", (Place("insights:home", "home", say("Home"), "workspace.view"),)),
     (
-        "Audience",
+        say("Audience"),
         (
-            Place("contacts:people", "people", "People", "contacts.view"),
-            Place("segments:segments", "segment", "Segments", "segments.view"),
-            Place("contacts:events", "bolt", "Events", "events.view", "rejected"),
-            Place("conversations:inbox", "chat", "Conversations", "workspace.view"),
+            Place("contacts:people", "people", say("People"), "contacts.view"),
+            Place("segments:segments", "segment", say("Segments"), "segments.view"),
+            Place("contacts:events", "bolt", say("Events"), "events.view", "rejected"),
+            Place("conversations:inbox", "chat", say("Conversations"), "workspace.view"),
         ),
     ),
     (
-        "Content",
+        say("Content"),
         (
-            Place("content:briefs", "pen", "Briefs", "content.view"),
-            Place("approval:queue", "check", "Review", "approval.view", "reviews"),
-            Place("catalog:products", "tag", "Catalogue", "catalog.view"),
+            Place("content:briefs", "pen", say("Briefs"), "content.view"),
+            Place("approval:queue", "check", say("Review"), "approval.view", "reviews"),
+            Place("catalog:products", "tag", say("Catalogue"), "catalog.view"),
         ),
     ),
     (
-        "Reach",
+        say("Reach"),
         (
-            Place("delivery_pages:campaigns", "send", "Campaigns", "campaigns.view"),
-            Place("experiments:experiments", "flask", "Experiments", "experiments.view"),
-            Place("strategy:policies", "compass", "Strategy", "workspace.view"),
-            Place("delivery_pages:outbox", "inbox", "Outbox", "sends.view"),
+            Place("delivery_pages:campaigns", "send", say("Campaigns"), "campaigns.view"),
+            Place("experiments:experiments", "flask", say("Experiments"), "experiments.view"),
+            Place("strategy:policies", "compass", say("Strategy"), "workspace.view"),
+            Place("delivery_pages:outbox", "inbox", say("Outbox"), "sends.view"),
         ),
     ),
     (
-        "Learn",
+        say("Learn"),
         (
-            Place("insights:findings", "lens", "Insights", "workspace.view"),
-            Place("insights:forecast", "trend", "Forecast", "workspace.view"),
+            Place("insights:findings", "lens", say("Insights"), "workspace.view"),
+            Place("insights:forecast", "trend", say("Forecast"), "workspace.view"),
         ),
     ),
     (
-        "Workspace",
+        say("Workspace"),
         (
-            Place("workspace:jobs", "clock", "Jobs", "jobs.view", "stuck"),
-            Place("workspace:audit", "shield", "Audit log", "audit.view"),
-            Place("workspace:members", "people", "Members", "members.view"),
-            Place("workspace:settings", "gear", "Settings", "workspace.manage"),
+            Place("workspace:jobs", "clock", say("Jobs"), "jobs.view", "stuck"),
+            Place("workspace:audit", "shield", say("Audit log"), "audit.view"),
+            Place("workspace:members", "people", say("Members"), "members.view"),
+            Place("workspace:settings", "gear", say("Settings"), "workspace.manage"),
         ),
     ),
 )
 
 
-def shown(slug: str, role: str) -> list[tuple[str, list[Shown]]]:
+def shown(slug: str, role: str) -> list[tuple[Phrase | str, list[Shown]]]:
     """The groups with at least one place that exists and this role may open."""
     groups = []
     for title, places in PLACES:

@@ -22,7 +22,7 @@ def tell(user_ids: Iterable[int | None], text: str, page: str, *arguments: objec
     slug = Tenant.objects.values_list("slug", flat=True).get(pk=current_tenant())
     url = reverse(page, args=[slug, *arguments])
     members = Membership.objects.filter(user_id__in=people).values_list("user_id", flat=True)
-    Notice.objects.bulk_create(Notice(user_id=m, text=text[:200], url=url) for m in members)
+    Notice.objects.bulk_create(Notice(user_id=m, text=text, url=url) for m in members)
     live.push(current_tenant(), "notices")
 
 

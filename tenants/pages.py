@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from attune.kernel.errors import Forbidden, Invalid
+from attune.kernel.phrases import say
 from tenants.roles import role_can, who_can
 
 View = Callable[..., HttpResponse]
@@ -41,7 +42,9 @@ def _refuse_nul(request: HttpRequest) -> None:
         for name, values in bag.lists():
             if "\x00" in name or any("\x00" in value for value in values):
                 field = name.replace("\x00", "�")
-                raise Invalid.one(field, "Text must not contain the NUL character.", "Take it out.")
+                raise Invalid.one(
+                    field, say("Text must not contain the NUL character."), say("Take it out.")
+                )
 
 
 def can(request: HttpRequest, verb: str) -> bool:
@@ -51,7 +54,9 @@ def can(request: HttpRequest, verb: str) -> bool:
 def demand(request: HttpRequest, verb: str) -> None:
     """Raise Forbidden, naming who can, unless the member holds `verb`."""
     if not can(request, verb):
-        raise Forbidden(f"This needs one of these roles: {', '.join(who_can(verb))}.")
+        raise Forbidden(
+            say("This needs one of these roles: %(names)s.", names=", ".join(who_can(verb)))
+        )
 
 
 def address(request: HttpRequest, name: str, *arguments: object) -> str:

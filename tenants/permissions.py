@@ -8,6 +8,7 @@ from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from attune.kernel.phrases import say
 from tenants.middleware import secret_of
 
 if TYPE_CHECKING:  # rest_framework.views imports this module by its settings
@@ -23,10 +24,10 @@ def scope_of(view: APIView, method: str) -> str:
 def _why(request: Request) -> str:
     """A key that was sent and not found is not the same as none; neither says which keys exist."""
     if secret_of(request._request):
-        return "This API key is unknown, revoked or expired; make one in Settings → API keys."
-    return (
-        "Send an API key: Authorization: Bearer sk_…, or a write-only key as the user name of "
-        "Basic authentication (curl -u pk_…:)."
+        return say("This API key is unknown, revoked or expired; make one in Settings → API keys.")
+    return say(
+        "Send an API key: Authorization: Bearer sk_…, or a write-only key as the user "
+        "name of Basic authentication (curl -u pk_…:)."
     )
 
 
@@ -40,5 +41,5 @@ class HasScope(BasePermission):
             return True  # says only which methods there are
         scope = scope_of(view, "GET" if request.method == "HEAD" else request.method or "")
         if scope not in request.auth.scopes:
-            raise PermissionDenied(f"This key lacks the scope “{scope}”.")
+            raise PermissionDenied(say("This key lacks the scope “%(scope)s”.", scope=scope))
         return True

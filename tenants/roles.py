@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from attune.kernel.phrases import Phrase, known_words, say
+
 
 class Role(StrEnum):
     OWNER = "owner"
@@ -16,17 +18,18 @@ class Role(StrEnum):
     DEVELOPER = "developer"
 
 
-ROLE_ABOUT: dict[Role, str] = {
-    Role.OWNER: "Everything, including handing over the workspace",
-    Role.ADMIN: "Everything except removing the last owner",
-    Role.MARKETER: "Edits audience, content and campaigns; cannot approve or launch",
-    Role.REVIEWER: "Approves or rejects content; cannot approve their own",
-    Role.SENDER: "Launches, pauses and stops approved campaigns",
-    Role.ANALYST: "Reads results; personal data is hidden",
-    Role.AGENT: "Talks with customers",
-    Role.DEVELOPER: "API keys, webhooks, events and their errors",
+ROLE_ABOUT: dict[Role, Phrase] = {
+    Role.OWNER: say("Everything, including handing over the workspace"),
+    Role.ADMIN: say("Everything except removing the last owner"),
+    Role.MARKETER: say("Edits audience, content and campaigns; cannot approve or launch"),
+    Role.REVIEWER: say("Approves or rejects content; cannot approve their own"),
+    Role.SENDER: say("Launches, pauses and stops approved campaigns"),
+    Role.ANALYST: say("Reads results; personal data is hidden"),
+    Role.AGENT: say("Talks with customers"),
+    Role.DEVELOPER: say("API keys, webhooks, events and their errors"),
 }
 
+known_words(*Role)
 _ALL = frozenset(Role)
 _BOSS = frozenset({Role.OWNER, Role.ADMIN})
 _EDIT = _BOSS | {Role.MARKETER}

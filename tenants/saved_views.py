@@ -8,6 +8,8 @@ from django.db.models import Q, QuerySet
 
 from attune.kernel import audit
 from attune.kernel.errors import Invalid, NotFound
+from attune.kernel.phrases import say
+from tenants import undo
 from tenants.models import SavedView
 
 PAGES = {
@@ -28,12 +30,13 @@ def of(*, user_id: int, page: str) -> QuerySet[SavedView]:
     return rows.order_by("name")
 
 
+@undo.deed("views.drop", verb="workspace.view")
 def save(*, user_id: int, page: str, name: str, query: str, shared: bool) -> SavedView:
     """Keep filters under a name; the same name again replaces them."""
     if page not in PAGES:
-        raise Invalid.one("page", "This list keeps no views.")
+        raise Invalid.one("page", say("This list keeps no views."))
     if not name.strip():
-        raise Invalid.one("name", "Give the view a name.")
+        raise Invalid.one("name", say("Give the view a name."))
     view, _ = SavedView.objects.update_or_create(
         user_id=user_id, page=page, name=name.strip()[:60],
         defaults={"query": tidy(query), "shared": shared},
@@ -46,7 +49,7 @@ def drop(*, user_id: int, view_id: object) -> SavedView:
     """Forget a view of one's own."""
     view = SavedView.objects.filter(pk=view_id, user_id=user_id).first()
     if view is None:
-        raise NotFound("There is no such view of yours.")
+        raise NotFound(say("There is no such view of yours."))
     audit.record("views.drop", view)
     view.delete()
     return view

@@ -14,8 +14,9 @@ from django.utils.text import slugify
 
 from attune.kernel import audit
 from attune.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from attune.kernel.phrases import say, word
 from attune.kernel.tenancy import tenant_context
-from tenants import registry
+from tenants import registry, undo
 from tenants.models import ApiKey, Invitation, Membership, Tenant, User
 from tenants.roles import PERMISSIONS, WRITE_ONLY_SCOPES, Role, role_can
 
@@ -26,7 +27,7 @@ def create_workspace(*, name: str, owner: User, slug: str = "") -> Tenant:
     """Make a workspace whose owner is `owner`. Raises Invalid when the address is taken."""
     address = slugify(slug or name)[:50]
     if not address:
-        raise Invalid.one("name", "The name needs at least one letter or digit.")
+        raise Invalid.one("name", say("The name needs at least one letter or digit."))
     tenant_id = registry.next_tenant_id()
     try:
         with tenant_context(tenant_id):
@@ -35,7 +36,9 @@ def create_workspace(*, name: str, owner: User, slug: str = "") -> Tenant:
             audit.record("workspace.create", tenant)
     except IntegrityError as clash:
         raise Invalid.one(
-            "name", f"The address “{address}” is taken.", "Choose another name."
+            "name",
+            say("The address “%(address)s” is taken.", address=address),
+            say("Choose another name."),
         ) from clash
     return tenant
 
@@ -44,11 +47,15 @@ def invite(*, email: str, role: str, by: User | None, by_role: str = Role.OWNER)
     """Invite an address; answers the token, and mails the link after commit. Only an owner invites
     an owner."""
     if role not in list(Role):
-        raise Invalid.one("role", f"“{role}” is not a role.", f"Choose one of {', '.join(Role)}.")
+        raise Invalid.one(
+            "role",
+            say("“%(role)s” is not a role.", role=role),
+            say("Choose one of %(names)s.", names=", ".join(Role)),
+        )
     _owners_only(by_role, role)
     email = email.strip().lower()
     if Membership.objects.filter(user__email=email).exists():
-        raise Conflict(f"{email} is already a member of this workspace.")
+        raise Conflict(say("%(email)s is already a member of this workspace.", email=email))
     Invitation.objects.filter(email=email, accepted_at=None, revoked_at=None).update(
         revoked_at=timezone.now()
     )
@@ -62,10 +69,10 @@ def invite(*, email: str, role: str, by: User | None, by_role: str = Role.OWNER)
     )
     audit.record("members.invite", invitation, role=role)
     link = settings.PUBLIC_URL + reverse("tenants:accept", args=[token])
-    body = f"You are invited to a workspace on Attune as {role}.\n\n{link}\n\nValid for 72 hours."
-    transaction.on_commit(
-        lambda: send_mail("Your invitation to Attune", body, None, [email], fail_silently=True)
-    )
+    told = say("You are invited to a workspace on Attune as %(role)s.", role=word(role))
+    body = f"{told}\n\n{link}\n\n{say('Valid for 72 hours.')}"
+    title = str(say("Your invitation to Attune"))
+    transaction.on_commit(lambda: send_mail(title, body, None, [email], fail_silently=True))
     return token
 
 
@@ -73,13 +80,13 @@ def accept_invitation(*, token: str, user: User) -> Membership:
     """Turn an invitation into a membership. The address must be the signed-in person's."""
     place = registry.invitation_of(token)
     if place is None or place.email != user.email.lower():
-        raise NotFound("This invitation is not valid for you, was used, or has expired.")
+        raise NotFound(say("This invitation is not valid for you, was used, or has expired."))
     with tenant_context(place.tenant_id):
         won = Invitation.objects.filter(pk=place.id, accepted_at=None).update(
             accepted_at=timezone.now()
         )
         if not won:
-            raise NotFound("This invitation was used.")
+            raise NotFound(say("This invitation was used."))
         invitation = Invitation.objects.get(pk=place.id)
         membership, _ = Membership.objects.get_or_create(
             user=user, defaults={"role": invitation.role}
@@ -92,7 +99,11 @@ def change_role(*, membership: Membership, role: str, by_role: str) -> None:
     """Change a role. The last owner stays owner, and only an owner makes or changes one. Who may no
     longer manage keys loses the secret keys they made."""
     if role not in list(Role):
-        raise Invalid.one("role", f"“{role}” is not a role.", f"Choose one of {', '.join(Role)}.")
+        raise Invalid.one(
+            "role",
+            say("“%(role)s” is not a role.", role=role),
+            say("Choose one of %(names)s.", names=", ".join(Role)),
+        )
     _owners_only(by_role, role, membership.role)
     _keep_an_owner(membership, role)
     before, membership.role = membership.role, role
@@ -112,9 +123,21 @@ def remove_member(*, membership: Membership, by_role: str) -> None:
     membership.delete()
 
 
+@undo.deed("members.put_back", verb="members.manage")
+def put_back_member(*, user_id: int, role: str, by_role: str) -> None:
+    """Give a person the role they had before. Keys that were revoked stay revoked."""
+    membership = Membership.objects.filter(user_id=user_id).first()
+    if membership is not None:
+        change_role(membership=membership, role=role, by_role=by_role)
+        return
+    _owners_only(by_role, role)
+    row = Membership.objects.create(user_id=user_id, role=role)
+    audit.record("members.put_back", row, role=role)
+
+
 def _owners_only(by_role: str, *roles: str) -> None:
     if Role.OWNER in roles and by_role != Role.OWNER:
-        raise Forbidden("Only an owner makes, changes or removes an owner.")
+        raise Forbidden(say("Only an owner makes, changes or removes an owner."))
 
 
 def _revoke_secrets_of(membership: Membership) -> None:
@@ -129,7 +152,7 @@ def _keep_an_owner(membership: Membership, next_role: str) -> None:
     owners = Membership.objects.select_for_update().filter(role=Role.OWNER)
     others = [m for m in owners if m.pk != membership.pk]
     if membership.role == Role.OWNER and next_role != Role.OWNER and not others:
-        raise Conflict("A workspace keeps at least one owner; make someone else owner first.")
+        raise Conflict(say("A workspace keeps at least one owner; make someone else owner first."))
 
 
 def create_key(
@@ -139,15 +162,15 @@ def create_key(
     scopes = sorted(WRITE_ONLY_SCOPES) if kind == ApiKey.Kind.WRITE_ONLY else sorted(set(scopes))
     unknown = [scope for scope in scopes if scope not in PERMISSIONS]
     if unknown:
-        raise Invalid.one("scopes", f"Unknown scopes: {', '.join(unknown)}.")
+        raise Invalid.one("scopes", say("Unknown scopes: %(names)s.", names=", ".join(unknown)))
     if not scopes:
-        raise Invalid.one("scopes", "A key needs at least one scope.")
+        raise Invalid.one("scopes", say("A key needs at least one scope."))
     if kind not in ApiKey.Kind.values:
-        raise Invalid.one("kind", "Choose write_only or secret.")
+        raise Invalid.one("kind", say("Choose write_only or secret."))
     prefix = ("pk_" if kind == ApiKey.Kind.WRITE_ONLY else "sk_") + secrets.token_hex(4)
     secret = f"{prefix}_{secrets.token_urlsafe(32)}"
     key = ApiKey.objects.create(
-        name=name.strip() or "Unnamed key",
+        name=name.strip() or str(say("Unnamed key")),
         kind=kind,
         prefix=prefix,
         hash=registry.digest(secret),
@@ -163,7 +186,7 @@ def rotate_key(*, key: ApiKey, by: User | None, overlap_hours: int = 24) -> tupl
     """A successor with the same rights; the old key works on for `overlap_hours`."""
     now = timezone.now()
     if key.revoked_at or (key.expires_at and key.expires_at <= now):
-        raise Conflict("A key that was revoked or has expired is not rotated; make a new one.")
+        raise Conflict(say("A key that was revoked or has expired is not rotated; make a new one."))
     successor, secret = create_key(name=key.name, kind=key.kind, scopes=key.scopes, by=by)
     overlap = now + timedelta(hours=overlap_hours)
     successor.expires_at = key.expires_at
@@ -178,6 +201,12 @@ def revoke_key(*, key: ApiKey) -> None:
     key.revoked_at = timezone.now()
     key.save(update_fields=["revoked_at"])
     audit.record("keys.revoke", key)
+
+
+def save_appearance(*, user_id: int, **chosen: str) -> None:
+    """Keep how the pages look to a person: `theme`, `language`. It is theirs in every workspace."""
+    if chosen:
+        User.objects.filter(pk=user_id).update(**chosen)
 
 
 def save_settings(*, tenant: Tenant, **values: object) -> None:

@@ -6,6 +6,6 @@ app_name = "tenants"
 urlpatterns = [
     path("", views.start, name="start"),
     path("new", views.new, name="new"),
-    path("theme", views.theme, name="theme"),
+    path("appearance", views.appearance, name="appearance"),
     path("invitation/<str:token>", views.accept, name="accept"),
 ]

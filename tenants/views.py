@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import uuid
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
+from attune.kernel import audit as kernel_audit
 from attune.kernel import jobs
 from attune.kernel.errors import AttuneError, NotFound
 from attune.kernel.models import AuditEntry, JobRow
+from attune.kernel.phrases import say, word
 from attune.kernel.tenancy import current_tenant
+from attune.web.editing import Editing
 from attune.web.forms import add_refusal, cleaned
-from attune.web.pages import paged
-from tenants import registry, saved_views, services
-from tenants.forms import InviteForm, KeyForm, SettingsForm, ThemeForm, WorkspaceForm
+from attune.web.pages import form_status, paged
+from tenants import registry, saved_views, services, undo
+from tenants.forms import AppearanceForm, InviteForm, KeyForm, SettingsForm, WorkspaceForm
 from tenants.models import ApiKey, Invitation, Membership, Tenant, User
 from tenants.pages import address, can, demand, go, page
 from tenants.roles import PERMISSIONS, Role
@@ -44,14 +49,14 @@ def new(request: HttpRequest) -> HttpResponse:
             return HttpResponseRedirect(reverse("insights:home", args=[tenant.slug]))
         except AttuneError as refusal:
             add_refusal(form, refusal)
-    return render(request, "tenants/new.html", {"form": form})
+    return render(request, "tenants/new.html", {"form": form}, status=form_status(form))
 
 
 @login_required
 def accept(request: HttpRequest, token: str) -> HttpResponse:
     place = registry.invitation_of(token)
     if place is None:
-        raise NotFound("This invitation was used, withdrawn, or is older than 72 hours.")
+        raise NotFound(say("This invitation was used, withdrawn, or is older than 72 hours."))
     if request.method == "POST":
         membership = services.accept_invitation(token=token, user=request.user)
         members = registry.memberships_of(request.user.pk)
@@ -62,23 +67,34 @@ def accept(request: HttpRequest, token: str) -> HttpResponse:
 
 @login_required
 @require_POST
-def theme(request: HttpRequest) -> HttpResponse:
-    form = ThemeForm(request.POST)
+def appearance(request: HttpRequest) -> HttpResponse:
+    """Theme or language of the signed-in person; back to the page they were on."""
+    form = AppearanceForm(request.POST)
     if form.is_valid():
-        User.objects.filter(pk=request.user.pk).update(theme=form.cleaned_data["theme"])
-    return HttpResponseRedirect(reverse("tenants:start"))
+        chosen = {name: form.cleaned_data[name] for name in form.fields if name in request.POST}
+        services.save_appearance(user_id=request.user.pk, **chosen)
+    back = request.POST.get("back", "")
+    inside = url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()})
+    return HttpResponseRedirect(back if inside else reverse("tenants:start"))
 
 
 @page("workspace.manage")
 def settings(request: HttpRequest) -> HttpResponse:
-    tenant = Tenant.objects.get(pk=current_tenant())
-    form = SettingsForm(request.POST or None, instance=tenant)
-    if request.method == "POST" and form.is_valid():
-        changed = {name: form.cleaned_data[name] for name in form.changed_data}
+    rows = Tenant.objects.select_for_update() if request.method == "POST" else Tenant.objects.all()
+    tenant = rows.get(pk=current_tenant())
+    now = {name: getattr(tenant, name) for name in SettingsForm.Meta.fields}
+    form = SettingsForm(request.POST or None, initial=now)
+    editing = Editing(form, now, kernel_audit.latest_of(tenant))
+    if request.method == "POST" and form.is_valid() and editing.settled():
+        changed = {
+            name: form.cleaned_data[name] for name in now if form.cleaned_data[name] != now[name]
+        }
         if changed:
-            services.save_settings(tenant=Tenant.objects.get(pk=tenant.pk), **changed)
+            services.save_settings(tenant=tenant, **changed)
+        messages.success(request, str(say("Saved.")))
         return go(request, "workspace:settings")
-    return render(request, "tenants/settings.html", {"form": form})
+    context = {"form": form, "editing": editing}
+    return render(request, "tenants/settings.html", context, status=form_status(form, editing))
 
 
 @page("members.view")
@@ -109,15 +125,20 @@ def invite(request: HttpRequest) -> HttpResponse:
 def change_member(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     membership = Membership.objects.filter(pk=pk).first()
     if membership is None:
-        raise NotFound("There is no such member in this workspace.")
+        raise NotFound(say("There is no such member in this workspace."))
+    before, role = membership.role, request.POST.get("role", "")
     if request.POST.get("verb") == "remove":
         services.remove_member(membership=membership, by_role=request.member.role)
-    else:
-        services.change_role(
-            membership=membership,
-            role=request.POST.get("role", ""),
-            by_role=request.member.role,
+        told = say(
+            "%(who)s left the workspace; their secret keys are revoked.", who=membership.user
         )
+    else:
+        services.change_role(membership=membership, role=role, by_role=request.member.role)
+        told = say("%(who)s is %(role)s now.", who=membership.user, role=word(role))
+    undo.offer(
+        request, told, "members.put_back", user_id=membership.user_id, role=before,
+        by_role=request.member.role,
+    )  # fmt: skip
     return go(request, "workspace:members")
 
 
@@ -133,7 +154,8 @@ def keys(request: HttpRequest) -> HttpResponse:
         except AttuneError as refusal:
             add_refusal(form, refusal)
     rows = ApiKey.objects.order_by("-id")
-    return render(request, "tenants/keys.html", {"form": form, "rows": rows, "secret": secret})
+    context = {"form": form, "rows": rows, "secret": secret}
+    return render(request, "tenants/keys.html", context, status=form_status(form))
 
 
 @require_POST
@@ -141,7 +163,7 @@ def keys(request: HttpRequest) -> HttpResponse:
 def change_key(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     key = ApiKey.objects.filter(pk=pk).first()
     if key is None:
-        raise NotFound("There is no such key in this workspace.")
+        raise NotFound(say("There is no such key in this workspace."))
     secret = ""
     if request.POST.get("verb") == "rotate":
         for verb in key.scopes:
@@ -151,6 +173,17 @@ def change_key(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         services.revoke_key(key=key)
     context = {"form": KeyForm(), "rows": ApiKey.objects.order_by("-id"), "secret": secret}
     return render(request, "tenants/keys.html", context)
+
+
+@require_POST
+@page("workspace.view")
+def undo_deed(request: HttpRequest) -> HttpResponse:
+    """Take a deed back; back to the page where it was offered."""
+    undo.take_back(request, request.POST.get("token", ""))
+    messages.success(request, str(say("Taken back.")))
+    back = request.POST.get("back", "")
+    inside = url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()})
+    return HttpResponseRedirect(back) if inside else go(request, "insights:home")
 
 
 @require_POST
@@ -168,6 +201,10 @@ def save_view(request: HttpRequest) -> HttpResponse:
 @page("workspace.view")
 def drop_view(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     view = saved_views.drop(user_id=request.user.pk, view_id=pk)
+    undo.offer(
+        request, say("The view “%(name)s” is forgotten.", name=view.name), "views.drop",
+        user_id=view.user_id, page=view.page, name=view.name, query=view.query, shared=view.shared,
+    )  # fmt: skip
     return go(request, view.page)
 
 

@@ -22,6 +22,7 @@ from django.db import DatabaseError, connection
 from attune.kernel import audit, jobs, live
 from attune.kernel.errors import AttuneError
 from attune.kernel.models import JobRow
+from attune.kernel.phrases import Phrase
 from attune.kernel.tenancy import tenant_context
 
 logger = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ class Run:
             yield
 
     def progress(
-        self, done: int | None = None, total: int | None = None, note: str | None = None
+        self, done: int | None = None, total: int | None = None, note: Phrase | None = None
     ) -> None:
         """Show progress and extend the lease. Raises Superseded when the job is ours no more."""
         with self.unit():

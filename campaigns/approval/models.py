@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from attune.kernel.models import TenantModel
 from attune.kernel.tenancy import TenantForeignKey
@@ -13,11 +14,11 @@ class Review(TenantModel):
     """A revision waiting for a person. One open review a revision."""
 
     class State(models.TextChoices):
-        OPEN = "open"
-        APPROVED = "approved"
-        REJECTED = "rejected"
-        CHANGES_REQUESTED = "changes_requested"
-        CANCELLED = "cancelled"
+        OPEN = "open", _("Open")
+        APPROVED = "approved", _("Approved")
+        REJECTED = "rejected", _("Rejected")
+        CHANGES_REQUESTED = "changes_requested", _("Changes requested")
+        CANCELLED = "cancelled", _("Cancelled")
 
     revision = TenantForeignKey(Revision, on_delete=models.CASCADE, related_name="reviews")
     state = models.CharField(max_length=18, choices=State, default=State.OPEN)
@@ -43,19 +44,19 @@ class Verdict(TenantModel):
     """What a person decided, why, after how long. Appended, never edited."""
 
     class Kind(models.TextChoices):
-        APPROVE = "approve"
-        REJECT = "reject"
-        REQUEST_CHANGES = "request_changes"
+        APPROVE = "approve", _("Approve")
+        REJECT = "reject", _("Reject")
+        REQUEST_CHANGES = "request_changes", _("Request changes")
 
     class Reason(models.TextChoices):
         NONE = "", "–"
-        OFF_BRAND = "off_brand", "Off brand"
-        UNSUPPORTED = "unsupported", "Claims what we cannot support"
-        WRONG_TONE = "wrong_tone", "Wrong tone"
-        UNCLEAR = "unclear", "Unclear or clumsy"
-        REPETITIVE = "repetitive", "Too much like another"
-        LEGAL = "legal", "Legal concern"
-        OTHER = "other", "Other"
+        OFF_BRAND = "off_brand", _("Off brand")
+        UNSUPPORTED = "unsupported", _("Claims what we cannot support")
+        WRONG_TONE = "wrong_tone", _("Wrong tone")
+        UNCLEAR = "unclear", _("Unclear or clumsy")
+        REPETITIVE = "repetitive", _("Too much like another")
+        LEGAL = "legal", _("Legal concern")
+        OTHER = "other", _("Other")
 
     review = TenantForeignKey(Review, on_delete=models.CASCADE, related_name="verdicts")
     kind = models.CharField(max_length=16, choices=Kind)

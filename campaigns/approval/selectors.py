@@ -7,6 +7,7 @@ import uuid
 from django.db.models import QuerySet
 
 from attune.kernel.errors import NotFound
+from attune.kernel.phrases import say
 from campaigns.approval.models import Review, Verdict
 
 
@@ -26,7 +27,7 @@ def review(review_id: uuid.UUID | str) -> Review:
         .first()
     )
     if row is None:
-        raise NotFound("There is no such review in this workspace.")
+        raise NotFound(say("There is no such review in this workspace."))
     return row
 
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from attune.kernel import audit, live
 from attune.kernel.errors import AttuneError, Conflict, Forbidden, Invalid, NotFound
+from attune.kernel.phrases import say, word
 from attune.kernel.states import Machine, advance
 from attune.kernel.tenancy import current_tenant
 from campaigns.approval import selectors
@@ -42,14 +43,26 @@ def submit(*, revision: Revision, by_id: int | None) -> Review:
     """Put a revision before the reviewers. A blocked one is refused with its findings."""
     if revision.blocked:
         found = revision.checks.filter(verdict="block").values_list("message", "span")
-        reasons = "; ".join(f"{message} {f'“{span}”' if span else ''}" for message, span in found)
-        raise Invalid.one("revision", f"A check blocks it: {reasons}", "Edit the text.")
+        reasons = [
+            say("%(finding)s “%(words)s”", finding=message, words=span) if span else message
+            for message, span in found
+        ]
+        raise Invalid.one(
+            "revision",
+            say("A check blocks it: %(reasons)s", reasons=reasons),
+            say("Edit the text."),
+        )
     _lock(revision)
     advance(REVISION, revision, "submit")
     review = Review.objects.create(revision=revision, submitted_by=by_id)
     audit.record("approval.submit", review)
     reviewers = set(notices.those_who_can("approval.decide")) - _authors(revision) - {by_id}
-    notices.tell(reviewers, f"“{revision}” waits for a review", "approval:review", review.pk)
+    notices.tell(
+        reviewers,
+        say("“%(revision)s” waits for a review", revision=revision),
+        "approval:review",
+        review.pk,
+    )
     live.push(current_tenant(), "reviews", str(review.pk))
     return review
 
@@ -61,17 +74,21 @@ def decide(
     revision = review.revision
     _lock(revision)
     if kind not in Verdict.Kind.values:
-        raise Invalid.one("kind", f"Choose one of {', '.join(Verdict.Kind.values)}.")
+        raise Invalid.one(
+            "kind", say("Choose one of %(names)s.", names=", ".join(Verdict.Kind.values))
+        )
     if kind == Verdict.Kind.APPROVE and by.id in _authors(revision):
-        raise Forbidden("Who wrote or requested a text cannot approve it; ask another reviewer.")
+        raise Forbidden(
+            say("Who wrote or requested a text cannot approve it; ask another reviewer.")
+        )
     if reason not in Verdict.Reason.values:
-        raise Invalid.one("reason", "This is not one of the reasons.")
+        raise Invalid.one("reason", say("This is not one of the reasons."))
     if kind == Verdict.Kind.REJECT and not reason:
-        raise Invalid.one("reason", "A rejection needs a reason: the model learns from it.")
+        raise Invalid.one("reason", say("A rejection needs a reason: the model learns from it."))
     if kind == Verdict.Kind.REQUEST_CHANGES and not comment.strip():
-        raise Invalid.one("comment", "Say what should change: the author reads it.")
+        raise Invalid.one("comment", say("Say what should change: the author reads it."))
     if review.state != Review.State.OPEN:
-        raise Conflict(f"This review was decided already: {review.state.replace('_', ' ')}.")
+        raise Conflict(say("This review was decided already: %(state)s.", state=word(review.state)))
     if kind == Verdict.Kind.APPROVE:
         _retire_predecessor(revision)
     advance(REVIEW, review, kind, reason=reason)
@@ -83,7 +100,10 @@ def decide(
     )  # fmt: skip
     Review.objects.filter(pk=review.pk).update(closed_at=timezone.now())
     audit.record("approval.decide", verdict, revision=str(revision.pk))
-    told = f"{by.label}: {verdict.get_kind_display().lower()}, “{revision}”"
+    told = say(
+        "%(who)s: %(verdict)s, “%(revision)s”",
+        who=by.label, verdict=word(verdict.kind), revision=revision,
+    )  # fmt: skip
     notices.tell(_authors(revision) - {by.id}, told, "content:revision", revision.pk)
     live.push(current_tenant(), "reviews", str(review.pk))
     return verdict
@@ -109,7 +129,7 @@ def _uuid(value: str) -> UUID:
     try:
         return UUID(value)
     except ValueError as wrong:
-        raise NotFound("There is no such review in this workspace.") from wrong
+        raise NotFound(say("There is no such review in this workspace.")) from wrong
 
 
 def _authors(revision: Revision) -> set[int | None]:

@@ -9,9 +9,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
+from attune.kernel import audit
 from attune.kernel.errors import AttuneError, Invalid
+from attune.kernel.phrases import say, word
+from attune.web.editing import Editing
 from attune.web.forms import add_refusal
-from attune.web.pages import paged
+from attune.web.pages import form_status, paged
 from campaigns.approval import selectors, services
 from campaigns.approval.models import Review, Verdict
 from campaigns.content import selectors as content
@@ -38,7 +41,7 @@ def bulk(request: HttpRequest) -> HttpResponse:
         reason=request.POST.get("reason", ""),
     )  # fmt: skip
     if done:
-        messages.success(request, f"{done} decided.")
+        messages.success(request, str(say("%(done)s decided.", done=done)))
     for sentence in refused:
         messages.error(request, sentence)
     return go(request, "approval:queue")
@@ -88,7 +91,16 @@ def decide(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         )  # fmt: skip
     except Invalid as refusal:
         return _page(request, row, "; ".join(e.sentence() for e in refusal.errors))
-    messages.success(request, f"“{row.revision}”: {verdict.get_kind_display().lower()}, recorded.")
+    messages.success(
+        request,
+        str(
+            say(
+                "“%(revision)s”: %(verdict)s, recorded.",
+                revision=row.revision,
+                verdict=word(verdict.kind),
+            )
+        ),
+    )
     following = selectors.open_reviews().first()
     if following is None:
         return go(request, "approval:queue")
@@ -97,15 +109,19 @@ def decide(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @page("content.edit")
 def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    row = content.revision(pk)
+    """Edit the newest revision of a text, whichever one was asked for."""
+    row = content.newest_of(content.revision(pk), lock=request.method == "POST")
     form = ComponentsForm(row.asset.channel, request.POST or None, initial=row.components)
-    if request.method == "POST" and form.is_valid():
+    now = {name: row.components.get(name, "") for name in form.fields}
+    editing = Editing(form, now, audit.latest_of(row))
+    if request.method == "POST" and form.is_valid() and editing.settled():
         try:
             fresh = services.edit(revision=row, components=form.filled(), author_id=request.user.pk)
             return go(request, "content:revision", fresh.pk)
         except AttuneError as refusal:
             add_refusal(form, refusal)
-    return render(request, "approval/edit.html", {"form": form, "revision": row})
+    context = {"form": form, "editing": editing, "revision": row}
+    return render(request, "approval/edit.html", context, status=form_status(form, editing))
 
 
 @require_POST

@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from attune.kernel.errors import NotFound
+from attune.kernel.phrases import say
 from campaigns.catalog.models import Fact, Product
 
 
@@ -17,10 +18,11 @@ def products(*, search: str = "") -> QuerySet[Product]:
     return rows.filter(Q(name__icontains=search) | Q(sku=search)) if search else rows
 
 
-def product(product_id: uuid.UUID | str) -> Product:
-    row = Product.objects.filter(pk=product_id).first()
+def product(product_id: uuid.UUID | str, *, lock: bool = False) -> Product:
+    rows = Product.objects.select_for_update() if lock else Product.objects.all()
+    row = rows.filter(pk=product_id).first()
     if row is None:
-        raise NotFound("There is no such product in this workspace.")
+        raise NotFound(say("There is no such product in this workspace."))
     return row
 
 

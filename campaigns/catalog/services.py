@@ -7,8 +7,10 @@ from datetime import date
 from django.db import IntegrityError, transaction
 
 from attune.kernel import audit
-from attune.kernel.errors import Invalid
+from attune.kernel.errors import Invalid, NotFound
+from attune.kernel.phrases import say
 from campaigns.catalog.models import BrandVoice, Fact, Product
+from tenants import undo
 
 
 def save_product(*, product: Product | None = None, **values: object) -> Product:
@@ -18,14 +20,14 @@ def save_product(*, product: Product | None = None, **values: object) -> Product
     for name, value in values.items():
         setattr(product, name, value)
     if int(product.price_cents) < 0:
-        raise Invalid.one("price_cents", "A price is not negative.")
+        raise Invalid.one("price_cents", say("A price is not negative."))
     if not product.sku or not product.name:
-        raise Invalid.one("sku" if not product.sku else "name", "This field is needed.")
+        raise Invalid.one("sku" if not product.sku else "name", say("This field is needed."))
     try:
         with transaction.atomic():
             product.save()
     except IntegrityError as clash:
-        raise Invalid.one("sku", f"The SKU “{product.sku}” is taken.") from clash
+        raise Invalid.one("sku", say("The SKU “%(sku)s” is taken.", sku=product.sku)) from clash
     audit.record("catalog.save_product", product, before=before)
     return product
 
@@ -34,7 +36,7 @@ def add_fact(
     *, text: str, product: Product | None = None, source: str = "", valid_until: date | None = None
 ) -> Fact:
     if not text.strip():
-        raise Invalid.one("text", "A fact is a sentence.")
+        raise Invalid.one("text", say("A fact is a sentence."))
     fact = Fact.objects.create(
         text=text.strip()[:300], product=product, source=source[:200], valid_until=valid_until
     )
@@ -42,15 +44,27 @@ def add_fact(
     return fact
 
 
+@undo.deed("catalog.remove_fact", verb="catalog.edit")
+def put_back_fact(
+    *, text: str, product_id: str | None, source: str, valid_until: str | None
+) -> None:
+    """A fact that was removed, once more; its product must still be there."""
+    product = Product.objects.filter(pk=product_id).first() if product_id else None
+    if product_id and product is None:
+        raise NotFound(say("There is no such product in this workspace."))
+    until = date.fromisoformat(valid_until) if valid_until else None
+    add_fact(text=text, product=product, source=source, valid_until=until)
+
+
 def remove_fact(*, fact: Fact) -> None:
     audit.record("catalog.remove_fact", fact)
     fact.delete()
 
 
-def voice() -> BrandVoice:
+def voice(*, lock: bool = False) -> BrandVoice:
     """The workspace's voice; a plain one is made on first use."""
     row, _ = BrandVoice.objects.get_or_create()
-    return row
+    return BrandVoice.objects.select_for_update().get(pk=row.pk) if lock else row
 
 
 def save_voice(

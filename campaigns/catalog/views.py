@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import uuid
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
+from attune.kernel import audit
 from attune.kernel.errors import AttuneError, NotFound
+from attune.kernel.phrases import say
+from attune.web.editing import Editing
 from attune.web.forms import add_refusal, cleaned
-from attune.web.pages import paged
+from attune.web.pages import form_status, paged
 from campaigns.catalog import selectors, services
 from campaigns.catalog.forms import FactForm, ProductForm, VoiceForm
 from campaigns.catalog.models import Fact
+from tenants import undo
 from tenants.pages import go, page
 
 
@@ -33,22 +38,27 @@ def new(request: HttpRequest) -> HttpResponse:
             return go(request, "catalog:product", product.pk)
         except AttuneError as refusal:
             add_refusal(form, refusal)
-    return render(request, "catalog/product.html", {"form": form})
+    return render(request, "catalog/product.html", {"form": form}, status=form_status(form))
 
 
 @page("catalog.edit")
 def product(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    row = selectors.product(pk)
-    price = {"price": f"{row.price_cents / 100:.2f}"}
-    form = ProductForm(request.POST or None, instance=row, initial=price)
-    if request.method == "POST" and form.is_valid():
+    row = selectors.product(pk, lock=request.method == "POST")
+    now = {name: getattr(row, name) for name in ProductForm.Meta.fields if name != "price"}
+    now["price"] = f"{row.price_cents / 100:.2f}"
+    form = ProductForm(request.POST or None, initial=now)
+    editing = Editing(form, now, audit.latest_of(row))
+    if request.method == "POST" and form.is_valid() and editing.settled():
         try:
             services.save_product(product=row, **form.values())
             return go(request, "catalog:products")
         except AttuneError as refusal:
             add_refusal(form, refusal)
-    context = {"form": form, "product": row, "fact_form": FactForm(), "facts": row.facts.all()}
-    return render(request, "catalog/product.html", context)
+    context = {
+        "form": form, "editing": editing, "product": row, "fact_form": FactForm(),
+        "facts": row.facts.all(),
+    }  # fmt: skip
+    return render(request, "catalog/product.html", context, status=form_status(form, editing))
 
 
 @require_POST
@@ -64,9 +74,15 @@ def add_fact(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def remove_fact(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     fact = Fact.objects.filter(pk=pk).first()
     if fact is None:
-        raise NotFound("There is no such fact in this workspace.")
+        raise NotFound(say("There is no such fact in this workspace."))
     product_id = fact.product_id
+    values = {
+        "text": fact.text, "product_id": str(product_id) if product_id else None,
+        "source": fact.source,
+        "valid_until": fact.valid_until.isoformat() if fact.valid_until else None,
+    }  # fmt: skip
     services.remove_fact(fact=fact)
+    undo.offer(request, say("The fact is removed."), "catalog.remove_fact", **values)
     if product_id is None:
         return go(request, "catalog:products")
     return go(request, "catalog:product", product_id)
@@ -74,13 +90,16 @@ def remove_fact(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @page("catalog.edit")
 def voice(request: HttpRequest) -> HttpResponse:
-    row = services.voice()
-    initial = {
+    row = services.voice(lock=request.method == "POST")
+    now = {
         name: "\n".join(getattr(row, name)) if name in VoiceForm.LISTS else getattr(row, name)
         for name in VoiceForm.base_fields
     }
-    form = VoiceForm(request.POST or None, initial=initial)
-    if request.method == "POST" and form.is_valid():
+    form = VoiceForm(request.POST or None, initial=now)
+    editing = Editing(form, now, audit.latest_of(row))
+    if request.method == "POST" and form.is_valid() and editing.settled():
         services.save_voice(**form.values())
+        messages.success(request, str(say("Saved.")))
         return go(request, "catalog:voice")
-    return render(request, "catalog/voice.html", {"form": form})
+    context = {"form": form, "editing": editing}
+    return render(request, "catalog/voice.html", context, status=form_status(form, editing))

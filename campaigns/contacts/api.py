@@ -14,6 +14,7 @@ from attune.api.parsers import BeaconParser, IntakeParser
 from attune.api.viewsets import ReadViewSet, TenantAPIView
 from attune.kernel import limits
 from attune.kernel.errors import Invalid, TooLarge
+from attune.kernel.phrases import say
 from campaigns.contacts import selectors, services
 from campaigns.contacts.models import Contact, Event, RejectedEvent
 
@@ -204,7 +205,7 @@ class SingleEvent(_Intake):
     def post(self, request: Request) -> Response:
         body = request.data
         if not isinstance(body, dict):
-            raise Invalid.one("body", "An event is a JSON object.")
+            raise Invalid.one("body", say("An event is a JSON object."))
         return self.take(request, [body], sent_at=body.get("sentAt"))
 
 
@@ -218,8 +219,14 @@ class Batch(_Intake):
     def post(self, request: Request) -> Response:
         body = request.data
         if not isinstance(body, dict) or not isinstance(body.get("batch"), list):
-            raise Invalid.one("batch", "Send {“batch”: […]} with a list of events.")
+            raise Invalid.one("batch", say("Send {“batch”: […]} with a list of events."))
         items = body["batch"]
         if len(items) > limits.BATCH_ITEMS:
-            raise TooLarge(f"A batch takes {limits.BATCH_ITEMS} events; this one has {len(items)}.")
+            raise TooLarge(
+                say(
+                    "A batch takes %(most)s events; this one has %(items)s.",
+                    most=limits.BATCH_ITEMS,
+                    items=len(items),
+                )
+            )
         return self.take(request, items, sent_at=body.get("sentAt"), context=body.get("context"))

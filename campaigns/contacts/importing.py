@@ -13,6 +13,7 @@ from django.core.files.uploadedfile import UploadedFile
 from attune.kernel import audit, limits
 from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.models import JobRow
+from attune.kernel.phrases import say
 from attune.kernel.states import Machine, advance
 from campaigns.contacts import imports, services
 from campaigns.contacts.jobs import RUN_IMPORT, RunImport
@@ -38,14 +39,16 @@ def upload(*, file: UploadedFile) -> ContactImport:
         name.rsplit(".", 1)[-1].lower()
     )
     if format_ is None:
-        raise Invalid.one("file", "Only .csv, .tsv and .jsonl files are taken.", "Export as CSV.")
+        raise Invalid.one(
+            "file", say("Only .csv, .tsv and .jsonl files are taken."), say("Export as CSV.")
+        )
     if (file.size or 0) > limits.IMPORT_BYTES:
-        raise Invalid.one("file", "The file is larger than 200 MB.", "Split it.")
+        raise Invalid.one("file", say("The file is larger than 200 MB."), say("Split it."))
     sample = list(islice(imports.rows(io.BytesIO(file.read(1_000_000)), format=format_), 6))
     good = [row for row in sample if not row.problem]
     if not good:
-        reason = sample[0].problem if sample else "It has no rows under its header."
-        raise Invalid.one("file", f"No row of the file can be read. {reason}")
+        reason = sample[0].problem if sample else say("It has no rows under its header.")
+        raise Invalid.one("file", say("No row of the file can be read. %(reason)s", reason=reason))
     file.seek(0)
     columns = list(dict.fromkeys(name for row in good for name in row.cells))
     row = ContactImport.objects.create(
@@ -68,14 +71,16 @@ def start(*, of: ContactImport, mapping: dict[str, str], dry_run: bool) -> None:
         if t and t not in (*imports.TARGETS, "userId+email") and not t.startswith("trait:")
     ]  # fmt: skip
     if unknown:
-        raise Invalid.one("mapping", f"Unknown target {unknown[0]!r}.")
+        raise Invalid.one("mapping", say("Unknown target %(target)s.", target=unknown[0]))
     if not targets & {"userId", "anonymousId", "userId+email"}:
-        raise Invalid.one("mapping", "No column identifies the customer.", "Map one to userId.")
+        raise Invalid.one(
+            "mapping", say("No column identifies the customer."), say("Map one to userId.")
+        )
     if not dry_run:
         advance(IMPORT, of, "start")
         of.accepted = of.rejected = 0  # what a dry run counted
     elif of.state not in {"uploaded", "checked"}:
-        raise Conflict("A dry run comes before the run.")
+        raise Conflict(say("A dry run comes before the run."))
     of.mapping = mapping
     ImportProblem.objects.filter(of=of, dry=True).delete()
     of.job = RUN_IMPORT.enqueue(RunImport(import_id=of.pk, dry_run=dry_run))
@@ -91,7 +96,7 @@ def resume(*, of: ContactImport) -> None:
     """Take up an import whose job was cancelled or gave up: the cursor knows where it stopped."""
     of = ContactImport.objects.select_for_update(of=("self",)).select_related("job").get(pk=of.pk)
     if not interrupted(of):
-        raise Conflict("This import is not interrupted; there is nothing to resume.")
+        raise Conflict(say("This import is not interrupted; there is nothing to resume."))
     of.job = RUN_IMPORT.enqueue(RunImport(import_id=of.pk, dry_run=False))
     of.save(update_fields=["job"])
     audit.record("contacts.resume_import", of, at_row=of.next_row)
@@ -117,7 +122,7 @@ def take_batch(of: ContactImport, batch: list[imports.Row], *, dry_run: bool) ->
     """
     now = ContactImport.objects.select_for_update(of=("self",)).get(pk=of.pk)
     if not dry_run and now.next_row != of.next_row:
-        raise Conflict("Another run of this import went on from here.")
+        raise Conflict(say("Another run of this import went on from here."))
     wrong = {row.line: imports.problem_of(row, of.mapping) for row in batch}
     problems = [
         ImportProblem(of=of, line=r.line, field=field, reason=reason, raw=r.raw, dry=dry_run)
@@ -136,7 +141,7 @@ def take_batch(of: ContactImport, batch: list[imports.Row], *, dry_run: bool) ->
                 of=of,
                 line=row.line,
                 field=refusal.field,
-                reason=refusal.reason[:300],
+                reason=refusal.reason,
                 raw=row.raw,
                 dry=dry_run,
             )

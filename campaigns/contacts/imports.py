@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from attune.kernel.phrases import say
 from attune.kernel.storable import unstorable
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
@@ -87,8 +88,20 @@ def _csv(reader: Any, columns: list[str]) -> Iterator[Row]:
             return
         except csv.Error as wrong:
             last = reader.line_num
-            lines = f"Line {first} was" if last <= first else f"Lines {first} to {last} were"
-            reason = f"{lines} not taken, they cannot be read as CSV: {wrong}. Look at the quotes."
+            where = {"first": str(first), "last": str(last), "why": wrong}
+            reason = (
+                say(
+                    "Line %(last)s was not taken, it cannot be read as CSV: %(why)s. "
+                    "Look at the quotes.",
+                    **where,
+                )
+                if last <= first
+                else say(
+                    "Lines %(first)s to %(last)s were not taken, they cannot be read as CSV: "
+                    "%(why)s. Look at the quotes.",
+                    **where,
+                )
+            )
             yield Row(last, {}, reason)
             continue
         if not cells:
@@ -97,11 +110,18 @@ def _csv(reader: Any, columns: list[str]) -> Iterator[Row]:
         raw = ",".join(cells)[:2000]
         if len(cells) != len(columns):
             yield Row(
-                line, {}, f"The row has {len(cells)} cells, the header has {len(columns)}.", raw
+                line,
+                {},
+                say(
+                    "The row has %(cells)s cells, the header has %(columns)s.",
+                    cells=len(cells),
+                    columns=len(columns),
+                ),
+                raw,
             )
         elif any("�" in cell or "\x00" in cell for cell in cells):
             yield Row(
-                line, {}, "The row holds bytes that are not text; save the file as UTF-8.",
+                line, {}, say("The row holds bytes that are not text; save the file as UTF-8."),
                 raw.replace("\x00", "�"),
             )  # fmt: skip
         else:
@@ -117,10 +137,10 @@ def _jsonl(file: BinaryIO) -> Iterator[Row]:
         try:
             value = orjson.loads(raw)
         except ValueError as wrong:
-            yield Row(line, {}, f"The line is not valid JSON: {wrong}.", shown)
+            yield Row(line, {}, say("The line is not valid JSON: %(why)s.", why=wrong), shown)
             continue
         if not isinstance(value, dict):
-            yield Row(line, {}, "The line is not a JSON object.", shown)
+            yield Row(line, {}, say("The line is not a JSON object."), shown)
             continue
         if problem := unstorable(value):
             yield Row(line, {}, problem, shown)
@@ -177,7 +197,7 @@ def problem_of(row: Row, mapping: dict[str, str]) -> tuple[str, str]:
     for column, target in mapping.items():
         cell = row.cells.get(column)
         if target in {"email", "userId+email"} and cell and not ADDRESS.match(str(cell)):
-            return column, f"{str(cell)[:60]!r} is not an e-mail address."
+            return column, say("%(value)s is not an e-mail address.", value=repr(str(cell)[:60]))
     return "", ""
 
 

@@ -12,13 +12,14 @@ import orjson
 
 from attune.kernel import limits
 from attune.kernel.models import new_id
+from attune.kernel.phrases import Phrase, say
 from attune.kernel.storable import unstorable
 
 TYPES = frozenset({"identify", "track", "page", "screen", "group", "alias"})
 PAST = timedelta(days=limits.EVENT_PAST_DAYS)
 FUTURE = timedelta(hours=limits.EVENT_FUTURE_HOURS)
 VALUE_KEYS = ("revenue", "total", "value")
-TOO_DEEP = f"Nested deeper than {limits.JSON_DEPTH} levels; flatten it."
+TOO_DEEP = say("Nested deeper than %(levels)s levels; flatten it.", levels=limits.JSON_DEPTH)
 KEPT_DEPTH = 100  # of a refused event that is shown to a person
 OWN_IDS = ("server-", "body-", "import-", "Message ")
 MACHINE_AGENTS = ("bot", "crawler", "spider", "headless", "preview", "scanner", "barracuda")
@@ -49,13 +50,13 @@ class Rejected:
     """One refused event: the field, why, and what was sent."""
 
     field: str
-    reason: str
+    reason: Phrase
     raw: Any
     index: int = 0
 
 
 class _Refusal(Exception):
-    def __init__(self, field: str, reason: str) -> None:
+    def __init__(self, field: str, reason: Phrase) -> None:
         super().__init__(reason)
         self.field, self.reason = field, reason
 
@@ -86,7 +87,10 @@ def parse(
             event = _one(item, kind, now, sent, common, past)
             if not trusted and event.message_id.startswith(OWN_IDS) and item.get("messageId"):
                 own = ", ".join(OWN_IDS)
-                raise _Refusal("messageId", f"messageId must not begin with {own}: such are ours.")
+                raise _Refusal(
+                    "messageId",
+                    say("messageId must not begin with %(own)s: such are ours.", own=own),
+                )
             accepted.append(event)
         except _Refusal as refusal:
             rejected.append(Rejected(refusal.field, refusal.reason, _shown(item, kind), index))
@@ -105,13 +109,18 @@ class _Common:
             if len(encoded) > limits.BATCH_CONTEXT_BYTES:
                 most = limits.BATCH_CONTEXT_BYTES
                 raise _Refusal(
-                    "context", f"The batch's context has {len(encoded)} bytes; at most {most}."
+                    "context",
+                    say(
+                        "The batch's context has %(n)s bytes; at most %(most)s.",
+                        n=len(encoded),
+                        most=most,
+                    ),
                 )
             _check_size(self.value, encoded)
         except TypeError:
             self.refusal = _Refusal("context", TOO_DEEP)
         except _Refusal as refusal:
-            self.refusal = _Refusal("context", str(refusal))
+            self.refusal = _Refusal("context", refusal.reason)
 
     def take(self) -> dict[str, Any]:
         if self.refusal is not None:
@@ -136,23 +145,32 @@ def _one(
     item: Any, kind: str, now: datetime, sent: datetime | None, common: _Common, past: timedelta
 ) -> Parsed:
     if not isinstance(item, dict):
-        raise _Refusal("body", "An event is a JSON object.")
+        raise _Refusal("body", say("An event is a JSON object."))
     try:
         encoded = orjson.dumps(item)
     except TypeError as odd:  # orjson says "Recursion limit reached" of a body that is too deep
         if "ecursion" in str(odd):
             raise _Refusal("body", TOO_DEEP) from odd
-        raise _Refusal("body", f"The event cannot be stored as JSON: {odd}.") from odd
+        raise _Refusal(
+            "body", say("The event cannot be stored as JSON: %(why)s.", why=odd)
+        ) from odd
     _check_size(item, encoded)
     type_ = kind or item.get("type")
     if not isinstance(type_, str) or type_ not in TYPES:
-        raise _Refusal("type", f"Unknown type {type_!r}; use one of {', '.join(sorted(TYPES))}.")
+        raise _Refusal(
+            "type",
+            say(
+                "Unknown type %(type)s; use one of %(known)s.",
+                type=repr(type_),
+                known=sorted(TYPES),
+            ),
+        )
     user_id, anonymous_id = _identifier(item, "userId"), _identifier(item, "anonymousId")
     previous = _identifier(item, "previousId")
     if not user_id and not anonymous_id:
-        raise _Refusal("userId", "Give userId or anonymousId.")
+        raise _Refusal("userId", say("Give userId or anonymousId."))
     if type_ == "alias" and not (previous and user_id):
-        raise _Refusal("previousId", "alias needs previousId and userId.")
+        raise _Refusal("previousId", say("alias needs previousId and userId."))
     name = _name(item, type_)
     bag = item.get("traits" if type_ in {"identify", "group"} else "properties")
     properties = _object(bag, "traits" if type_ in {"identify", "group"} else "properties")
@@ -182,10 +200,15 @@ def _one(
 def _check_size(item: dict[str, Any], encoded: bytes) -> None:
     if len(encoded) > limits.EVENT_BYTES:
         raise _Refusal(
-            "body", f"The event has {len(encoded)} bytes; at most {limits.EVENT_BYTES} are taken."
+            "body",
+            say(
+                "The event has %(n)s bytes; at most %(most)s are taken.",
+                n=len(encoded),
+                most=limits.EVENT_BYTES,
+            ),
         )
     if b"\\u0000" in encoded and unstorable(item, deepest=KEPT_DEPTH):
-        raise _Refusal("body", "Text must not contain the NUL character.")
+        raise _Refusal("body", say("Text must not contain the NUL character."))
     brackets = encoded.count(b"{") + encoded.count(b"[")
     if brackets > limits.JSON_DEPTH and _depth(item) > limits.JSON_DEPTH:
         raise _Refusal("body", TOO_DEEP)
@@ -198,20 +221,20 @@ def _identifier(item: dict[str, Any], field: str) -> str:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str):
-        raise _Refusal(field, f"{field} must be text.")
+        raise _Refusal(field, say("%(field)s must be text.", field=field))
     if len(value) > 120:
-        raise _Refusal(field, f"{field} is longer than 120 characters.")
+        raise _Refusal(field, say("%(field)s is longer than 120 characters.", field=field))
     return value.strip()
 
 
 def _name(item: dict[str, Any], type_: str) -> str:
     value = item.get("event") if type_ == "track" else item.get("name", "")
     if type_ == "track" and (not isinstance(value, str) or not value.strip()):
-        raise _Refusal("event", "track needs `event`, the name of what happened.")
+        raise _Refusal("event", say("track needs `event`, the name of what happened."))
     if value is not None and not isinstance(value, str):
-        raise _Refusal("name", "name must be text.")
+        raise _Refusal("name", say("name must be text."))
     if value and len(value) > 200:
-        raise _Refusal("event", "The name is longer than 200 characters.")
+        raise _Refusal("event", say("The name is longer than 200 characters."))
     return (value or type_).strip()
 
 
@@ -219,7 +242,7 @@ def _object(value: Any, field: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise _Refusal(field, f"{field} must be a JSON object.")
+        raise _Refusal(field, say("%(field)s must be a JSON object.", field=field))
     return value
 
 
@@ -233,7 +256,7 @@ def _message_id(item: dict[str, Any], encoded: bytes) -> str:
             return f"server-{new_id()}"
         return "body-" + hashlib.sha256(encoded).hexdigest()[:40]
     if not isinstance(value, str) or len(value) > 120:
-        raise _Refusal("messageId", "messageId must be text of at most 120 characters.")
+        raise _Refusal("messageId", say("messageId must be text of at most 120 characters."))
     return value
 
 
@@ -245,19 +268,24 @@ def _when(
         return now, None
     client = _try_time(raw)
     if client is None:
-        raise _Refusal("timestamp", f"{str(raw)[:60]!r} is not an ISO 8601 time.")
+        raise _Refusal(
+            "timestamp", say("%(value)s is not an ISO 8601 time.", value=repr(str(raw)[:60]))
+        )
     try:
         at = now - (sent - client) if sent is not None else client
     except OverflowError as impossible:
-        raise _Refusal("timestamp", "The time lies outside what a calendar holds.") from impossible
+        raise _Refusal(
+            "timestamp", say("The time lies outside what a calendar holds.")
+        ) from impossible
     if at < now - past:
         raise _Refusal(
             "timestamp",
-            f"The event is older than {past.days} days; import history as a file.",
+            say("The event is older than %(days)s days; import history as a file.", days=past.days),
         )
     if at > now + FUTURE:
         raise _Refusal(
-            "timestamp", f"The event lies more than {limits.EVENT_FUTURE_HOURS} hours ahead."
+            "timestamp",
+            say("The event lies more than %(hours)s hours ahead.", hours=limits.EVENT_FUTURE_HOURS),
         )
     return at, client
 
@@ -282,7 +310,7 @@ def _check_revenue(properties: dict[str, Any]) -> None:
     except (TypeError, ValueError, OverflowError):
         sound = False
     if not sound:
-        reason = "revenue must be a number below 10 billion, such as 19.9."
+        reason = say("revenue must be a number below 10 billion, such as 19.9.")
         raise _Refusal("properties.revenue", reason)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from attune.kernel.models import JobRow, TenantModel
+from attune.kernel.phrases import PhraseField, known_words
 from attune.kernel.tenancy import TenantForeignKey
 
 
@@ -14,9 +16,9 @@ class Contact(TenantModel):
     """A customer, anonymous or known. Traits follow from `identify` events."""
 
     class Status(models.TextChoices):
-        ENABLED = "enabled"
-        BLOCKLISTED = "blocklisted"
-        MERGED = "merged"
+        ENABLED = "enabled", _("Enabled")
+        BLOCKLISTED = "blocklisted", _("Blocklisted")
+        MERGED = "merged", _("Merged")
 
     external_id = models.CharField(max_length=120, blank=True, default="")
     email = models.CharField(max_length=254, blank=True, default="")  # lower case
@@ -49,8 +51,8 @@ class Identity(TenantModel):
     """A name under which a contact is known: a user id or an anonymous id."""
 
     class Kind(models.TextChoices):
-        USER = "user"
-        ANONYMOUS = "anonymous"
+        USER = "user", _("User")
+        ANONYMOUS = "anonymous", _("Anonymous")
 
     kind = models.CharField(max_length=10, choices=Kind)
     value = models.CharField(max_length=120)
@@ -74,7 +76,7 @@ class IdentityMerge(TenantModel):
     source = TenantForeignKey(Contact, on_delete=models.CASCADE, related_name="merged_away")
     target = TenantForeignKey(Contact, on_delete=models.CASCADE, related_name="merged_in")
     identities = models.JSONField(default=list)
-    reason = models.CharField(max_length=200)
+    reason = PhraseField(default=str)
     undone_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(TenantModel.Meta):
@@ -150,7 +152,7 @@ class RejectedEvent(TenantModel):
 
     raw = models.JSONField(encoder=DjangoJSONEncoder)
     field = models.CharField(max_length=80)
-    reason = models.CharField(max_length=300)
+    reason = PhraseField(default=str)
     source = models.CharField(max_length=40, blank=True, default="")
     replayed_at = models.DateTimeField(null=True, blank=True)
 
@@ -198,6 +200,10 @@ class Trait(TenantModel):
         return f"{self.key}={self.text}"
 
 
+STAGES = ("visitor", "new", "active", "loyal", "lapsed", "dormant")
+known_words(*STAGES, "unknown", "marketing", "email", "sms", "push")
+
+
 class Profile(TenantModel):
     """What follows from a contact's events: recency, frequency, value, affinities, response."""
 
@@ -234,8 +240,8 @@ class Consent(TenantModel):
     """What a contact agreed to, or refused: per channel and purpose. Appended, never edited."""
 
     class State(models.TextChoices):
-        GIVEN = "given"
-        REFUSED = "refused"
+        GIVEN = "given", _("Given")
+        REFUSED = "refused", _("Refused")
 
     contact = TenantForeignKey(Contact, on_delete=models.CASCADE, related_name="consents")
     channel = models.CharField(max_length=20, default="email")
@@ -261,13 +267,13 @@ class ContactImport(TenantModel):
     """A file of customers: mapped, tried, run; resumes where it stopped."""
 
     class State(models.TextChoices):
-        UPLOADED = "uploaded"
-        CHECKED = "checked"
-        RUNNING = "running"
-        FINISHED = "finished"
+        UPLOADED = "uploaded", _("Uploaded")
+        CHECKED = "checked", _("Checked")
+        RUNNING = "running", _("Running")
+        FINISHED = "finished", _("Finished")
 
     filename = models.CharField(max_length=200)
-    format = models.CharField(max_length=5, choices=[("csv", "CSV"), ("jsonl", "JSONL")])
+    format = models.CharField(max_length=5, choices=[("csv", _("CSV")), ("jsonl", _("JSONL"))])
     file = models.FileField(upload_to="imports/%Y/%m", max_length=300)
     columns = models.JSONField(default=list)
     sample = models.JSONField(default=list)
@@ -278,7 +284,7 @@ class ContactImport(TenantModel):
     accepted = models.IntegerField(default=0)
     rejected = models.IntegerField(default=0)
     job = TenantForeignKey(JobRow, null=True, blank=True, on_delete=models.SET_NULL)
-    problem = models.CharField(max_length=300, blank=True, default="")
+    problem = PhraseField(default=str)
 
     class Meta(TenantModel.Meta):
         db_table = "contact_import"
@@ -293,7 +299,7 @@ class ImportProblem(TenantModel):
     of = TenantForeignKey(ContactImport, on_delete=models.CASCADE, related_name="problems")
     line = models.IntegerField()
     field = models.CharField(max_length=80)
-    reason = models.CharField(max_length=300)
+    reason = PhraseField(default=str)
     raw = models.TextField()
     dry = models.BooleanField(default=False)
 

@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from attune.kernel.errors import NotFound
+from attune.kernel.phrases import say
 from attune.kernel.tenancy import current_tenant
 from campaigns.contacts.models import (
     Consent,
@@ -40,7 +41,7 @@ def contacts(*, search: str = "", lifecycle: str = "") -> QuerySet[Contact]:
 def contact(contact_id: uuid.UUID | str) -> Contact:
     row = Contact.objects.filter(pk=contact_id).first()
     if row is None:
-        raise NotFound("There is no such contact in this workspace.")
+        raise NotFound(say("There is no such contact in this workspace."))
     return row
 
 
@@ -112,7 +113,7 @@ def imports() -> QuerySet[ContactImport]:
 def get_import(import_id: uuid.UUID | str) -> ContactImport:
     row = ContactImport.objects.filter(pk=import_id).first()
     if row is None:
-        raise NotFound("There is no such import in this workspace.")
+        raise NotFound(say("There is no such import in this workspace."))
     return row
 
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from attune.kernel import audit, live
 from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.models import JobRow
+from attune.kernel.phrases import say
 from attune.kernel.tenancy import current_tenant
 from campaigns.contacts import folding, intake, recording
 from campaigns.contacts.jobs import FOLD_EVENTS, FoldEvents
@@ -25,6 +26,7 @@ from campaigns.contacts.models import (
     IdentityMerge,
     RejectedEvent,
 )
+from tenants import undo
 
 OWN_SOURCES = frozenset({"delivery", "import", "replay"})
 HISTORY = timedelta(days=20 * 365)
@@ -58,7 +60,7 @@ def record_events(
     )  # fmt: skip
     fresh = _write(events, source=source, now=now)
     RejectedEvent.objects.bulk_create(
-        RejectedEvent(raw=r.raw, field=r.field, reason=r.reason[:300], source=source)
+        RejectedEvent(raw=r.raw, field=r.field, reason=r.reason, source=source)
         for r in rejected
         if source != "import"  # an import keeps its own list of problems
     )
@@ -69,7 +71,11 @@ def _write(events: list[intake.Parsed], *, source: str, now: datetime) -> int:
     """Store parsed events, merge identities they join, ask for the fold. New events."""
     written = recording.write(events, source=source, now=now)
     for pair in sorted(written.pairs, key=lambda p: str(p.source)):  # one order, no deadlock
-        merge(pair.source, pair.target, reason=f"{pair.anonymous_id} identified itself")
+        merge(
+            pair.source,
+            pair.target,
+            reason=say("%(anonymous_id)s identified itself", anonymous_id=pair.anonymous_id),
+        )
     if written.fresh:
         FOLD_EVENTS.enqueue(FoldEvents(), dedupe_key="fold")
     return written.fresh
@@ -91,19 +97,19 @@ def set_aside(contact_ids: list[uuid.UUID], *, reason: str) -> None:
         field = "userId" if identity.kind == Identity.Kind.USER else "anonymousId"
         RejectedEvent.objects.create(
             raw={"type": "identify", field: identity.value}, field="profile", source="fold",
-            reason=f"The profile could not be rebuilt: {reason}"[:300],
+            reason=say("The profile could not be rebuilt: %(why)s", why=reason[:260]),
         )  # fmt: skip
 
 
 def replay_rejected(rows: list[RejectedEvent], *, edited: Any = None) -> Receipt:
     """Offer rejected events again, as they were or, for one, as a person corrected it."""
     if edited is not None and len(rows) != 1:
-        raise Invalid.one("raw", "Only one event at a time can be corrected.")
+        raise Invalid.one("raw", say("Only one event at a time can be corrected."))
     locked = RejectedEvent.objects.select_for_update().filter(
         pk__in=[row.pk for row in rows], replayed_at=None
     )
     if locked.count() != len(rows):
-        raise Conflict("This event was replayed before.")
+        raise Conflict(say("This event was replayed before."))
     raw = [edited] if edited is not None else [row.raw for row in rows]
     events, refused = intake.parse(raw, now=timezone.now(), past=HISTORY)
     if refused and edited is not None:
@@ -118,13 +124,19 @@ def replay_rejected(rows: list[RejectedEvent], *, edited: Any = None) -> Receipt
     return Receipt(fresh, len(events) - fresh, refused)
 
 
+@undo.deed("contacts.set_trait", verb="contacts.edit")
+def put_back_trait(*, contact_id: str, key: str, value: Any) -> None:
+    """Give a trait the value it had; None takes it away."""
+    set_traits(contact=Contact.objects.get(pk=contact_id), traits={key: value})
+
+
 def set_traits(*, contact: Contact, traits: dict[str, Any]) -> None:
     """Change traits by hand: an identify event like any other, so that the log stays the truth."""
     if not traits:
-        raise Invalid.one("traits", "Give at least one trait.")
+        raise Invalid.one("traits", say("Give at least one trait."))
     identity = contact.identities.order_by("-kind").first()
     if identity is None:
-        raise Conflict("This contact has no identity left; it was merged into another.")
+        raise Conflict(say("This contact has no identity left; it was merged into another."))
     field = "userId" if identity.kind == Identity.Kind.USER else "anonymousId"
     item = {"type": "identify", field: identity.value, "traits": traits}
     item["messageId"] = f"by-hand-{uuid.uuid4()}"
@@ -152,7 +164,7 @@ def merge(source_id: uuid.UUID, target_id: uuid.UUID, *, reason: str) -> Identit
         source_id=source_id,
         target_id=target_id,
         identities=[i.value for i in identities],
-        reason=reason[:200],
+        reason=reason,
     )
     Identity.objects.filter(contact_id=source_id).update(contact_id=target_id)
     Event.objects.filter(contact_id=source_id).update(contact_id=target_id)
@@ -171,7 +183,7 @@ def undo_merge(*, merged: IdentityMerge) -> None:
         undone_at=timezone.now()
     )
     if not won:
-        raise Conflict("This merge was undone before.")
+        raise Conflict(say("This merge was undone before."))
     values = merged.identities
     Identity.objects.filter(kind=Identity.Kind.ANONYMOUS, value__in=values).update(
         contact_id=merged.source_id
@@ -204,7 +216,7 @@ def record_consent(
 ) -> Consent:
     """Append what a contact agreed to or refused. The newest entry counts."""
     if state not in Consent.State.values:
-        raise Invalid.one("state", "Consent is given or refused.")
+        raise Invalid.one("state", say("Consent is given or refused."))
     consent = Consent.objects.create(
         contact=contact, state=state, source=source, channel=channel, purpose=purpose,
         wording=wording,

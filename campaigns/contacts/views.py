@@ -9,11 +9,13 @@ from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
 from attune.kernel.errors import AttuneError, Invalid, NotFound
+from attune.kernel.phrases import say
 from attune.web.forms import add_refusal, cleaned
 from attune.web.pages import paged
 from campaigns.contacts import importing, imports, selectors, services
 from campaigns.contacts.forms import ConsentForm, ReplayForm, TraitForm, UploadForm
-from campaigns.contacts.models import IdentityMerge
+from campaigns.contacts.models import STAGES, IdentityMerge
+from tenants import undo
 from tenants.pages import can, go, page
 
 
@@ -27,7 +29,7 @@ def people(request: HttpRequest) -> HttpResponse:
         "page": paged(request, rows.prefetch_related("profiles")),
         "q": search,
         "lifecycle": lifecycle,
-        "stages": ["visitor", "new", "active", "loyal", "lapsed", "dormant"],
+        "stages": STAGES,
     }
     return render(request, "contacts/people.html", context)
 
@@ -55,7 +57,12 @@ def set_trait(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     contact = selectors.contact(pk)
     values = cleaned(TraitForm(request.POST))
     value = imports.typed(values["value"])
+    before = contact.traits.get(values["key"])
     services.set_traits(contact=contact, traits={values["key"]: None if value == "" else value})
+    told = say("The trait “%(key)s” is set; the profile follows in a moment.", key=values["key"])
+    undo.offer(
+        request, told, "contacts.set_trait", contact_id=str(pk), key=values["key"], value=before
+    )
     return go(request, "contacts:person", pk)
 
 
@@ -73,7 +80,7 @@ def consent(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def undo_merge(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     merged = IdentityMerge.objects.filter(pk=pk).first()
     if merged is None:
-        raise NotFound("There is no such merge in this workspace.")
+        raise NotFound(say("There is no such merge in this workspace."))
     services.undo_merge(merged=merged)
     return go(request, "contacts:person", merged.target_id)
 
@@ -102,13 +109,13 @@ def file(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
             if verb == "resume":
                 importing.resume(of=of)
             elif verb not in {"check", "run"}:
-                raise Invalid.one("verb", "Choose check, run or resume.")
+                raise Invalid.one("verb", say("Choose check, run or resume."))
             else:
                 importing.start(of=of, mapping=mapping, dry_run=verb == "check")
             return go(request, "contacts:file", pk)
         except AttuneError as wrong:
             refusal, of.mapping = wrong, mapping
-    choices = [("", "leave out"), *((t, t) for t in (*imports.TARGETS, "userId+email"))]
+    choices = [("", say("leave out")), *((t, t) for t in (*imports.TARGETS, "userId+email"))]
     columns = [
         {
             "name": name,
@@ -156,7 +163,7 @@ def events(request: HttpRequest) -> HttpResponse:
 def replay(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     row = selectors.rejected(open_only=False).filter(pk=pk).first()
     if row is None:
-        raise NotFound("There is no such event in this workspace.")
+        raise NotFound(say("There is no such event in this workspace."))
     form = ReplayForm(request.POST)
     if form.is_valid():
         try:

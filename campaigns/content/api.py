@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from attune.api.viewsets import ReadViewSet
 from attune.kernel.errors import Invalid
+from attune.kernel.phrases import say
 from campaigns.catalog.models import Product
 from campaigns.content import services
 from campaigns.content.models import Brief, Channel, Check, GenerationRun, Revision
@@ -98,7 +99,7 @@ class BriefViewSet(ReadViewSet):
         wanted = values.pop("products")
         products = list(Product.objects.filter(pk__in=wanted))
         if len(products) != len(set(wanted)):
-            raise Invalid.one("products", "One of the products is not in this workspace.")
+            raise Invalid.one("products", say("One of the products is not in this workspace."))
         audience = values.pop("audience", None)
         segment = segments.segment(audience) if audience else None
         brief = services.save_brief(products=products, audience=segment, **values)

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from attune.kernel.phrases import Phrase, known_words, say, word
 from campaigns.content import claims
 
 LIMITS: dict[str, dict[str, int]] = {
@@ -22,11 +23,11 @@ REQUIRED: dict[str, tuple[str, ...]] = {
 }
 TITLES = {"subject", "headline", "title", "cta", "preheader"}
 VARIABLES = {
-    "first_name": "the contact's first name",
-    "name": "the contact's name",
-    "email": "the contact's address",
-    "unsubscribe_url": "the one-click unsubscribe page",
-    "workspace": "the workspace's name",
+    "first_name": say("the contact's first name"),
+    "name": say("the contact's name"),
+    "email": say("the contact's address"),
+    "unsubscribe_url": say("the one-click unsubscribe page"),
+    "workspace": say("the workspace's name"),
 }
 PLACEHOLDER = re.compile(r"\{\{\s*([\w.]+)\s*(?:\|\s*default:\s*\"([^\"]*)\"\s*)?\}\}")
 LEFTOVER = re.compile(
@@ -40,6 +41,10 @@ PHONE = re.compile(r"(?<![\d.])\+?\d[\d\s()/-]{8,}\d")
 LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 SHOUT = re.compile(r"\b[A-Z]{4,}\b(?:\s+\b[A-Z]{3,}\b)+|!!+")
 
+known_words(*(part for parts in LIMITS.values() for part in parts), *LIMITS)
+known_words("length", "placeholder", "banned words", "personal data", "claims", "tone", "links")
+known_words("repetition", "pass", "warn", "block")
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -47,7 +52,7 @@ class Finding:
 
     kind: str
     verdict: str
-    message: str
+    message: Phrase
     component: str = ""
     span: str = ""
     evidence: str = ""
@@ -78,11 +83,11 @@ def inspect(channel: str, components: dict[str, str], ground: Ground) -> list[Fi
 
 
 PASSED = {
-    "length": "Every part is there and fits its channel.",
-    "placeholder": "Every placeholder is known.",
-    "banned words": "No word of the brand's banned list.",
-    "personal data": "No personal data in the text.",
-    "claims": "Every price, number, date, name, promise and health word has its source.",
+    "length": say("Every part is there and fits its channel."),
+    "placeholder": say("Every placeholder is known."),
+    "banned words": say("No word of the brand's banned list."),
+    "personal data": say("No personal data in the text."),
+    "claims": say("Every price, number, date, name, promise and health word has its source."),
 }
 
 
@@ -101,15 +106,31 @@ def part_blocked(channel: str, name: str, text: str, ground: Ground) -> bool:
 def _shape(channel: str, components: dict[str, str]) -> list[Finding]:
     limits = LIMITS[channel]
     found = [
-        Finding("length", "block", f"The {name} is empty.", name)
+        Finding("length", "block", say("The %(name)s is empty.", name=word(name)), name)
         for name in REQUIRED[channel]
         if not components.get(name, "").strip()
     ]
     for name, text in components.items():
         if name not in limits:
-            found.append(Finding("length", "block", f"The channel {channel} has no {name}.", name))
+            found.append(
+                Finding(
+                    "length",
+                    "block",
+                    say(
+                        "The channel %(channel)s has no %(name)s.",
+                        channel=word(channel),
+                        name=word(name),
+                    ),
+                    name,
+                )
+            )
         elif len(text) > limits[name]:
-            message = f"{len(text)} characters; the {name} takes {limits[name]}."
+            message = say(
+                "%(n)s characters; the %(name)s takes %(most)s.",
+                n=len(text),
+                name=word(name),
+                most=limits[name],
+            )
             found.append(Finding("length", "block", message, name))
     return found
 
@@ -119,11 +140,11 @@ def _placeholders(name: str, text: str) -> list[Finding]:
     for match in PLACEHOLDER.finditer(text):
         if match.group(1) not in VARIABLES:
             known = ", ".join(VARIABLES)
-            message = f"Unknown placeholder; known: {known}."
+            message = say("Unknown placeholder; known: %(known)s.", known=known)
             found.append(Finding("placeholder", "block", message, name, match.group()))
     rest = PLACEHOLDER.sub("", text)
     found += [
-        Finding("placeholder", "block", "Left-over template text.", name, m.group())
+        Finding("placeholder", "block", say("Left-over template text."), name, m.group())
         for m in LEFTOVER.finditer(rest)
     ]
     return found
@@ -131,15 +152,25 @@ def _placeholders(name: str, text: str) -> list[Finding]:
 
 def _words(name: str, text: str, ground: Ground) -> list[Finding]:
     found = []
-    for word in ground.banned:
-        match = re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE)
+    for banned in ground.banned:
+        match = re.search(rf"(?<!\w){re.escape(banned)}(?!\w)", text, re.IGNORECASE)
         if match:
             found.append(
-                Finding("banned words", "block", "The brand never says this.", name, match.group())
+                Finding(
+                    "banned words",
+                    "block",
+                    say("The brand never says this."),
+                    name,
+                    match.group(),
+                )
             )
     found += [
         Finding(
-            "tone", "warn", "Shouting (capitals or several exclamation marks).", name, m.group()
+            "tone",
+            "warn",
+            say("Shouting (capitals or several exclamation marks)."),
+            name,
+            m.group(),
         )
         for m in SHOUT.finditer(text)
     ]
@@ -156,23 +187,23 @@ def _repetition(components: dict[str, str]) -> list[Finding]:
         if again:
             words_again = " ".join(again)
             found.append(
-                Finding("repetition", "block", "The text goes in circles.", name, words_again)
+                Finding("repetition", "block", say("The text goes in circles."), name, words_again)
             )
     return found
 
 
 def _personal(name: str, text: str, ground: Ground) -> list[Finding]:
     found = [
-        Finding("personal data", "block", "A personal address in the text.", name, m.group())
+        Finding("personal data", "block", say("A personal address in the text."), name, m.group())
         for m in EMAIL.finditer(text)
     ]
     found += [
-        Finding("personal data", "block", "A telephone number in the text.", name, m.group())
+        Finding("personal data", "block", say("A telephone number in the text."), name, m.group())
         for m in PHONE.finditer(text)
     ]
     for match in LINK.finditer(text):
         if not any(match.group().startswith(allowed) for allowed in ground.links):
-            message = "A link that is not of a product of the brief."
+            message = say("A link that is not of a product of the brief.")
             found.append(Finding("links", "block", message, name, match.group()[:200]))
     return found
 
@@ -182,12 +213,19 @@ def _claims(name: str, text: str, ground: Ground) -> list[Finding]:
     plain = PLACEHOLDER.sub("it", text)
     for claim in claims.find(plain, ground.sources, title_case=name in TITLES):
         if claim.supported:
-            message = f"The {claim.kind} is supported by {claim.source}."
+            message = say(
+                "The %(claim)s is supported by %(source)s.",
+                claim=word(claim.kind),
+                source=claim.source,
+            )
             found.append(
-                Finding("claims", "pass", message[:300], name, claim.text[:200],
+                Finding("claims", "pass", message, name, claim.text[:200],
                         claim.evidence[:300])
             )  # fmt: skip
         else:
-            message = f"Unsupported {claim.kind}: no fact and no line of the brief says so."
+            message = say(
+                "Unsupported %(claim)s: no fact and no line of the brief says so.",
+                claim=word(claim.kind),
+            )
             found.append(Finding("claims", "block", message, name, claim.text[:200]))
     return found

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from attune.kernel.phrases import known_words
 from campaigns.content.claim_words import (
     COMMON,
     DATE,
@@ -23,6 +24,9 @@ from campaigns.content.claim_words import (
     QUANTITY,
     SUPERLATIVE,
 )
+
+known_words("price", "percentage", "date", "quantity", "promise", "health claim", "superlative")
+known_words("claim of fame or exclusivity", "name")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
+from attune.kernel.phrases import say, word
 from campaigns.catalog.models import Product
 from campaigns.content.checks import LIMITS, REQUIRED
 from campaigns.content.models import Channel
@@ -13,19 +15,28 @@ from campaigns.segments import selectors as segments
 
 
 class BriefForm(forms.Form):
-    name = forms.CharField(max_length=120)
+    name = forms.CharField(label=_("Name"), max_length=120)
     goal = forms.CharField(
-        max_length=300, help_text="What should people do after reading? One sentence."
+        label=_("Goal"),
+        max_length=300,
+        help_text=_("What should people do after reading? One sentence."),
     )
-    channel = forms.ChoiceField(choices=Channel.choices)
-    audience = forms.ChoiceField(required=False)
+    channel = forms.ChoiceField(label=_("Channel"), choices=Channel.choices)
+    audience = forms.ChoiceField(label=_("Audience"), required=False)
     products = forms.MultipleChoiceField(
-        widget=forms.CheckboxSelectMultiple, help_text="Copy may state only what stands here."
+        label=_("Products"),
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Copy may state only what stands here."),
     )
     offer = forms.CharField(
-        max_length=300, required=False, help_text="A discount or deadline must stand here."
+        label=_("Offer"),
+        max_length=300,
+        required=False,
+        help_text=_("A discount or deadline must stand here."),
     )
-    notes = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 3}))
+    notes = forms.CharField(
+        label=_("Notes"), required=False, widget=forms.Textarea(attrs={"rows": 3})
+    )
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -34,7 +45,7 @@ class BriefForm(forms.Form):
             for p in Product.objects.filter(available=True).order_by("name")
         ]
         self.fields["audience"].choices = [
-            ("", "Everyone"),
+            ("", say("Everyone")),
             *((str(s.pk), f"{s.name} ({s.size:,})") for s in segments.segments()),
         ]
 
@@ -47,8 +58,8 @@ class ComponentsForm(forms.Form):
         for name, limit in LIMITS[channel].items():
             widget = forms.Textarea(attrs={"rows": 7}) if name == "body" else forms.TextInput()
             self.fields[name] = forms.CharField(
-                required=name in REQUIRED[channel], widget=widget,
-                help_text=f"At most {limit} characters.",
+                label=str(word(name)).capitalize(), required=name in REQUIRED[channel],
+                widget=widget, help_text=str(say("At most %(n)s characters.", n=limit)),
             )  # fmt: skip
 
     def filled(self) -> dict[str, str]:
@@ -57,5 +68,5 @@ class ComponentsForm(forms.Form):
 
 
 class MessageForm(forms.Form):
-    name = forms.CharField(max_length=160)
-    channel = forms.ChoiceField(choices=Channel.choices)
+    name = forms.CharField(label=_("Name"), max_length=160)
+    channel = forms.ChoiceField(label=_("Channel"), choices=Channel.choices)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from attune.kernel.models import JobRow, TenantModel
+from attune.kernel.phrases import PhraseField
 from attune.kernel.tenancy import TenantForeignKey
 from campaigns.catalog.models import Product
 from campaigns.segments.models import Segment
@@ -13,10 +15,10 @@ PART_ORDER = ("title", "headline", "subject", "preheader", "body", "cta")
 
 
 class Channel(models.TextChoices):
-    EMAIL = "email", "E-mail"
-    BANNER = "banner", "Web banner"
-    SMS = "sms", "SMS"
-    PUSH = "push", "Push"
+    EMAIL = "email", _("E-mail")
+    BANNER = "banner", _("Web banner")
+    SMS = "sms", _("SMS")
+    PUSH = "push", _("Push")
 
 
 class Brief(TenantModel):
@@ -60,11 +62,11 @@ class GenerationRun(TenantModel):
     """One request to the model: exactly what it was asked, with what, and what came of it."""
 
     class State(models.TextChoices):
-        QUEUED = "queued"
-        RUNNING = "running"
-        FINISHED = "finished"
-        SHORT = "short"
-        FAILED = "failed"
+        QUEUED = "queued", _("Queued")
+        RUNNING = "running", _("Running")
+        FINISHED = "finished", _("Finished")
+        SHORT = "short", _("Short")
+        FAILED = "failed", _("Failed")
 
     brief = TenantForeignKey(Brief, on_delete=models.CASCADE, related_name="runs")
     job = TenantForeignKey(JobRow, null=True, on_delete=models.SET_NULL)
@@ -81,7 +83,7 @@ class GenerationRun(TenantModel):
     seed = models.BigIntegerField(default=0)
     new_tokens = models.IntegerField(default=0)
     seconds = models.FloatField(default=0)
-    note = models.CharField(max_length=300, blank=True, default="")
+    note = PhraseField(default=str)
     author_id = models.BigIntegerField(null=True)
 
     class Meta(TenantModel.Meta):
@@ -112,16 +114,16 @@ class Revision(TenantModel):
     """The text as it was at one moment, hashed. What is approved is this, and nothing else."""
 
     class State(models.TextChoices):
-        DRAFT = "draft"
-        IN_REVIEW = "in_review"
-        CHANGES_REQUESTED = "changes_requested"
-        APPROVED = "approved"
-        REJECTED = "rejected"
-        SUPERSEDED = "superseded"
+        DRAFT = "draft", _("Draft")
+        IN_REVIEW = "in_review", _("In review")
+        CHANGES_REQUESTED = "changes_requested", _("Changes requested")
+        APPROVED = "approved", _("Approved")
+        REJECTED = "rejected", _("Rejected")
+        SUPERSEDED = "superseded", _("Superseded")
 
     class Origin(models.TextChoices):
-        MODEL = "model"
-        PERSON = "person"
+        MODEL = "model", _("Model")
+        PERSON = "person", _("Person")
 
     asset = TenantForeignKey(Asset, on_delete=models.CASCADE, related_name="revisions")
     number = models.PositiveIntegerField()
@@ -168,15 +170,15 @@ class Check(TenantModel):
     """One machine check of a revision: its verdict, the place, and what it found."""
 
     class Verdict(models.TextChoices):
-        PASS = "pass"  # noqa: S105
-        WARN = "warn"
-        BLOCK = "block"
+        PASS = "pass", _("Pass")
+        WARN = "warn", _("Warn")
+        BLOCK = "block", _("Block")
 
     revision = TenantForeignKey(Revision, on_delete=models.CASCADE, related_name="checks")
     kind = models.CharField(max_length=30)
     verdict = models.CharField(max_length=5, choices=Verdict)
     component = models.CharField(max_length=20, blank=True, default="")
-    message = models.CharField(max_length=300)
+    message = PhraseField(default=str)
     span = models.CharField(max_length=200, blank=True, default="")
     evidence = models.CharField(max_length=300, blank=True, default="")
 

@@ -8,17 +8,27 @@ import uuid
 from django.db.models import QuerySet
 
 from attune.kernel.errors import NotFound
-from campaigns.content.models import Brief, GenerationRun, Revision
+from attune.kernel.phrases import say
+from campaigns.content.models import Asset, Brief, GenerationRun, Revision
 
 
 def briefs() -> QuerySet[Brief]:
     return Brief.objects.select_related("audience").order_by("-id")
 
 
-def brief(brief_id: uuid.UUID | str) -> Brief:
-    row = Brief.objects.select_related("audience").filter(pk=brief_id).first()
+def newest_of(revision: Revision, *, lock: bool = False) -> Revision:
+    """The newest revision of the same text; with `lock` nobody else edits the text meanwhile."""
+    if lock:
+        Asset.objects.select_for_update().get(pk=revision.asset_id)
+    rows = Revision.objects.select_related("asset", "asset__brief", "parent")
+    return rows.filter(asset_id=revision.asset_id).order_by("-number")[0]
+
+
+def brief(brief_id: uuid.UUID | str, *, lock: bool = False) -> Brief:
+    rows = Brief.objects.select_for_update(of=("self",)) if lock else Brief.objects.all()
+    row = rows.select_related("audience").filter(pk=brief_id).first()
     if row is None:
-        raise NotFound("There is no such brief in this workspace.")
+        raise NotFound(say("There is no such brief in this workspace."))
     return row
 
 
@@ -28,7 +38,7 @@ def revision(revision_id: uuid.UUID | str) -> Revision:
     )
     found = row.first()
     if found is None:
-        raise NotFound("There is no such revision in this workspace.")
+        raise NotFound(say("There is no such revision in this workspace."))
     return found
 
 

@@ -11,6 +11,7 @@ import orjson
 
 from attune.kernel import audit, live
 from attune.kernel.errors import Conflict, FieldError, Invalid
+from attune.kernel.phrases import say, word
 from attune.kernel.states import Machine, advance
 from attune.kernel.tenancy import current_tenant
 from campaigns.catalog import selectors as catalog
@@ -64,15 +65,19 @@ def save_brief(
     """Create or change a brief. A brief without products has nothing to write about: Invalid."""
     errors = []
     if not name.strip():
-        errors.append(FieldError("name", "Give the brief a name."))
+        errors.append(FieldError("name", say("Give the brief a name.")))
     if not goal.strip():
-        errors.append(FieldError("goal", "Say what the message is for."))
+        errors.append(FieldError("goal", say("Say what the message is for.")))
     if channel not in Channel.values:
-        errors.append(FieldError("channel", f"Choose one of {', '.join(Channel.values)}."))
+        errors.append(
+            FieldError("channel", say("Choose one of %(names)s.", names=", ".join(Channel.values)))
+        )
     if not products:
         errors.append(
             FieldError(
-                "products", "A brief needs at least one product.", "Copy may only state facts."
+                "products",
+                say("A brief needs at least one product."),
+                say("Copy may only state facts."),
             )
         )
     if errors:
@@ -110,13 +115,15 @@ def ground_of(brief: Brief | None) -> checks.Ground:
 def request_variants(*, brief: Brief, wanted: int, author_id: int | None) -> GenerationRun:
     """Ask the model for variants: a run and its job, in one transaction."""
     if not 1 <= wanted <= MOST_VARIANTS:
-        raise Invalid.one("wanted", f"Ask for 1 to {MOST_VARIANTS} variants.")
+        raise Invalid.one("wanted", say("Ask for 1 to %(most)s variants.", most=MOST_VARIANTS))
     if not brief_products(brief):
-        raise Invalid.one("products", "The brief has no products any more.", "Add one.")
+        raise Invalid.one("products", say("The brief has no products any more."), say("Add one."))
     Brief.objects.select_for_update().get(pk=brief.pk)  # a double click asks once
     busy = [GenerationRun.State.QUEUED, GenerationRun.State.RUNNING]
     if GenerationRun.objects.filter(brief=brief, state__in=busy).exists():
-        raise Conflict("The model is still writing for this brief; wait for it or cancel the job.")
+        raise Conflict(
+            say("The model is still writing for this brief; wait for it or cancel the job.")
+        )
     run = GenerationRun.objects.create(
         brief=brief, wanted=wanted, budget=wanted * BUDGET_FACTOR, author_id=author_id,
         grounding=ground_of(brief).sources, audience_profile=audience_profile(brief),
@@ -179,9 +186,11 @@ def create_asset(
 ) -> Revision:  # fmt: skip
     """A message written by a person: an asset with its first revision."""
     if not name.strip():
-        raise Invalid.one("name", "Give the message a name.")
+        raise Invalid.one("name", say("Give the message a name."))
     if channel not in Channel.values:
-        raise Invalid.one("channel", f"Choose one of {', '.join(Channel.values)}.")
+        raise Invalid.one(
+            "channel", say("Choose one of %(names)s.", names=", ".join(Channel.values))
+        )
     asset = Asset.objects.create(name=name[:160], channel=channel, brief=brief, locale=locale)
     return _written(asset, components, author_id=author_id, parent=None)
 
@@ -190,9 +199,9 @@ def edit(*, revision: Revision, components: dict[str, str], author_id: int | Non
     """Change the text: a new revision. The old one, approved or not, is superseded."""
     newest = Revision.objects.filter(asset=revision.asset).order_by("-number").first()
     if newest is not None and newest.pk != revision.pk:
-        raise Conflict("There is a newer revision; edit that one.")
+        raise Conflict(say("There is a newer revision; edit that one."))
     if _hash(components) == revision.hash:
-        raise Invalid.one("components", "Nothing was changed.")
+        raise Invalid.one("components", say("Nothing was changed."))
     advance(REVISION, revision, "supersede")
     return _written(revision.asset, components, author_id=author_id, parent=revision)
 
@@ -203,10 +212,11 @@ def _written(
     unknown = set(components) - set(checks.LIMITS[asset.channel])
     if unknown:
         raise Invalid.one(
-            f"components.{sorted(unknown)[0]}", f"The channel {asset.channel} has no such part."
+            f"components.{sorted(unknown)[0]}",
+            say("The channel %(channel)s has no such part.", channel=asset.channel),
         )
     if not all(isinstance(value, str) for value in components.values()):
-        raise Invalid.one("components", "Every part is text.")
+        raise Invalid.one("components", say("Every part is text."))
     findings = checks.inspect(asset.channel, components, ground_of(asset.brief))
     run = parent.run if parent else None
     return _revision(
@@ -242,7 +252,7 @@ def _revision(
             kind=f.kind,
             verdict=f.verdict,
             component=f.component,
-            message=f.message[:300],
+            message=f.message,
             span=f.span,
             evidence=f.evidence,
         )
@@ -260,9 +270,15 @@ def _hash(components: dict[str, str]) -> str:
 def verify(revision: Revision) -> None:
     """Raise Conflict unless this revision may leave the house: approved, unblocked, unaltered."""
     if revision.state != Revision.State.APPROVED or revision.blocked:
-        raise Conflict(f"“{revision}” is {revision.state.replace('_', ' ')}, not approved.")
+        raise Conflict(
+            say(
+                "“%(revision)s” is %(state)s, not approved.",
+                revision=revision,
+                state=word(revision.state),
+            )
+        )
     if _hash(revision.components) != revision.hash:
-        raise Conflict(f"“{revision}” was altered after its approval.")
+        raise Conflict(say("“%(revision)s” was altered after its approval.", revision=revision))
 
 
 def finish_run(
@@ -278,7 +294,7 @@ def finish_run(
         parameters,
         new_tokens,
         seconds,
-        note[:300],
+        note,
     )
     run.save()
     audit.record("content.finish_run", run, tried=tried, passed=passed)
@@ -288,7 +304,7 @@ def finish_run(
 def cancel_run(*, run: GenerationRun) -> None:
     """Close a run whose job was cancelled; its candidates stay."""
     GenerationRun.objects.filter(pk=run.pk, state__in=["queued", "running"]).update(
-        state=GenerationRun.State.FAILED, note="Cancelled by a person."
+        state=GenerationRun.State.FAILED, note=say("Cancelled by a person.")
     )
     audit.record("content.cancel_run", run)
     live.push(current_tenant(), "content", str(run.brief_id))

@@ -7,6 +7,7 @@ urlpatterns = [
     path("", views.briefs, name="briefs"),
     path("briefs/new", views.new_brief, name="new-brief"),
     path("briefs/<uuid:pk>", views.brief, name="brief"),
+    path("briefs/<uuid:pk>/edit", views.edit_brief, name="edit-brief"),
     path("briefs/<uuid:pk>/generate", views.generate, name="generate"),
     path("briefs/<uuid:pk>/cancel", views.cancel, name="cancel"),
     path("messages/new", views.new_message, name="new-message"),

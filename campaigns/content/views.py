@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import uuid
 from contextlib import suppress
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
-from attune.kernel import jobs
+from attune.kernel import audit, jobs
 from attune.kernel.errors import AttuneError, Conflict
+from attune.web.editing import Editing
 from attune.web.forms import add_refusal
-from attune.web.pages import paged
+from attune.web.pages import form_status, paged
 from campaigns.catalog.models import Product
 from campaigns.content import selectors, services
 from campaigns.content.forms import BriefForm, ComponentsForm, MessageForm
@@ -33,18 +35,37 @@ def briefs(request: HttpRequest) -> HttpResponse:
 def new_brief(request: HttpRequest) -> HttpResponse:
     form = BriefForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        values = dict(form.cleaned_data)
-        products = list(Product.objects.filter(pk__in=values.pop("products")))
-        audience = values.pop("audience")
         try:
-            brief = services.save_brief(
-                products=products, author_id=request.user.pk,
-                audience=segments.segment(audience) if audience else None, **values,
-            )  # fmt: skip
+            brief = services.save_brief(author_id=request.user.pk, **_brief_values(form))
             return go(request, "content:brief", brief.pk)
         except AttuneError as refusal:
             add_refusal(form, refusal)
-    return render(request, "content/brief_form.html", {"form": form})
+    return render(request, "content/brief_form.html", {"form": form}, status=form_status(form))
+
+
+def _brief_values(form: BriefForm) -> dict[str, Any]:
+    values = dict(form.cleaned_data)
+    values["products"] = list(Product.objects.filter(pk__in=values["products"]))
+    values["audience"] = segments.segment(values["audience"]) if values["audience"] else None
+    return values
+
+
+@page("content.edit")
+def edit_brief(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    row = selectors.brief(pk, lock=request.method == "POST")
+    now = {name: getattr(row, name) for name in ("name", "goal", "channel", "offer", "notes")}
+    now["audience"] = str(row.audience_id or "")
+    now["products"] = [str(p.pk) for p in services.brief_products(row)]
+    form = BriefForm(request.POST or None, initial=now)
+    editing = Editing(form, now, audit.latest_of(row))
+    if request.method == "POST" and form.is_valid() and editing.settled():
+        try:
+            services.save_brief(brief=row, **_brief_values(form))
+            return go(request, "content:brief", pk)
+        except AttuneError as refusal:
+            add_refusal(form, refusal)
+    context = {"form": form, "editing": editing, "brief": row}
+    return render(request, "content/brief_form.html", context, status=form_status(form, editing))
 
 
 @page("content.view")
@@ -102,7 +123,9 @@ def new_message(request: HttpRequest) -> HttpResponse:
             return go(request, "content:revision", revision.pk)
         except AttuneError as refusal:
             add_refusal(form, refusal)
-    return render(request, "content/message_form.html", {"form": form, "parts": parts})
+    status = max(form_status(form), form_status(parts))
+    context = {"form": form, "parts": parts}
+    return render(request, "content/message_form.html", context, status=status)
 
 
 @page("content.view")

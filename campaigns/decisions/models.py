@@ -6,6 +6,7 @@ One log for experiments, policies and chat. Written before acting; appended, nev
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from attune.kernel.models import TenantModel
 from attune.kernel.tenancy import TenantForeignKey
@@ -16,9 +17,9 @@ class Metric(TenantModel):
     """What counts as success or harm: an event, and how its rewards are summed up per person."""
 
     class Kind(models.TextChoices):
-        CONVERSION = "conversion", "Did it at least once (0 or 1)"
-        COUNT = "count", "How many times"
-        VALUE = "value", "Money of the events"
+        CONVERSION = "conversion", _("Did it at least once (0 or 1)")
+        COUNT = "count", _("How many times")
+        VALUE = "value", _("Money of the events")
 
     key = models.SlugField(max_length=60)
     name = models.CharField(max_length=120)
@@ -40,9 +41,9 @@ class Goal(TenantModel):
     """A metric that a source of decisions is judged by."""
 
     class Role(models.TextChoices):
-        PRIMARY = "primary"
-        SECONDARY = "secondary"
-        GUARDRAIL = "guardrail"
+        PRIMARY = "primary", _("Primary")
+        SECONDARY = "secondary", _("Secondary")
+        GUARDRAIL = "guardrail", _("Guardrail")
 
     source_id = models.UUIDField()
     metric = TenantForeignKey(Metric, on_delete=models.CASCADE)
@@ -64,10 +65,10 @@ class Decision(TenantModel):
     """One choice: for whom, among what, with which probabilities, under which version."""
 
     class Mode(models.TextChoices):
-        EXPERIMENT = "experiment"
-        EXPLORE = "explore"
-        FALLBACK = "fallback"
-        IMPORTED = "imported"
+        EXPERIMENT = "experiment", _("Experiment")
+        EXPLORE = "explore", _("Explore")
+        FALLBACK = "fallback", _("Fallback")
+        IMPORTED = "imported", _("Imported")
 
     source = models.CharField(max_length=12)
     source_id = models.UUIDField()

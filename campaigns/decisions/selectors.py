@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from attune.kernel.errors import NotFound
+from attune.kernel.phrases import say
 from attune.kernel.tenancy import current_tenant
 from campaigns.contacts import selectors as contacts
 from campaigns.decisions.models import Decision, Goal, Metric
@@ -52,7 +53,7 @@ def metrics() -> QuerySet[Metric]:
 def metric_by_key(key: str) -> Metric:
     row = Metric.objects.filter(key=key).first()
     if row is None:
-        raise NotFound(f"There is no metric with the key “{key}”.")
+        raise NotFound(say("There is no metric with the key “%(key)s”.", key=key))
     return row
 
 
@@ -89,7 +90,7 @@ def decisions(source_id: uuid.UUID | None = None) -> QuerySet[Decision]:
 def decision(decision_id: uuid.UUID | str) -> Decision:
     row = Decision.objects.select_related("contact").filter(pk=decision_id).first()
     if row is None:
-        raise NotFound("There is no such decision in this workspace.")
+        raise NotFound(say("There is no such decision in this workspace."))
     return row
 
 

@@ -14,6 +14,7 @@ from django.db import IntegrityError, connection, transaction
 from attune.kernel import audit
 from attune.kernel.errors import Invalid
 from attune.kernel.models import new_id
+from attune.kernel.phrases import say
 from attune.kernel.tenancy import current_tenant
 from campaigns.decisions.models import Decision, Goal, Metric
 
@@ -132,9 +133,11 @@ def save_metric(
     *, key: str, name: str, event_name: str, kind: str, higher_is_better: bool = True
 ) -> Metric:
     if kind not in Metric.Kind.values:
-        raise Invalid.one("kind", f"Choose one of {', '.join(Metric.Kind.values)}.")
+        raise Invalid.one(
+            "kind", say("Choose one of %(names)s.", names=", ".join(Metric.Kind.values))
+        )
     if not event_name.strip():
-        raise Invalid.one("event_name", "Name the event that counts.")
+        raise Invalid.one("event_name", say("Name the event that counts."))
     try:
         with transaction.atomic():
             metric = Metric.objects.create(
@@ -142,7 +145,7 @@ def save_metric(
                 higher_is_better=higher_is_better,
             )  # fmt: skip
     except IntegrityError as clash:
-        raise Invalid.one("key", f"A metric has the key “{key}” already.") from clash
+        raise Invalid.one("key", say("A metric has the key “%(key)s” already.", key=key)) from clash
     audit.record("decisions.save_metric", metric)
     return metric
 

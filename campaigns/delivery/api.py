@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from attune.api.viewsets import ReadViewSet, TenantAPIView
-from campaigns.delivery import deciding, email, selectors, sending, services
+from campaigns.delivery import deciding, email, planning, selectors, sending, services
 from campaigns.delivery.models import Campaign, Endpoint, Send
 from campaigns.experiments import selectors as experiments
 from campaigns.segments import selectors as segments
@@ -22,8 +22,8 @@ class CampaignOut(serializers.ModelSerializer):
     class Meta:
         model = Campaign
         fields = (
-            "id", "name", "via", "channel", "state", "audience_id", "experiment_id", "launched_at",
-            "planned", "created_at",
+            "id", "name", "via", "channel", "state", "audience_id", "experiment_id", "launch_at",
+            "launched_at", "planned", "created_at",
         )  # fmt: skip
 
 
@@ -35,7 +35,15 @@ class CampaignIn(serializers.Serializer):
 
 
 class VerbIn(serializers.Serializer):
-    verb = serializers.ChoiceField(choices=["launch", "pause", "resume", "cancel"])
+    verb = serializers.ChoiceField(
+        choices=["launch", "schedule", "unschedule", "pause", "resume", "cancel"]
+    )
+    at = serializers.DateTimeField(required=False, help_text="When to launch; for schedule.")
+
+    def validate(self, values: dict[str, Any]) -> dict[str, Any]:
+        if values["verb"] == "schedule" and "at" not in values:
+            raise serializers.ValidationError({"at": "Give the time to launch, ISO 8601."})
+        return values
 
 
 class SendOut(serializers.ModelSerializer):
@@ -89,13 +97,17 @@ class CampaignViewSet(ReadViewSet):
     @extend_schema(request=VerbIn, responses=CampaignOut)
     @action(detail=True, methods=["post"])
     def move(self, request: Request, pk: str) -> Response:
-        """Launch, pause, resume or cancel."""
+        """Launch, schedule, take the time back, pause, resume or cancel."""
         data = VerbIn(data=request.data)
         data.is_valid(raise_exception=True)
         campaign = self.get_object()
         verb = data.validated_data["verb"]
         if verb == "launch":
             services.launch(campaign=campaign)
+        elif verb == "schedule":
+            planning.schedule(campaign=campaign, at=data.validated_data["at"], by_id=None)
+        elif verb == "unschedule":
+            planning.unschedule(campaign=campaign)
         else:
             services.move(campaign=campaign, verb=verb)
         campaign.refresh_from_db()

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from attune.kernel.errors import Conflict, Invalid, NotFound
+from attune.kernel.phrases import say, word
 from campaigns.contacts import recording
 from campaigns.contacts import selectors as contacts
 from campaigns.contacts.models import Consent, Contact
@@ -56,7 +57,7 @@ def decide(
 def contact_of(user_id: str, anonymous_id: str) -> UUID:
     """The contact of an identity; an unknown one is made, as an event would."""
     if not user_id and not anonymous_id:
-        raise Invalid.one("userId", "Give userId or anonymousId.")
+        raise Invalid.one("userId", say("Give userId or anonymousId."))
     return recording.contact_id(user_id=user_id, anonymous_id=anonymous_id)
 
 
@@ -64,17 +65,23 @@ def excluded(experiment: Experiment, person: Contact) -> str:
     """Why this person is not asked about, or an empty string. The audience is asked as it is at
     this moment, so that a visitor's first request is judged by what is known already."""
     if person.status != Contact.Status.ENABLED:
-        return f"The contact is {person.status}."
+        return say("The contact is %(status)s.", status=word(person.status))
     campaign = Campaign.objects.select_related("audience").filter(experiment=experiment).first()
     if campaign is not None and campaign.via != Campaign.Via.DECIDE:
-        raise Conflict(f"“{campaign}” sends by itself ({campaign.get_via_display()}).")
+        raise Conflict(
+            say(
+                "“%(campaign)s” sends by itself (%(via)s).",
+                campaign=campaign,
+                via=campaign.get_via_display(),
+            )
+        )
     if campaign is None:  # an experiment alone: its caller chooses whom to ask about
         return ""
     consent = contacts.latest_consent(person.pk, campaign.channel)
     if consent is not None and consent.state == Consent.State.REFUSED:
-        return "The contact refused this channel."
+        return say("The contact refused this channel.")
     if not segments.holds(campaign.audience.rule, person.pk):
-        return f"The contact is not in the audience “{campaign.audience}”."
+        return say("The contact is not in the audience “%(audience)s”.", audience=campaign.audience)
     return ""
 
 
@@ -85,5 +92,5 @@ def arm_of(experiment: Experiment, key: str) -> Arm:
         .first()
     )
     if arm is None:
-        raise NotFound(f"The experiment has no arm “{key}” any more.")
+        raise NotFound(say("The experiment has no arm “%(key)s” any more.", key=key))
     return arm

@@ -5,26 +5,35 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from campaigns.delivery import selectors
 from campaigns.delivery.models import Campaign
 from campaigns.experiments import selectors as experiments
+from campaigns.experiments.models import Experiment
 from campaigns.segments import selectors as segments
 
 
 class CampaignForm(forms.Form):
-    name = forms.CharField(max_length=120)
-    via = forms.ChoiceField(choices=Campaign.Via.choices, label="How it leaves")
-    audience = forms.ChoiceField()
-    experiment = forms.ChoiceField(help_text="Its arms are the variants people may get.")
-    endpoint = forms.ChoiceField(required=False, help_text="Only for signed webhooks.")
+    name = forms.CharField(label=_("Name"), max_length=120)
+    via = forms.ChoiceField(choices=Campaign.Via.choices, label=_("How it leaves"))
+    audience = forms.ChoiceField(label=_("Audience"))
+    experiment = forms.ChoiceField(
+        label=_("Experiment"), help_text=_("Its arms are the variants people may get.")
+    )
+    endpoint = forms.ChoiceField(
+        label=_("Endpoint"), required=False, help_text=_("Only for signed webhooks.")
+    )
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    def __init__(self, *arguments: Any, own: Experiment | None = None, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.fields["audience"].choices = [
             (str(s.pk), f"{s.name} ({s.size:,})") for s in segments.segments()
         ]
-        free = experiments.experiments().filter(campaigns=None, state__in=["draft", "running"])
+        free = [
+            *([own] if own else []),
+            *experiments.experiments().filter(campaigns=None, state__in=["draft", "running"]),
+        ]
         self.fields["experiment"].choices = [(str(e.pk), e.name) for e in free]
         self.fields["endpoint"].choices = [
             ("", "–"),
@@ -32,6 +41,12 @@ class CampaignForm(forms.Form):
         ]
 
 
+class ScheduleForm(forms.Form):
+    at = forms.DateTimeField(
+        label=_("Launch at"), widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
+    )
+
+
 class EndpointForm(forms.Form):
-    name = forms.CharField(max_length=120)
-    url = forms.URLField(assume_scheme="https")
+    name = forms.CharField(label=_("Name"), max_length=120)
+    url = forms.URLField(label=_("Address (https://…)"), assume_scheme="https")

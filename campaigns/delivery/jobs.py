@@ -21,5 +21,12 @@ class SendBatch:
     last: uuid.UUID
 
 
+@dataclass(frozen=True, slots=True)
+class LaunchCampaign:
+    campaign_id: uuid.UUID
+    at: str  # the time it was scheduled for, ISO 8601: another time since then is another job
+
+
+LAUNCH_CAMPAIGN = Job("delivery.launch_campaign", LIGHT, LaunchCampaign)
 LOAD_CAMPAIGN = Job("delivery.load_campaign", LIGHT, LoadCampaign)
 SEND_BATCH = Job("delivery.send_batch", LIGHT, SendBatch)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from attune.kernel.models import JobRow, TenantModel
+from attune.kernel.phrases import PhraseField
 from attune.kernel.tenancy import TenantForeignKey
 from campaigns.contacts.models import Contact
 from campaigns.content.models import Channel, Revision
@@ -32,17 +34,18 @@ class Campaign(TenantModel):
     """Whom, what, when. The experiment says which variant; launch makes the sends."""
 
     class State(models.TextChoices):
-        DRAFT = "draft"
-        LOADING = "loading"
-        RUNNING = "running"
-        PAUSED = "paused"
-        FINISHED = "finished"
-        CANCELLED = "cancelled"
+        DRAFT = "draft", _("Draft")
+        SCHEDULED = "scheduled", _("Scheduled")
+        LOADING = "loading", _("Loading")
+        RUNNING = "running", _("Running")
+        PAUSED = "paused", _("Paused")
+        FINISHED = "finished", _("Finished")
+        CANCELLED = "cancelled", _("Cancelled")
 
     class Via(models.TextChoices):
-        EMAIL = "email", "E-mail"
-        WEBHOOK = "webhook", "Signed webhook"
-        DECIDE = "decide", "Your own channel, by POST /v1/decide"
+        EMAIL = "email", _("E-mail")
+        WEBHOOK = "webhook", _("Signed webhook")
+        DECIDE = "decide", _("Your own channel, by POST /v1/decide")
 
     name = models.CharField(max_length=120)
     via = models.CharField(max_length=8, choices=Via, default=Via.EMAIL)
@@ -52,6 +55,8 @@ class Campaign(TenantModel):
     endpoint = TenantForeignKey(Endpoint, null=True, blank=True, on_delete=models.PROTECT)
     state = models.CharField(max_length=10, choices=State, default=State.DRAFT)
     job = TenantForeignKey(JobRow, null=True, blank=True, on_delete=models.SET_NULL)
+    launch_at = models.DateTimeField(null=True, blank=True)
+    scheduled_by = models.BigIntegerField(null=True, blank=True)
     launched_at = models.DateTimeField(null=True, blank=True)
     planned = models.IntegerField(default=0)
 
@@ -61,6 +66,10 @@ class Campaign(TenantModel):
             models.UniqueConstraint(name="one_campaign_a_name", fields=["tenant_id", "name"]),
             models.UniqueConstraint(
                 name="one_campaign_an_experiment", fields=["tenant_id", "experiment"]
+            ),
+            models.CheckConstraint(
+                name="what_is_scheduled_has_a_time",
+                condition=~models.Q(state="scheduled", launch_at=None),
             ),
         ]
 
@@ -75,21 +84,21 @@ class Send(TenantModel):
     """
 
     class State(models.TextChoices):
-        PENDING = "pending"
-        SENDING = "sending"
-        SENT = "sent"
-        FAILED = "failed"
-        UNCERTAIN = "uncertain"
-        SUPPRESSED = "suppressed"
-        CAPPED = "capped"
-        ABORTED = "aborted"
+        PENDING = "pending", _("Pending")
+        SENDING = "sending", _("Sending")
+        SENT = "sent", _("Sent")
+        FAILED = "failed", _("Failed")
+        UNCERTAIN = "uncertain", _("Uncertain")
+        SUPPRESSED = "suppressed", _("Suppressed")
+        CAPPED = "capped", _("Capped")
+        ABORTED = "aborted", _("Aborted")
 
     campaign = TenantForeignKey(Campaign, on_delete=models.PROTECT, related_name="sends")
     contact = TenantForeignKey(Contact, on_delete=models.CASCADE, related_name="sends")
     decision = TenantForeignKey(Decision, on_delete=models.PROTECT, related_name="sends")
     revision = TenantForeignKey(Revision, on_delete=models.PROTECT, related_name="sends")
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
-    reason = models.CharField(max_length=200, blank=True, default="")
+    reason = PhraseField(default=str)
     address = models.CharField(max_length=254, blank=True, default="")
     message_id = models.CharField(max_length=200, blank=True, default="")
     components = models.JSONField(default=dict)
@@ -126,10 +135,10 @@ class Suppression(TenantModel):
     """An address we must not write to. Kept by hash, so it outlives the contact."""
 
     class Reason(models.TextChoices):
-        UNSUBSCRIBED = "unsubscribed"
-        BOUNCED = "bounced"
-        COMPLAINT = "complaint"
-        MANUAL = "manual"
+        UNSUBSCRIBED = "unsubscribed", _("Unsubscribed")
+        BOUNCED = "bounced", _("Bounced")
+        COMPLAINT = "complaint", _("Complaint")
+        MANUAL = "manual", _("Manual")
 
     channel = models.CharField(max_length=10, default="email")
     address_hash = models.CharField(max_length=64)

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods
 
 from attune.kernel import secrets
 from attune.kernel.errors import NotFound
+from attune.kernel.phrases import say
 from attune.kernel.tenancy import tenant_context
 from campaigns.delivery import selectors, suppression, tracking
 from tenants.models import Tenant
@@ -35,7 +36,7 @@ def click(request: HttpRequest, token: str) -> HttpResponse:
     place = secrets.unsign("click", token)
     target = place["u"]
     if not target.startswith(("https://", "http://")):
-        raise NotFound("This link leads nowhere.")
+        raise NotFound(say("This link leads nowhere."))
     with tenant_context(place["t"]):
         send = selectors.send(place["s"])
         agent = request.headers.get("User-Agent", "")

@@ -7,6 +7,7 @@ import uuid
 from django.db.models import QuerySet
 
 from attune.kernel.errors import NotFound
+from attune.kernel.phrases import say
 from campaigns.delivery.models import Campaign, Endpoint, Send, Suppression
 
 
@@ -14,10 +15,11 @@ def campaigns() -> QuerySet[Campaign]:
     return Campaign.objects.select_related("audience", "experiment").order_by("-id")
 
 
-def campaign(campaign_id: uuid.UUID | str) -> Campaign:
-    row = campaigns().filter(pk=campaign_id).first()
+def campaign(campaign_id: uuid.UUID | str, *, lock: bool = False) -> Campaign:
+    rows = campaigns().select_for_update(of=("self",)) if lock else campaigns()
+    row = rows.filter(pk=campaign_id).first()
     if row is None:
-        raise NotFound("There is no such campaign in this workspace.")
+        raise NotFound(say("There is no such campaign in this workspace."))
     return row
 
 
@@ -36,7 +38,7 @@ def send(send_id: uuid.UUID | str) -> Send:
         .first()
     )
     if row is None:
-        raise NotFound("There is no such message in this workspace.")
+        raise NotFound(say("There is no such message in this workspace."))
     return row
 
 

@@ -18,11 +18,12 @@ from django.utils import timezone
 
 from attune.kernel import audit
 from attune.kernel.errors import AttuneError, NotFound
+from attune.kernel.phrases import say, word
 from attune.kernel.tenancy import current_tenant
 from campaigns.content.models import BriefProduct
 from campaigns.content.rendering import contact_values, render
 from campaigns.content.services import verify
-from campaigns.delivery import email, services, tracking, webhook
+from campaigns.delivery import email, endpoints, services, tracking, webhook
 from campaigns.delivery.models import Campaign, Send
 from campaigns.delivery.suppression import may_send
 from tenants.models import Tenant
@@ -76,7 +77,7 @@ def prepare(send_id: UUID, *, now: datetime) -> Prepared | None:
 
 
 def _close(send: Send, state: str, reason: str) -> None:
-    Send.objects.filter(pk=send.pk).update(state=state, reason=reason[:200])
+    Send.objects.filter(pk=send.pk).update(state=state, reason=reason)
 
 
 def _render(send: Send, tenant: Tenant) -> Prepared:
@@ -108,7 +109,7 @@ def _render(send: Send, tenant: Tenant) -> Prepared:
     }
     endpoint = send.campaign.endpoint
     return Prepared(
-        send.pk, send.campaign.via, envelope, endpoint.url, services.endpoint_secret(endpoint),
+        send.pk, send.campaign.via, envelope, endpoint.url, endpoints.secret_of(endpoint),
         payload,
     )  # fmt: skip
 
@@ -128,7 +129,9 @@ def _envelope(send: Send, tenant: Tenant) -> email.Envelope:
 def envelope_of(send: Send) -> email.Envelope:
     """The message as it left. Raises NotFound for one that was never rendered."""
     if not send.components:
-        raise NotFound(f"This message was not rendered: it is {send.state}.")
+        raise NotFound(
+            say("This message was not rendered: it is %(state)s.", state=word(send.state))
+        )
     return _envelope(send, Tenant.objects.get(pk=current_tenant()))
 
 
@@ -153,11 +156,15 @@ def hand_over(prepared: Prepared) -> str:
             timestamp=int(timezone.now().timestamp()),
             payload=prepared.payload,
         )
-        return "" if 200 <= status < 300 else f"The endpoint answered {status}."
+        return (
+            ""
+            if 200 <= status < 300
+            else say("The endpoint answered %(status)s.", status=str(status))
+        )
     try:
         email.deliver(prepared.envelope)
     except (SMTPException, AnymailError, ValueError) as refusal:
-        return f"The mail provider refused: {refusal}"[:200]
+        return say("The mail provider refused: %(answer)s", answer=str(refusal)[:200])
     return ""
 
 
@@ -165,7 +172,7 @@ def settle(send_id: UUID, *, failure: str, unclear: bool = False) -> None:
     """Write the end: sent (and the event that says so), failed, or uncertain."""
     state = Send.State.UNCERTAIN if unclear else Send.State.FAILED if failure else Send.State.SENT
     won = Send.objects.filter(pk=send_id, state=Send.State.SENDING).update(
-        state=state, reason=failure[:200], sent_at=timezone.now()
+        state=state, reason=failure, sent_at=timezone.now()
     )
     if not won:
         return
@@ -178,7 +185,7 @@ def find_uncertain(campaign_id: UUID, first: UUID, last: UUID) -> int:
     """Mark what a crash of this batch left in `sending`: shown, and sent again only by a person."""
     n = Send.objects.filter(
         campaign_id=campaign_id, id__gte=first, id__lte=last, state=Send.State.SENDING
-    ).update(state=Send.State.UNCERTAIN, reason="The worker stopped while handing this over.")
+    ).update(state=Send.State.UNCERTAIN, reason=say("The worker stopped while handing this over."))
     if n:
         audit.record("delivery.uncertain", campaign=str(campaign_id), sends=n)
     return n

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,14 +14,14 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Count
 from django.utils import timezone
 
-from attune.kernel import audit, live, secrets
+from attune.kernel import audit, live
 from attune.kernel.errors import Conflict, FieldError, Invalid
 from attune.kernel.models import new_id
+from attune.kernel.phrases import Phrase, say, word
 from attune.kernel.states import Machine, advance
 from attune.kernel.tenancy import current_tenant
 from campaigns.content.models import Channel
 from campaigns.content.services import verify
-from campaigns.delivery import webhook
 from campaigns.delivery.jobs import LOAD_CAMPAIGN, SEND_BATCH, LoadCampaign, SendBatch
 from campaigns.delivery.models import Campaign, Endpoint, Send
 from campaigns.experiments import services as experiments
@@ -33,6 +34,11 @@ CAMPAIGN = Machine(
     {
         ("draft", "launch"): "loading",
         ("draft", "open"): "running",
+        ("draft", "schedule"): "scheduled",
+        ("scheduled", "unschedule"): "draft",
+        ("scheduled", "launch"): "loading",
+        ("scheduled", "open"): "running",
+        ("scheduled", "cancel"): "cancelled",
         ("loading", "loaded"): "running",
         ("running", "pause"): "paused",
         ("loading", "pause"): "paused",
@@ -50,7 +56,7 @@ MAKE_SENDS_SQL = """
 INSERT INTO send (id, tenant_id, campaign_id, contact_id, decision_id, revision_id, state,
                   reason, address, message_id, components)
 SELECT n.id, %(tenant)s, %(campaign)s, d.contact_id, d.id, a.revision_id, 'pending',
-       '', '', '', '{}'
+       '{"text": ""}', '', '', '{}'
 FROM unnest(%(contacts)s::uuid[], %(ids)s::uuid[]) AS n(contact_id, id)
 JOIN decision d ON d.tenant_id = %(tenant)s AND d.source_id = %(experiment)s
   AND d.contact_id = n.contact_id
@@ -65,7 +71,7 @@ class Preflight:
     """What stands in the way of a launch, and how many people it reaches."""
 
     people: int
-    problems: list[str]
+    problems: list[Phrase]
 
 
 def create(
@@ -77,58 +83,92 @@ def create(
     endpoint: Endpoint | None = None,
 ) -> Campaign:
     """A draft campaign. Its channel is the one of the variants, all alike."""
-    errors = []
-    if not name.strip():
-        errors.append(FieldError("name", "Give the campaign a name."))
-    if via not in Campaign.Via.values:
-        errors.append(FieldError("via", f"Choose one of {', '.join(Campaign.Via.values)}."))
-    if audience.state == Segment.State.ARCHIVED:
-        errors.append(FieldError("audience", f"The segment “{audience}” is archived."))
-    if via == Campaign.Via.WEBHOOK and endpoint is None:
-        errors.append(FieldError("endpoint", "Choose the endpoint that gets the messages."))
-    channels = {
-        arm.revision.asset.channel for arm in experiments.arms_of(experiment) if arm.revision
-    }
-    if len(channels) != 1:
-        errors.append(FieldError("experiment", "Its variants must be of one channel."))
-    elif via == Campaign.Via.EMAIL and channels != {Channel.EMAIL}:
-        errors.append(FieldError("experiment", "E-mail campaigns need e-mail variants."))
-    if errors:
-        raise Invalid(errors)
-    try:
-        with transaction.atomic():
-            campaign = Campaign.objects.create(
-                name=name.strip()[:120], via=via, audience=audience, experiment=experiment,
-                endpoint=endpoint, channel=channels.pop(),
-            )  # fmt: skip
-    except IntegrityError as clash:
-        field = "experiment" if "one_campaign_an_experiment" in str(clash) else "name"
-        raise Invalid.one(field, "Another campaign has this one already.") from clash
+    campaign = Campaign(
+        name=name, via=via, audience=audience, experiment=experiment, endpoint=endpoint
+    )
+    _save_sound(campaign)
     audit.record("campaigns.create", campaign)
     return campaign
 
 
+def change(*, campaign: Campaign, **values: object) -> None:
+    """Change a draft: the arguments of `create`. What was launched or scheduled stays as it is."""
+    if campaign.state != Campaign.State.DRAFT:
+        raise Conflict(say("Only a draft can be changed; this campaign is %(state)s.",
+                           state=word(campaign.state)))  # fmt: skip
+    before = {name: str(getattr(campaign, name)) for name in values}
+    for name, value in values.items():
+        setattr(campaign, name, value)
+    _save_sound(campaign)
+    audit.record("campaigns.change", campaign, before=before)
+
+
+def _save_sound(campaign: Campaign) -> None:
+    """Save a draft, or refuse it with every wrong field."""
+    channels = {
+        arm.revision.asset.channel
+        for arm in experiments.arms_of(campaign.experiment)
+        if arm.revision
+    }
+    if errors := list(_faults(campaign, channels)):
+        raise Invalid(errors)
+    campaign.name, campaign.channel = campaign.name.strip()[:120], channels.pop()
+    try:
+        with transaction.atomic():
+            campaign.save()
+    except IntegrityError as clash:
+        field = "experiment" if "one_campaign_an_experiment" in str(clash) else "name"
+        raise Invalid.one(field, say("Another campaign has this one already.")) from clash
+
+
+def _faults(campaign: Campaign, channels: set[str]) -> Iterator[FieldError]:
+    if not campaign.name.strip():
+        yield FieldError("name", say("Give the campaign a name."))
+    if campaign.via not in Campaign.Via.values:
+        known = ", ".join(Campaign.Via.values)
+        yield FieldError("via", say("Choose one of %(names)s.", names=known))
+    if campaign.audience.state == Segment.State.ARCHIVED:
+        wrong = say("The segment “%(audience)s” is archived.", audience=campaign.audience)
+        yield FieldError("audience", wrong)
+    if campaign.via == Campaign.Via.WEBHOOK and campaign.endpoint is None:
+        yield FieldError("endpoint", say("Choose the endpoint that gets the messages."))
+    if len(channels) != 1:
+        yield FieldError("experiment", say("Its variants must be of one channel."))
+    elif campaign.via == Campaign.Via.EMAIL and channels != {Channel.EMAIL}:
+        yield FieldError("experiment", say("E-mail campaigns need e-mail variants."))
+
+
 def preflight(campaign: Campaign) -> Preflight:
     """The checklist before launch: approved, unaltered variants; an audience; a sender."""
-    problems = []
+    problems: list[Phrase] = []
     for arm in experiments.arms_of(campaign.experiment):
         if arm.revision is not None:
             try:
                 verify(arm.revision)
             except Conflict as refusal:
-                problems.append(f"{arm.name}: {refusal.detail}")
+                problems.append(say("%(arm)s: %(problem)s", arm=arm.name, problem=refusal.detail))
     people = SegmentMembership.objects.filter(segment=campaign.audience, left_at=None).count()
     if campaign.audience.state == Segment.State.ARCHIVED:
-        problems.append(f"The segment “{campaign.audience}” is archived; choose another.")
+        problems.append(
+            say(
+                "The segment “%(audience)s” is archived; choose another.",
+                audience=campaign.audience,
+            )
+        )
     elif campaign.audience.state != Segment.State.READY:
-        problems.append(f"The segment “{campaign.audience}” is being worked out; wait for it.")
+        problems.append(
+            say(
+                "The segment “%(audience)s” is being worked out; wait for it.",
+                audience=campaign.audience,
+            )
+        )
     if people == 0:
-        problems.append(f"The segment “{campaign.audience}” is empty.")
+        problems.append(say("The segment “%(audience)s” is empty.", audience=campaign.audience))
     tenant = Tenant.objects.get(pk=current_tenant())
     if campaign.via == Campaign.Via.EMAIL and not tenant.sender_email:
-        problems.append("The workspace has no sender address; set one in Settings.")
+        problems.append(say("The workspace has no sender address; set one in Settings."))
     if campaign.experiment.state not in {Experiment.State.DRAFT, Experiment.State.RUNNING}:
-        problems.append(f"The experiment is {campaign.experiment.state}.")
+        problems.append(say("The experiment is %(state)s.", state=word(campaign.experiment.state)))
     return Preflight(people, problems)
 
 
@@ -151,14 +191,14 @@ def launch(*, campaign: Campaign) -> None:
 def move(*, campaign: Campaign, verb: str) -> None:
     """Pause, resume or cancel. A pause holds what is not sent yet; a cancel aborts it."""
     if verb not in {"pause", "resume", "cancel"}:
-        raise Invalid.one("verb", "Choose pause, resume or cancel.")
+        raise Invalid.one("verb", say("Choose pause, resume or cancel."))
     decides = campaign.via == Campaign.Via.DECIDE
     advance(CAMPAIGN, campaign, "reopen" if decides and verb == "resume" else verb)
     if decides:  # its channel is the partner's: what holds it is the experiment
         _move_experiment(campaign.experiment, verb)
     if verb == "cancel":
         Send.objects.filter(campaign=campaign, state=Send.State.PENDING).update(
-            state=Send.State.ABORTED, reason="The campaign was cancelled."
+            state=Send.State.ABORTED, reason=say("The campaign was cancelled.")
         )
     if verb == "resume" and not decides:
         LOAD_CAMPAIGN.enqueue(LoadCampaign(campaign.pk, resumed=True))
@@ -225,21 +265,6 @@ def finish_if_done(*, campaign: Campaign) -> None:
         with suppress(Conflict):  # another batch ended in the same moment and said so
             advance(CAMPAIGN, campaign, "finish")
         live.push(current_tenant(), "campaigns", str(campaign.pk))
-
-
-def create_endpoint(*, name: str, url: str) -> tuple[Endpoint, str]:
-    """A webhook endpoint; its secret is in the answer and never shown again."""
-    webhook.safe_address(url)
-    secret = webhook.new_secret()
-    endpoint = Endpoint(name=name.strip()[:120] or url[:120], url=url)
-    endpoint.sealed_secret = secrets.seal(secret, bound_to=f"{current_tenant()}:{endpoint.pk}")
-    endpoint.save()
-    audit.record("delivery.create_endpoint", endpoint)
-    return endpoint, secret
-
-
-def endpoint_secret(endpoint: Endpoint) -> str:
-    return secrets.unseal(endpoint.sealed_secret, bound_to=f"{endpoint.tenant_id}:{endpoint.pk}")
 
 
 def counts(campaign: Campaign) -> dict[str, int]:

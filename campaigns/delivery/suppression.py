@@ -11,6 +11,7 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
 from attune.kernel import audit
+from attune.kernel.phrases import say, word
 from campaigns.contacts import selectors as contacts
 from campaigns.contacts import services as contact_services
 from campaigns.contacts.models import Consent, Contact
@@ -34,18 +35,24 @@ def may_send(contact: Contact, *, channel: str, cap: int, days: int, now: dateti
     """Status, address, suppression, consent and frequency cap, in this order."""
     suppressed = Send.State.SUPPRESSED
     if contact.status != Contact.Status.ENABLED:
-        return Permission(False, suppressed, f"The contact is {contact.status}.")
+        return Permission(
+            False, suppressed, say("The contact is %(status)s.", status=word(contact.status))
+        )
     if channel == "email" and not _is_plain_address(contact.email):
-        return Permission(False, suppressed, "The contact has no valid e-mail address.")
+        return Permission(False, suppressed, say("The contact has no valid e-mail address."))
     if channel == "email":
         entry = Suppression.objects.filter(
             channel="email", address_hash=address_hash(contact.email)
         ).first()
         if entry is not None:
-            return Permission(False, suppressed, f"The address is on the list: {entry.reason}.")
+            return Permission(
+                False,
+                suppressed,
+                say("The address is on the list: %(reason)s.", reason=word(entry.reason)),
+            )
     consent = contacts.latest_consent(contact.pk, channel)
     if consent is not None and consent.state == Consent.State.REFUSED:
-        return Permission(False, suppressed, "The contact refused this channel.")
+        return Permission(False, suppressed, say("The contact refused this channel."))
     since = now - timedelta(days=days)
     Contact.objects.select_for_update(no_key=True).get(pk=contact.pk)  # two campaigns take turns
     counted = [Send.State.SENT, Send.State.SENDING, Send.State.UNCERTAIN]
@@ -54,7 +61,11 @@ def may_send(contact: Contact, *, channel: str, cap: int, days: int, now: dateti
         contact_id__in=person, state__in=counted, sent_at__gte=since
     ).count()
     if lately >= cap:
-        return Permission(False, Send.State.CAPPED, f"{lately} messages in {days} days already.")
+        return Permission(
+            False,
+            Send.State.CAPPED,
+            say("%(lately)s messages in %(days)s days already.", lately=lately, days=days),
+        )
     return Permission(True)
 
 

@@ -6,10 +6,12 @@ app_name = "delivery_pages"
 urlpatterns = [
     path("", views.campaigns, name="campaigns"),
     path("new", views.new, name="new"),
+    path("calendar", views.month, name="calendar"),
     path("outbox", views.outbox, name="outbox"),
     path("outbox/<uuid:pk>", views.message, name="message"),
     path("endpoints", views.endpoints, name="endpoints"),
     path("suppressions", views.suppressions, name="suppressions"),
     path("<uuid:pk>", views.campaign, name="campaign"),
+    path("<uuid:pk>/edit", views.edit, name="edit"),
     path("<uuid:pk>/move", views.move, name="move"),
 ]

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from attune.kernel.errors import AttuneError
+from attune.kernel import audit
+from attune.kernel.errors import AttuneError, Invalid
+from attune.web.editing import Editing
 from attune.web.forms import add_refusal
-from attune.web.pages import paged
-from campaigns.delivery import email, selectors, sending, services
-from campaigns.delivery.forms import CampaignForm, EndpointForm
-from campaigns.delivery.models import Send
+from attune.web.pages import form_status, paged
+from campaigns.delivery import email, planning, reach, selectors, sending, services
+from campaigns.delivery import endpoints as webhook_endpoints
+from campaigns.delivery.forms import CampaignForm, EndpointForm, ScheduleForm
+from campaigns.delivery.models import Campaign, Send
 from campaigns.experiments import selectors as experiments
 from campaigns.experiments import services as experiment_services
 from campaigns.segments import selectors as segments
@@ -29,8 +34,12 @@ def campaigns(request: HttpRequest) -> HttpResponse:
 
 @page("campaigns.view")
 def campaign(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    row = selectors.campaign(pk)
+    return _campaign(request, selectors.campaign(pk), ScheduleForm())
+
+
+def _campaign(request: HttpRequest, row: Campaign, form: ScheduleForm) -> HttpResponse:
     counts = services.counts(row)
+    waits = row.state in {"draft", "scheduled"}
     personal = can(request, "sends.view")
     context = {
         "campaign": row,
@@ -38,36 +47,87 @@ def campaign(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "total": sum(counts.values()),
         "arms": experiment_services.arms_of(row.experiment),
         "latest": experiments.latest(row.experiment),
-        "preflight": services.preflight(row) if row.state == "draft" else None,
-        "sends": selectors.sends(pk)[:20] if personal else [],
+        "preflight": services.preflight(row) if waits else None,
+        "reach": reach.of(row) if waits else None,
+        "sends": selectors.sends(row.pk)[:20] if personal else [],
+        "schedule": form,
     }
     part = request.htmx and request.headers.get("HX-Target") == "progress"
-    return render(request, "delivery/progress.html" if part else "delivery/campaign.html", context)
+    name = "delivery/progress.html" if part else "delivery/campaign.html"
+    return render(request, name, context, status=form_status(form))
+
+
+def _values(form: CampaignForm) -> dict[str, Any]:
+    values = form.cleaned_data
+    return {
+        "name": values["name"],
+        "via": values["via"],
+        "audience": segments.segment(values["audience"]),
+        "experiment": experiments.experiment(values["experiment"]),
+        "endpoint": selectors.endpoints().filter(pk=values["endpoint"] or None).first(),
+    }
+
+
+@page("campaigns.view")
+def month(request: HttpRequest) -> HttpResponse:
+    """Launches of a month, past and planned."""
+    today = timezone.localdate()
+    first = planning.month_of(request.GET.get("month", ""), today)
+    drafts = selectors.campaigns().filter(state=Campaign.State.DRAFT)[:50]
+    context = {"month": planning.month(first, today), "drafts": drafts}
+    return render(request, "delivery/calendar.html", context)
+
+
+@page("campaigns.edit")
+def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Change a draft."""
+    row = selectors.campaign(pk, lock=request.method == "POST")
+    now = {
+        "name": row.name, "via": row.via, "audience": str(row.audience_id),
+        "experiment": str(row.experiment_id), "endpoint": str(row.endpoint_id or ""),
+    }  # fmt: skip
+    form = CampaignForm(request.POST or None, initial=now, own=row.experiment)
+    editing = Editing(form, now, audit.latest_of(row))
+    if request.method == "POST" and form.is_valid() and editing.settled():
+        try:
+            services.change(campaign=row, **_values(form))
+            return go(request, "delivery_pages:campaign", pk)
+        except AttuneError as refusal:
+            add_refusal(form, refusal)
+    context = {"form": form, "editing": editing, "campaign": row}
+    status = form_status(form, editing)
+    return render(request, "delivery/campaign_form.html", context, status=status)
 
 
 @page("campaigns.edit")
 def new(request: HttpRequest) -> HttpResponse:
     form = CampaignForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        values = form.cleaned_data
-        endpoint = selectors.endpoints().filter(pk=values["endpoint"] or None).first()
         try:
-            row = services.create(
-                name=values["name"], via=values["via"],
-                audience=segments.segment(values["audience"]),
-                experiment=experiments.experiment(values["experiment"]), endpoint=endpoint,
-            )  # fmt: skip
+            row = services.create(**_values(form))
             return go(request, "delivery_pages:campaign", row.pk)
         except AttuneError as refusal:
             add_refusal(form, refusal)
-    return render(request, "delivery/campaign_form.html", {"form": form})
+    return render(request, "delivery/campaign_form.html", {"form": form}, status=form_status(form))
 
 
 @require_POST
 @page("campaigns.launch")
 def move(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Launch, schedule, take the time back, pause, resume or cancel."""
     row, verb = selectors.campaign(pk), request.POST.get("verb", "")
-    if verb == "launch":
+    if verb == "schedule":
+        form = ScheduleForm(request.POST)
+        if not form.is_valid():
+            return _campaign(request, row, form)
+        try:
+            planning.schedule(campaign=row, at=form.cleaned_data["at"], by_id=request.user.pk)
+        except Invalid as refusal:
+            add_refusal(form, refusal)
+            return _campaign(request, row, form)
+    elif verb == "unschedule":
+        planning.unschedule(campaign=row)
+    elif verb == "launch":
         services.launch(campaign=row)
     else:
         services.move(campaign=row, verb=verb)
@@ -103,12 +163,12 @@ def endpoints(request: HttpRequest) -> HttpResponse:
     secret = ""
     if request.method == "POST" and form.is_valid():
         try:
-            _, secret = services.create_endpoint(**form.cleaned_data)
+            _, secret = webhook_endpoints.create(**form.cleaned_data)
             form = EndpointForm()
         except AttuneError as refusal:
             add_refusal(form, refusal)
     context = {"form": form, "secret": secret, "page": paged(request, selectors.endpoints())}
-    return render(request, "delivery/endpoints.html", context)
+    return render(request, "delivery/endpoints.html", context, status=form_status(form))
 
 
 @page("campaigns.view")

@@ -18,6 +18,7 @@ import orjson
 from django.conf import settings
 
 from attune.kernel.errors import Invalid
+from attune.kernel.phrases import say
 
 TIMEOUT = 15
 EXTRA_BLOCKED = [
@@ -42,21 +43,23 @@ def safe_address(url: str) -> tuple[str, str, int]:
     that a name cannot point somewhere else between the check and the call."""
     parts = urlsplit(url)
     if parts.scheme not in {"https", "http"} or not parts.hostname:
-        raise Invalid.one("url", "Give an https:// address.")
+        raise Invalid.one("url", say("Give an https:// address."))
     try:
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError as wrong:
-        raise Invalid.one("url", "The port lies between 1 and 65535.") from wrong
+        raise Invalid.one("url", say("The port lies between 1 and 65535.")) from wrong
     try:
         found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as unknown:
-        raise Invalid.one("url", f"The host {parts.hostname} cannot be found.") from unknown
+        raise Invalid.one(
+            "url", say("The host %(hostname)s cannot be found.", hostname=parts.hostname)
+        ) from unknown
     addresses = [str(info[4][0]) for info in found]
     if not settings.WEBHOOK_ALLOW_PRIVATE:
         if parts.scheme != "https" or port not in {443, 80}:
-            raise Invalid.one("url", "Only https on the standard port is called.")
+            raise Invalid.one("url", say("Only https on the standard port is called."))
         if any(_forbidden(address) for address in addresses):
-            raise Invalid.one("url", "The address is not on the public internet.")
+            raise Invalid.one("url", say("The address is not on the public internet."))
     return addresses[0], parts.hostname, port
 
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from attune.kernel.phrases import Phrase, say
 from campaigns.experiments import statistics
 from campaigns.experiments.statistics import Effect
 
@@ -17,7 +18,7 @@ class Recommendation:
     """What to do, in one word and in one sentence."""
 
     kind: VerdictKind
-    sentence: str
+    sentence: Phrase
     arm: str = ""
     people_missing: int | None = None
 
@@ -62,13 +63,21 @@ def recommend(
         best = max(better, key=lambda r: sign * (r.primary.difference if r.primary else 0))
         return Recommendation(
             "ship",
-            f"Ship {best.name}: it beats {control_name} by {_gain(best, rate=rate)}, "
-            "and the interval, valid at every look, leaves zero out.",
+            say(
+                "Ship %(arm)s: it beats %(control)s by %(gain)s, and the interval, valid at "
+                "every look, leaves zero out.",
+                arm=best.name,
+                control=control_name,
+                gain=_gain(best, rate=rate),
+            ),
             best.key,
         )
     worse = [r for r in known if r.primary and sign * _away(r.primary, sign) < 0]
     if known and len(worse) == len(readings):
-        return Recommendation("rollback", f"Roll back: every arm does worse than {control_name}.")
+        return Recommendation(
+            "rollback",
+            say("Roll back: every arm does worse than %(control)s.", control=control_name),
+        )
     return _wait(readings, needed, per_day)
 
 
@@ -77,8 +86,11 @@ def _invalid(srm: float | None) -> Recommendation | None:
         return None
     return Recommendation(
         "invalid",
-        f"Do not decide: the arms' sizes differ from their shares (p = {srm:.1g}). "
-        "People were lost or doubled on the way; find out where first.",
+        say(
+            "Do not decide: the arms' sizes differ from their shares (p = %(p)s). People were lost "
+            "or doubled on the way; find out where first.",
+            p=f"{srm:.1g}",
+        ),
     )
 
 
@@ -86,9 +98,11 @@ def _harm(readings: list[Reading]) -> Recommendation | None:
     harmed = [r for r in readings if r.harmed]
     if not harmed:
         return None
-    names = ", ".join(f"{r.name} ({', '.join(r.harmed)})" for r in harmed)
+    names = [say("%(arm)s (%(metrics)s)", arm=r.name, metrics=list(r.harmed)) for r in harmed]
     return Recommendation(
-        "rollback", f"Roll back: a guardrail is harmed by {names}.", harmed[0].key
+        "rollback",
+        say("Roll back: a guardrail is harmed by %(names)s.", names=names),
+        harmed[0].key,
     )
 
 
@@ -100,19 +114,20 @@ def _enough(reading: Reading, rate: bool) -> bool:
     return min(reading.events, reading.control_events) >= statistics.LEAST_EVENTS
 
 
-def _gain(reading: Reading, *, rate: bool) -> str:
+def _gain(reading: Reading, *, rate: bool) -> Phrase:
     """The effect in its own unit; as a share of the control only where the control is known."""
     found = reading.primary
     if found is None:
-        return ""
+        return say("nothing")
     text = (
-        f"{abs(found.difference) * 100:.2f} points"
+        say("%(gain)s points", gain=f"{abs(found.difference) * 100:.2f}")
         if rate
-        else f"{abs(found.difference):.2f} a person"
+        else say("%(gain)s a person", gain=f"{abs(found.difference):.2f}")
     )
     if found.relative is None or reading.control_events < statistics.LEAST_EVENTS:
         return text
-    return f"{text} (about {abs(found.relative) * 100:.0f} %)"
+    share = f"{abs(found.relative) * 100:.0f} %"
+    return say("%(gain)s (about %(share)s)", gain=text, share=share)
 
 
 def _toward(e: Effect, sign: int) -> float:
@@ -126,21 +141,27 @@ def _away(e: Effect, sign: int) -> float:
 def _wait(readings: list[Reading], needed: int | None, per_day: float) -> Recommendation:
     if needed is None:
         return Recommendation(
-            "not_yet", "Not yet: nobody has converted so far, so nothing can be compared."
+            "not_yet", say("Not yet: nobody has converted so far, so nothing can be compared.")
         )
     smallest = min((r.n for r in readings), default=0)
     missing = max(0, needed - smallest)
     if missing == 0:
         return Recommendation(
             "not_yet",
-            "Not yet: the planned size is reached and no difference of the target size shows; "
-            "stopping without a winner is an honest result.",
+            say(
+                "Not yet: the planned size is reached and no difference of the target size shows; "
+                "stopping without a winner is an honest result."
+            ),
             people_missing=0,
         )
-    days = f", about {math.ceil(missing / per_day)} days at today's pace" if per_day > 0 else ""
-    return Recommendation(
-        "not_yet",
-        f"Not yet: the smallest arm needs about {missing:,} more people{days} to show the target "
-        "effect.",
-        people_missing=missing,
+    sentence = say(
+        "Not yet: the smallest arm needs about %(missing)s more people to show the target effect.",
+        missing=missing,
     )
+    if per_day > 0:
+        sentence = say(
+            "Not yet: the smallest arm needs about %(missing)s more people, about %(days)s days "
+            "at today's pace, to show the target effect.",
+            missing=missing, days=math.ceil(missing / per_day),
+        )  # fmt: skip
+    return Recommendation("not_yet", sentence, people_missing=missing)

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from attune.api.viewsets import ReadViewSet
 from attune.kernel.errors import NotFound
+from attune.kernel.phrases import say
 from campaigns.content import selectors as content
 from campaigns.decisions import selectors as log
 from campaigns.decisions.models import Decision, Metric
@@ -126,5 +127,7 @@ class ExperimentViewSet(ReadViewSet):
         """The latest look: effects with always-valid intervals, and one sentence."""
         snapshot = selectors.latest(self.get_object())
         if snapshot is None:
-            raise NotFound("Nobody has looked at this experiment yet; it looks every 15 seconds.")
+            raise NotFound(
+                say("Nobody has looked at this experiment yet; it looks every 15 seconds.")
+            )
         return Response(SnapshotOut(snapshot).data)

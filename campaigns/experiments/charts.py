@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from attune.kernel.phrases import say
 from campaigns.experiments.models import Allocation, Arm, Snapshot
 
 
@@ -17,7 +18,9 @@ def effect_over_time(history: list[Snapshot], arms: list[Arm]) -> dict[str, Any]
     if len(points) < 2:
         return None
     primary = points[-1].results["metrics"][0]
-    scale, unit = (100, "points") if primary["kind"] == "conversion" else (1, "per person")
+    scale, unit = (
+        (100, say("points")) if primary["kind"] == "conversion" else (1, say("per person"))
+    )
     series = []
     for arm in arms:
         if arm.is_control:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from campaigns.content import selectors as content
 from campaigns.decisions import selectors as log
@@ -13,27 +14,29 @@ from campaigns.experiments.models import Experiment
 
 
 class ExperimentForm(forms.Form):
-    name = forms.CharField(max_length=120)
-    hypothesis = forms.CharField(max_length=300, required=False)
-    kind = forms.ChoiceField(choices=Experiment.Kind.choices)
+    name = forms.CharField(label=_("Name"), max_length=120)
+    hypothesis = forms.CharField(label=_("Hypothesis"), max_length=300, required=False)
+    kind = forms.ChoiceField(label=_("Kind"), choices=Experiment.Kind.choices)
     revisions = forms.MultipleChoiceField(
-        widget=forms.CheckboxSelectMultiple, label="Variants",
-        help_text="Approved texts only; the first one ticked is the control without a holdout.",
+        widget=forms.CheckboxSelectMultiple, label=_("Variants"),
+        help_text=_("Approved texts only; the first one ticked is the control without a holdout."),
     )  # fmt: skip
     holdout = forms.FloatField(
-        min_value=0, max_value=90, initial=10, label="Holdout in percent",
-        help_text="People who get nothing: the only honest comparison. 0 for none.",
+        min_value=0, max_value=90, initial=10, label=_("Holdout in percent"),
+        help_text=_("People who get nothing: the only honest comparison. 0 for none."),
     )  # fmt: skip
-    primary = forms.ChoiceField(label="Goal")
+    primary = forms.ChoiceField(label=_("Goal"))
     guardrails = forms.MultipleChoiceField(
-        required=False, widget=forms.CheckboxSelectMultiple, label="Must not get worse"
+        required=False, widget=forms.CheckboxSelectMultiple, label=_("Must not get worse")
     )
-    window_days = forms.IntegerField(min_value=1, max_value=365, initial=7)
+    window_days = forms.IntegerField(
+        label=_("Window in days"), min_value=1, max_value=365, initial=7
+    )
     target_lift = forms.FloatField(
-        min_value=1, max_value=1000, initial=20, label="Smallest effect worth finding, percent"
+        min_value=1, max_value=1000, initial=20, label=_("Smallest effect worth finding, percent")
     )
     floor = forms.FloatField(
-        min_value=0, max_value=50, initial=5, label="Least share of a bandit's arm, percent"
+        min_value=0, max_value=50, initial=5, label=_("Least share of a bandit's arm, percent")
     )
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -48,8 +51,8 @@ class ExperimentForm(forms.Form):
 
 
 class MetricForm(forms.Form):
-    key = forms.SlugField(max_length=60)
-    name = forms.CharField(max_length=120)
-    event_name = forms.CharField(max_length=200)
-    kind = forms.ChoiceField(choices=Metric.Kind.choices)
-    higher_is_better = forms.BooleanField(required=False, initial=True)
+    key = forms.SlugField(label=_("Key"), max_length=60)
+    name = forms.CharField(label=_("Name"), max_length=120)
+    event_name = forms.CharField(label=_("Name of the event"), max_length=200)
+    kind = forms.ChoiceField(label=_("Kind"), choices=Metric.Kind.choices)
+    higher_is_better = forms.BooleanField(label=_("Higher is better"), required=False, initial=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from attune.kernel.phrases import Phrase, say
 from campaigns.experiments import statistics
 from campaigns.experiments.models import Experiment, Snapshot
 
@@ -18,7 +19,7 @@ class Check:
     """One line: `pass`, `warn` or `block`, and the sentence that says why."""
 
     verdict: Literal["pass", "warn", "block"]
-    sentence: str
+    sentence: Phrase
 
 
 def checks(experiment: Experiment, latest: Snapshot) -> list[Check]:
@@ -32,42 +33,60 @@ def checks(experiment: Experiment, latest: Snapshot) -> list[Check]:
 def _sizes(p: float | None) -> Check:
     if p is None:
         return Check(
-            "warn", "The arms' sizes are not compared with their shares yet; that takes 100 people."
+            "warn",
+            say("The arms' sizes are not compared with their shares yet; that takes 100 people."),
         )
     if p < statistics.SRM_P:
         return Check(
             "block",
-            f"The arms' sizes differ from their shares (p = {p:.5f}): people were lost or doubled "
-            "on the way.",
+            say(
+                "The arms' sizes differ from their shares (p = %(p)s): people were lost or "
+                "doubled on the way.",
+                p=f"{p:.5f}",
+            ),
         )
-    return Check("pass", f"The arms' sizes are as their shares planned (p = {p:.2f}).")
+    return Check(
+        "pass", say("The arms' sizes are as their shares planned (p = %(p)s).", p=f"{p:.2f}")
+    )
 
 
 def _power(experiment: Experiment, latest: Snapshot) -> Check:
     power, missing = latest.results.get("power"), latest.results.get("people_missing")
     if power is None:
-        return Check("warn", "How many people it takes is not known before somebody converts.")
-    lift = experiment.target_lift * 100
-    sentence = (
-        f"The chance to show an effect of {lift:.0f} % with today's people is {power * 100:.0f} %"
+        return Check("warn", say("How many people it takes is not known before somebody converts."))
+    known = {"lift": f"{experiment.target_lift * 100:.0f} %", "power": f"{power * 100:.0f} %"}
+    sentence = say(
+        "The chance to show an effect of %(lift)s with today's people is %(power)s.", **known
     )
     if missing:
-        sentence += f"; the smallest arm lacks about {missing:,}"
-    return Check("pass" if power >= GOOD_POWER else "warn", f"{sentence}.")
+        sentence = say(
+            "The chance to show an effect of %(lift)s with today's people is %(power)s; the "
+            "smallest arm lacks about %(missing)s.",
+            missing=missing, **known,
+        )  # fmt: skip
+    return Check("pass" if power >= GOOD_POWER else "warn", sentence)
 
 
 def _open(latest: Snapshot) -> Iterator[Check]:
     if people := latest.results.get("open"):
         yield Check(
-            "warn", f"For {people:,} people the time to convert is not over: rates still rise."
+            "warn",
+            say(
+                "For %(people)s people the time to convert is not over: rates still rise.",
+                people=people,
+            ),
         )
 
 
 def _intervals(latest: Snapshot) -> Check:
     arms = latest.results.get("comparisons", 1)
-    shared = f", shared by the {arms} arms of a metric" if arms > 1 else ""
-    return Check(
-        "pass",
-        f"Intervals hold at every look (95 %{shared}). An effect compares people who were decided "
-        "at the same time; the plain rates beside it mix all times, so the two may differ.",
+    held = (
+        say("Intervals hold at every look (95 %%, shared by the %(n)s arms of a metric).", n=arms)
+        if arms > 1
+        else say("Intervals hold at every look (95 %).")
     )
+    means = say(
+        "An effect compares people who were decided at the same time; the plain rates beside it "
+        "mix all times, so the two may differ."
+    )
+    return Check("pass", say("%(held)s %(means)s", held=held, means=means))

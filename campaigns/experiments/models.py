@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from attune.kernel.models import TenantModel
+from attune.kernel.phrases import PhraseField
 from attune.kernel.tenancy import TenantForeignKey
 from campaigns.content.models import Revision
 
@@ -14,24 +16,24 @@ class Experiment(TenantModel):
     """A question with arms. Fixed split, or Thompson sampling with a floor for every arm."""
 
     class Kind(models.TextChoices):
-        FIXED = "fixed", "Fixed split"
-        THOMPSON = "thompson", "Bandit (Thompson sampling)"
+        FIXED = "fixed", _("Fixed split")
+        THOMPSON = "thompson", _("Bandit (Thompson sampling)")
 
     class State(models.TextChoices):
-        DRAFT = "draft"
-        RUNNING = "running"
-        PAUSED = "paused"
-        STOPPED = "stopped"
+        DRAFT = "draft", _("Draft")
+        RUNNING = "running", _("Running")
+        PAUSED = "paused", _("Paused")
+        STOPPED = "stopped", _("Stopped")
 
     key = models.SlugField(max_length=60)
     name = models.CharField(max_length=120)
     hypothesis = models.CharField(max_length=300, blank=True, default="")
     kind = models.CharField(max_length=8, choices=Kind, default=Kind.FIXED)
     state = models.CharField(max_length=8, choices=State, default=State.DRAFT)
-    floor = models.FloatField(default=0.05, help_text="Least share of an arm in a bandit.")
+    floor = models.FloatField(default=0.05, help_text=_("Least share of an arm in a bandit."))
     window_hours = models.PositiveIntegerField(default=168)
     target_lift = models.FloatField(
-        default=0.1, help_text="Smallest relative effect worth finding."
+        default=0.1, help_text=_("Smallest relative effect worth finding.")
     )
     version = models.PositiveIntegerField(default=0)
     started_at = models.DateTimeField(null=True, blank=True)
@@ -85,7 +87,7 @@ class Allocation(TenantModel):
     experiment = TenantForeignKey(Experiment, on_delete=models.CASCADE, related_name="allocations")
     version = models.PositiveIntegerField()
     weights = models.JSONField()
-    reason = models.CharField(max_length=200)
+    reason = PhraseField(default=str)
     since = models.DateTimeField(db_default=Now())
 
     class Meta(TenantModel.Meta):
@@ -107,7 +109,7 @@ class Snapshot(TenantModel):
     at = models.DateTimeField()
     decided = models.IntegerField()
     verdict = models.CharField(max_length=10)
-    sentence = models.CharField(max_length=500)
+    sentence = PhraseField(default=str)
     srm_p = models.FloatField(null=True)
     results = models.JSONField()
 

@@ -7,6 +7,7 @@ import uuid
 from django.db.models import QuerySet
 
 from attune.kernel.errors import NotFound
+from attune.kernel.phrases import say
 from campaigns.experiments.models import Allocation, Experiment, Snapshot
 
 
@@ -21,14 +22,16 @@ def running() -> QuerySet[Experiment]:
 def experiment(experiment_id: uuid.UUID | str) -> Experiment:
     row = Experiment.objects.filter(pk=experiment_id).first()
     if row is None:
-        raise NotFound("There is no such experiment in this workspace.")
+        raise NotFound(say("There is no such experiment in this workspace."))
     return row
 
 
 def by_key(key: str) -> Experiment:
     row = Experiment.objects.filter(key=key).first()
     if row is None:
-        raise NotFound(f"There is no experiment with the key “{key}” in this workspace.")
+        raise NotFound(
+            say("There is no experiment with the key “%(key)s” in this workspace.", key=key)
+        )
     return row
 
 

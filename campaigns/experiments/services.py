@@ -13,6 +13,7 @@ from django.utils.text import slugify
 
 from attune.kernel import audit, live
 from attune.kernel.errors import Conflict, FieldError, Invalid
+from attune.kernel.phrases import say, word
 from attune.kernel.states import Machine, advance
 from attune.kernel.tenancy import current_tenant
 from campaigns.contacts import selectors as contacts
@@ -74,7 +75,7 @@ def create(
                 kind=kind, floor=floor, window_hours=window_hours, target_lift=target_lift,
             )  # fmt: skip
     except IntegrityError as clash:
-        raise Invalid.one("name", "An experiment has this name already.") from clash
+        raise Invalid.one("name", say("An experiment has this name already.")) from clash
     Arm.objects.bulk_create(
         Arm(
             experiment=experiment,
@@ -98,32 +99,37 @@ def _check(
 ) -> None:
     errors = []
     if not slugify(name):
-        errors.append(FieldError("name", "Give the experiment a name with a letter or digit."))
+        errors.append(FieldError("name", say("Give the experiment a name with a letter or digit.")))
     if kind not in Experiment.Kind.values:
-        errors.append(FieldError("kind", "Choose fixed or thompson."))
+        errors.append(FieldError("kind", say("Choose fixed or thompson.")))
     if len(arms) < 2 or len({a.key for a in arms}) != len(arms):
-        errors.append(FieldError("arms", "Give at least two arms with different keys."))
+        errors.append(FieldError("arms", say("Give at least two arms with different keys.")))
     if any(not 0 < a.weight < 1e6 for a in arms):
-        errors.append(FieldError("arms", "Every share must be more than 0."))
+        errors.append(FieldError("arms", say("Every share must be more than 0.")))
     if sum(a.is_control for a in arms) != 1 or all(a.revision is None for a in arms):
-        errors.append(FieldError("arms", "One arm is the control, and at least one shows a text."))
+        errors.append(
+            FieldError("arms", say("One arm is the control, and at least one shows a text."))
+        )
     if not 0 <= floor <= 0.5:
-        errors.append(FieldError("floor", "The floor is a share from 0 to 0.5."))
+        errors.append(FieldError("floor", say("The floor is a share from 0 to 0.5.")))
     if not 1 <= hours <= 24 * 365:
-        errors.append(FieldError("window_hours", "The window is 1 hour to 1 year."))
+        errors.append(FieldError("window_hours", say("The window is 1 hour to 1 year.")))
     if not 0 < lift <= 10:
-        errors.append(FieldError("target_lift", "The target effect is above 0, up to 10."))
+        errors.append(FieldError("target_lift", say("The target effect is above 0, up to 10.")))
     if errors:
         raise Invalid(errors)
 
 
 def _check_metrics(kind: str, primary: Metric, others: list[Metric]) -> None:
     if kind == Experiment.Kind.THOMPSON and not primary.higher_is_better:
-        raise Invalid.one("primary", "A bandit needs a goal that should rise.")
+        raise Invalid.one("primary", say("A bandit needs a goal that should rise."))
     keys = [primary.key, *(m.key for m in others)]
     twice = {key for key in keys if keys.count(key) > 1}
     if twice:
-        raise Invalid.one("metrics", f"“{sorted(twice)[0]}” is named in two roles; choose one.")
+        raise Invalid.one(
+            "metrics",
+            say("“%(metric)s” is named in two roles; choose one.", metric=sorted(twice)[0]),
+        )
 
 
 def start(*, experiment: Experiment) -> None:
@@ -134,7 +140,7 @@ def start(*, experiment: Experiment) -> None:
     advance(EXPERIMENT, experiment, "start")
     Experiment.objects.filter(pk=experiment.pk).update(started_at=timezone.now())
     weights = {arm.key: arm.weight for arm in arms_of(experiment)}
-    _allocate(experiment, weights, "as planned")
+    _allocate(experiment, weights, say("as planned"))
 
 
 def pause(*, experiment: Experiment) -> None:
@@ -144,7 +150,9 @@ def pause(*, experiment: Experiment) -> None:
 def resume(*, experiment: Experiment) -> None:
     """Go on. Who paused the campaign of the experiment resumes that; it takes this one along."""
     if (held := experiment.campaigns.filter(state="paused").first()) is not None:
-        raise Conflict(f"The campaign “{held}” is paused; resume it there.")
+        raise Conflict(
+            say("The campaign “%(campaign)s” is paused; resume it there.", campaign=held)
+        )
     for arm in arms_of(experiment):
         if arm.revision is not None:
             verify(arm.revision)
@@ -154,9 +162,14 @@ def resume(*, experiment: Experiment) -> None:
 def stop(*, experiment: Experiment, winner: str = "") -> None:
     """Stop for good, naming the arm that is kept (or none)."""
     if (loading := experiment.campaigns.filter(state="loading").first()) is not None:
-        raise Conflict(f"The campaign “{loading}” is being launched; wait for it or cancel it.")
+        raise Conflict(
+            say(
+                "The campaign “%(campaign)s” is being launched; wait for it or cancel it.",
+                campaign=loading,
+            )
+        )
     if winner and winner not in {arm.key for arm in arms_of(experiment)}:
-        raise Invalid.one("winner", f"There is no arm “{winner}”.")
+        raise Invalid.one("winner", say("There is no arm “%(arm)s”.", arm=winner))
     advance(EXPERIMENT, experiment, "stop", winner=winner)
     Experiment.objects.filter(pk=experiment.pk).update(stopped_at=timezone.now(), winner=winner)
     live.push(current_tenant(), "experiments", str(experiment.pk))
@@ -187,7 +200,13 @@ def decide(
     """The arm of one person: the one they had, or a fresh choice, logged before it acts."""
     kept = experiment.state == Experiment.State.STOPPED and bool(experiment.winner)
     if experiment.state != Experiment.State.RUNNING and not kept:
-        raise Conflict(f"The experiment “{experiment.name}” is {experiment.state}.")
+        raise Conflict(
+            say(
+                "The experiment “%(name)s” is %(state)s.",
+                name=experiment.name,
+                state=word(experiment.state),
+            )
+        )
     known = log.decided(experiment.pk, contact_id)
     if known is not None and not kept:
         return known
@@ -223,7 +242,13 @@ def _logged(choice: decisions.Choice) -> Decision:
 def decide_many(*, experiment: Experiment, contact_ids: list[UUID], now: datetime) -> None:
     """Choices for many people in one statement; who has one keeps it."""
     if experiment.state != Experiment.State.RUNNING:
-        raise Conflict(f"The experiment “{experiment.name}” is {experiment.state}.")
+        raise Conflict(
+            say(
+                "The experiment “%(name)s” is %(state)s.",
+                name=experiment.name,
+                state=word(experiment.state),
+            )
+        )
     allocation = allocation_of(experiment)
     profiles = contacts.snapshots(contact_ids)
     decisions.log(
@@ -268,7 +293,7 @@ def reallocate(*, experiment: Experiment, now: datetime) -> Allocation | None:
     current = allocation_of(experiment).weights
     if all(abs(weights[key] - current[key]) < RESHUFFLE for key in weights):
         return None
-    return _allocate(experiment, weights, "probability of being best, with floor")
+    return _allocate(experiment, weights, say("probability of being best, with floor"))
 
 
 def analyse(*, experiment: Experiment, now: datetime, again: bool = True) -> Snapshot:
@@ -288,7 +313,7 @@ def analyse(*, experiment: Experiment, now: datetime, again: bool = True) -> Sna
         at=now,
         decided=report.decided,
         verdict=report.verdict,
-        sentence=report.sentence[:500],
+        sentence=report.sentence,
         srm_p=report.srm_p,
         results=report.results,
     )

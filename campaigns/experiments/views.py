@@ -11,8 +11,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from attune.kernel.errors import AttuneError, Invalid
+from attune.kernel.phrases import say
 from attune.web.forms import add_refusal
-from attune.web.pages import paged
+from attune.web.pages import form_status, paged
 from campaigns.content import selectors as content
 from campaigns.decisions import selectors as log
 from campaigns.decisions import services as decisions
@@ -61,7 +62,9 @@ def new(request: HttpRequest) -> HttpResponse:
             return go(request, "experiments:experiment", row.pk)
         except AttuneError as refusal:
             add_refusal(form, refusal)
-    return render(request, "experiments/experiment_form.html", {"form": form})
+    return render(
+        request, "experiments/experiment_form.html", {"form": form}, status=form_status(form)
+    )
 
 
 def _plan(values: dict[str, Any]) -> dict[str, Any]:
@@ -81,7 +84,10 @@ def _plan(values: dict[str, Any]) -> dict[str, Any]:
     ]
     if holdout:
         arms.insert(
-            0, services.ArmPlan(key="holdout", name="No message", weight=holdout, is_control=True)
+            0,
+            services.ArmPlan(
+                key="holdout", name=str(say("No message")), weight=holdout, is_control=True
+            ),
         )
     return {
         "name": values["name"],
@@ -110,7 +116,7 @@ def move(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     elif verb == "look":
         services.analyse(experiment=row, now=timezone.now())
     else:
-        raise Invalid.one("verb", "Choose pause, resume, stop or look.")
+        raise Invalid.one("verb", say("Choose pause, resume, stop or look."))
     return go(request, "experiments:experiment", pk)
 
 
@@ -130,4 +136,4 @@ def metric(request: HttpRequest) -> HttpResponse:
             return go(request, "experiments:experiments")
         except AttuneError as refusal:
             add_refusal(form, refusal)
-    return render(request, "experiments/metric_form.html", {"form": form})
+    return render(request, "experiments/metric_form.html", {"form": form}, status=form_status(form))

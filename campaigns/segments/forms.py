@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from attune.web.forms import StrictJSONField
 
 
 class SegmentForm(forms.Form):
-    name = forms.CharField(max_length=120)
-    description = forms.CharField(max_length=300, required=False)
-    rule = StrictJSONField(widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"}))
-    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    name = forms.CharField(label=_("Name"), max_length=120)
+    description = forms.CharField(label=_("Description"), max_length=300, required=False)
+    rule = StrictJSONField(
+        label=_("Rule"), widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"})
+    )

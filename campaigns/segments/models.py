@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from attune.kernel.models import TenantModel
 from attune.kernel.tenancy import TenantForeignKey
@@ -13,9 +14,9 @@ class Segment(TenantModel):
     """A named rule tree (rules.py). Its members follow from events as they arrive."""
 
     class State(models.TextChoices):
-        LOADING = "loading"
-        READY = "ready"
-        ARCHIVED = "archived"
+        LOADING = "loading", _("Loading")
+        READY = "ready", _("Ready")
+        ARCHIVED = "archived", _("Archived")
 
     name = models.CharField(max_length=120)
     description = models.CharField(max_length=300, blank=True, default="")

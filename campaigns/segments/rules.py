@@ -18,12 +18,14 @@ from typing import Any
 
 from attune.kernel import limits
 from attune.kernel.errors import FieldError, Invalid
+from attune.kernel.phrases import known_words, say
 
 TRAIT_TESTS = ("is", "is_not", "in", "contains", "starts_with", "above", "below", "exists")
 PROFILE_NUMBERS = {"orders", "revenue", "events", "messages", "clicks"}
 PROFILE_TEXTS = {"lifecycle", "top_category"}
 PROFILE_AGES = {"last_seen_days", "last_order_days", "first_seen_days"}
 PROFILE_FIELDS = PROFILE_NUMBERS | PROFILE_TEXTS | PROFILE_AGES
+known_words(*PROFILE_FIELDS, *TRAIT_TESTS)
 LEAVES = ("trait", "profile", "did", "did_not", "consent", "bucket", "segment")
 ALLOWED: dict[str, set[str]] = {
     "all": set(),
@@ -44,7 +46,9 @@ def check(rule: Any) -> list[FieldError]:
     errors: list[FieldError] = []
     nodes = _check(rule, "rule", 1, errors)
     if nodes > limits.RULE_NODES:
-        errors.append(FieldError("rule", f"{nodes} conditions are too many (60 at most)."))
+        errors.append(
+            FieldError("rule", say("%(nodes)s conditions are too many (60 at most).", nodes=nodes))
+        )
     return errors
 
 
@@ -77,18 +81,24 @@ def depends_on_time(rule: Any) -> bool:
 
 def _check(node: Any, path: str, depth: int, errors: list[FieldError]) -> int:
     if depth > limits.RULE_DEPTH:
-        errors.append(FieldError(path, "Nested deeper than 6 levels.", "Use a segment inside."))
+        errors.append(
+            FieldError(path, say("Nested deeper than 6 levels."), say("Use a segment inside."))
+        )
         return 1
     kinds = [k for k in ALLOWED if isinstance(node, dict) and k in node]
     if len(kinds) != 1:
         known = ", ".join(ALLOWED)
-        errors.append(FieldError(path, f"A condition has exactly one of: {known}."))
+        errors.append(
+            FieldError(path, say("A condition has exactly one of: %(known)s.", known=known))
+        )
         return 1
     kind = kinds[0]
     extra = set(node) - {kind} - ALLOWED[kind]
     if extra:
         errors.append(
-            FieldError(f"{path}.{sorted(extra)[0]}", f"“{kind}” does not know this word.")
+            FieldError(
+                f"{path}.{sorted(extra)[0]}", say("“%(kind)s” does not know this word.", kind=kind)
+            )
         )
     if kind in {"all", "any"}:
         return _check_list(node[kind], f"{path}.{kind}", depth, errors)
@@ -100,7 +110,7 @@ def _check(node: Any, path: str, depth: int, errors: list[FieldError]) -> int:
 
 def _check_list(children: Any, path: str, depth: int, errors: list[FieldError]) -> int:
     if not isinstance(children, list) or not children:
-        errors.append(FieldError(path, "Give at least one condition."))
+        errors.append(FieldError(path, say("Give at least one condition.")))
         return 1
     return sum(_check(c, f"{path}[{i}]", depth + 1, errors) for i, c in enumerate(children))
 
@@ -109,7 +119,9 @@ def _check_trait(node: dict[str, Any], path: str, errors: list[FieldError]) -> N
     _text(node, "trait", path, errors)
     tests = [t for t in TRAIT_TESTS if t in node]
     if len(tests) != 1:
-        errors.append(FieldError(path, f"A trait has one test: {', '.join(TRAIT_TESTS)}."))
+        errors.append(
+            FieldError(path, say("A trait has one test: %(names)s.", names=", ".join(TRAIT_TESTS)))
+        )
         return
     _test_value(node, tests[0], path, errors)
 
@@ -117,38 +129,42 @@ def _check_trait(node: dict[str, Any], path: str, errors: list[FieldError]) -> N
 def _test_value(node: dict[str, Any], test: str, path: str, errors: list[FieldError]) -> None:
     value = node[test]
     if test in {"above", "below"} and not _number(value):
-        errors.append(FieldError(f"{path}.{test}", "Must be a number."))
+        errors.append(FieldError(f"{path}.{test}", say("Must be a number.")))
     elif test == "in" and not (isinstance(value, list) and value and all(map(_storable, value))):
-        errors.append(FieldError(f"{path}.in", "Must be a list of values."))
+        errors.append(FieldError(f"{path}.in", say("Must be a list of values.")))
     elif test in {"contains", "starts_with"} and not (
         isinstance(value, str) and value and _storable(value)
     ):
-        errors.append(FieldError(f"{path}.{test}", "Must be text."))
+        errors.append(FieldError(f"{path}.{test}", say("Must be text.")))
     elif test == "exists" and not isinstance(value, bool):
-        errors.append(FieldError(f"{path}.exists", "Must be true or false."))
+        errors.append(FieldError(f"{path}.exists", say("Must be true or false.")))
     elif test in {"is", "is_not"} and not _storable(value):
-        errors.append(FieldError(f"{path}.{test}", "Must be text, a number, true or false."))
+        errors.append(FieldError(f"{path}.{test}", say("Must be text, a number, true or false.")))
 
 
 def _check_profile(node: dict[str, Any], path: str, errors: list[FieldError]) -> None:
     field = node["profile"]
     if not isinstance(field, str) or field not in PROFILE_FIELDS:
         known = ", ".join(sorted(PROFILE_FIELDS))
-        errors.append(FieldError(f"{path}.profile", f"Unknown field; known: {known}."))
+        errors.append(
+            FieldError(f"{path}.profile", say("Unknown field; known: %(known)s.", known=known))
+        )
         return
     tests = [t for t in ("is", "in", "above", "below") if t in node]
     if not tests:
-        errors.append(FieldError(path, "Give a test: is, in, above or below."))
+        errors.append(FieldError(path, say("Give a test: is, in, above or below.")))
     for test in tests:
         if field in PROFILE_TEXTS and test in {"above", "below"}:
-            errors.append(FieldError(f"{path}.{test}", f"{field} is text; use is or in."))
+            errors.append(
+                FieldError(f"{path}.{test}", say("%(field)s is text; use is or in.", field=field))
+            )
         elif field in PROFILE_AGES:
             if test == "in" or not (_number(node[test]) and 0 <= node[test] <= 36_500):
-                errors.append(FieldError(f"{path}.{test}", "Must be days, from 0 to 36,500."))
+                errors.append(FieldError(f"{path}.{test}", say("Must be days, from 0 to 36,500.")))
         elif field in PROFILE_NUMBERS:
             values = node[test] if test == "in" else [node[test]]
             if not (isinstance(values, list) and values and all(map(_number, values))):
-                errors.append(FieldError(f"{path}.{test}", "Must be a number."))
+                errors.append(FieldError(f"{path}.{test}", say("Must be a number.")))
         else:
             _test_value(node, test, path, errors)
 
@@ -158,11 +174,13 @@ def _check_did(node: dict[str, Any], path: str, errors: list[FieldError]) -> Non
     _text(node, kind, path, errors)
     times, days = node.get("times", 1), node.get("within_days", 1)
     if not (isinstance(times, int) and not isinstance(times, bool) and 1 <= times <= 10_000):
-        errors.append(FieldError(f"{path}.times", "Must be a whole number from 1 to 10,000."))
+        errors.append(FieldError(f"{path}.times", say("Must be a whole number from 1 to 10,000.")))
     if not (_number(days) and 0 < days <= 3650):
-        errors.append(FieldError(f"{path}.within_days", "Must be days, more than 0, up to 3650."))
+        errors.append(
+            FieldError(f"{path}.within_days", say("Must be days, more than 0, up to 3650."))
+        )
     if "value_above" in node and not _number(node["value_above"]):
-        errors.append(FieldError(f"{path}.value_above", "Must be an amount."))
+        errors.append(FieldError(f"{path}.value_above", say("Must be an amount.")))
     if "category" in node:
         _text(node, "category", path, errors)
 
@@ -170,14 +188,14 @@ def _check_did(node: dict[str, Any], path: str, errors: list[FieldError]) -> Non
 def _check_consent(node: dict[str, Any], path: str, errors: list[FieldError]) -> None:
     _text(node, "consent", path, errors)
     if node.get("is") not in ("given", "refused"):
-        errors.append(FieldError(f"{path}.is", "Must be given or refused."))
+        errors.append(FieldError(f"{path}.is", say("Must be given or refused.")))
 
 
 def _check_bucket(node: dict[str, Any], path: str, errors: list[FieldError]) -> None:
     _text(node, "bucket", path, errors)
     low, high = node.get("from", 0), node.get("to")
     if high is None or not (_number(low) and _number(high) and 0 <= low < high <= 100):
-        errors.append(FieldError(path, "A bucket goes from 0 to 100 percent, from below to."))
+        errors.append(FieldError(path, say("A bucket goes from 0 to 100 percent, from below to.")))
 
 
 def _check_segment(node: dict[str, Any], path: str, errors: list[FieldError]) -> None:
@@ -186,13 +204,13 @@ def _check_segment(node: dict[str, Any], path: str, errors: list[FieldError]) ->
     except ValueError:
         sound = False
     if not sound:
-        errors.append(FieldError(f"{path}.segment", "Must be a segment's id."))
+        errors.append(FieldError(f"{path}.segment", say("Must be a segment's id.")))
 
 
 def _text(node: dict[str, Any], key: str, path: str, errors: list[FieldError]) -> None:
     value = node[key]
     if not isinstance(value, str) or not value or len(value) > 200 or "\x00" in value:
-        errors.append(FieldError(f"{path}.{key}", "Must be text of 1 to 200 characters."))
+        errors.append(FieldError(f"{path}.{key}", say("Must be text of 1 to 200 characters.")))
 
 
 def _storable(value: Any) -> bool:

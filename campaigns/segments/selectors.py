@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import QuerySet
 
 from attune.kernel.errors import NotFound
+from attune.kernel.phrases import Phrase, as_is, say, word
 from attune.kernel.tenancy import current_tenant
 from campaigns.contacts.models import Contact
-from campaigns.segments import rules
+from campaigns.segments import facts, rules
 from campaigns.segments.compiler import compile_rule
 from campaigns.segments.models import Segment, SegmentMembership
 
@@ -29,21 +32,24 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One node of a rule for one contact: its sentence, whether it holds, its parts."""
+    """One node of a rule for one contact: its sentence, whether it holds, its parts, and what is
+    true of the person."""
 
-    sentence: str
+    sentence: Phrase
     holds: bool
     parts: tuple[Reason, ...] = ()
+    actual: Phrase | None = None
 
 
 def segments() -> QuerySet[Segment]:
     return Segment.objects.exclude(state=Segment.State.ARCHIVED).order_by("name")
 
 
-def segment(segment_id: uuid.UUID | str) -> Segment:
-    row = Segment.objects.filter(pk=segment_id).first()
+def segment(segment_id: uuid.UUID | str, *, lock: bool = False) -> Segment:
+    rows = Segment.objects.select_for_update() if lock else Segment.objects.all()
+    row = rows.filter(pk=segment_id).first()
     if row is None:
-        raise NotFound("There is no such segment in this workspace.")
+        raise NotFound(say("There is no such segment in this workspace."))
     return row
 
 
@@ -84,11 +90,12 @@ def _explain(node: dict[str, Any], contact_id: uuid.UUID) -> Reason:
         if kind in node:
             parts = tuple(_explain(n, contact_id) for n in node[kind])
             true = (all if kind == "all" else any)(p.holds for p in parts)
-            return Reason("All of these" if kind == "all" else "At least one of these", true, parts)
+            words = say("All of these") if kind == "all" else say("At least one of these")
+            return Reason(words, true, parts)
     if "not" in node:
         inner = _explain(node["not"], contact_id)
-        return Reason("Not", not inner.holds, (inner,))
-    return Reason(sentence(node), holds(node, contact_id))
+        return Reason(say("Not"), not inner.holds, (inner,))
+    return Reason(sentence(node), holds(node, contact_id), actual=facts.of(node, contact_id))
 
 
 def holds(rule: dict[str, Any], contact_id: uuid.UUID) -> bool:
@@ -117,43 +124,92 @@ def inlined(node: Any) -> Any:
 
 
 WORDS = {
-    "is": "is", "is_not": "is not", "in": "is one of", "contains": "contains",
-    "starts_with": "starts with", "above": "is above", "below": "is below",
-}  # fmt: skip
+    "is": partial(say, "%(field)s is %(value)s"),
+    "is_not": partial(say, "%(field)s is not %(value)s"),
+    "in": partial(say, "%(field)s is one of %(value)s"),
+    "contains": partial(say, "%(field)s contains %(value)s"),
+    "starts_with": partial(say, "%(field)s starts with %(value)s"),
+    "above": partial(say, "%(field)s is above %(value)s"),
+    "below": partial(say, "%(field)s is below %(value)s"),
+}
 
 
-def sentence(node: dict[str, Any]) -> str:
+def sentence(node: dict[str, Any]) -> Phrase:
     """A condition in words."""
     if "trait" in node or "profile" in node:
-        name = node.get("trait") or node["profile"]
-        if "exists" in node:
-            return f"{name} is {'known' if node['exists'] else 'unknown'}"
-        tests = [f"{WORDS[t]} {_shown(node[t])}" for t in WORDS if t in node]
-        return f"{str(name).replace('_', ' ')} {' and '.join(tests)}"
+        return _of_field(node)
     if "did" in node or "did_not" in node:
-        verb = f"did “{node['did']}”" if "did" in node else f"did not do “{node['did_not']}”"
-        times = f" at least {node['times']} times" if node.get("times", 1) > 1 else ""
-        days = f" in the last {node['within_days']} days" if "within_days" in node else ""
-        kind = f" in {node['category']}" if "category" in node else ""
-        value = f" worth over {node['value_above']}" if "value_above" in node else ""
-        return verb + times + kind + value + days
+        return _of_deed(node)
     if "consent" in node:
-        return f"consent to {node['consent']} is {node['is']}"
+        values = {"channel": word(node["consent"]), "state": word(node["is"])}
+        return say("consent to %(channel)s is %(state)s", **values)
     if "bucket" in node:
-        return f"falls in {node.get('from', 0)}–{node['to']} % of “{node['bucket']}”"
+        share = f"{node.get('from', 0)}–{node['to']} %"
+        return say("falls in %(share)s of “%(draw)s”", share=share, draw=node["bucket"])
     other = Segment.objects.filter(pk=node["segment"]).first()
-    return f"is in the segment “{other or 'unknown'}”"
+    return say("is in the segment “%(segment)s”", segment=other or "?")
 
 
-def describe(node: dict[str, Any]) -> str:
+def _of_field(node: dict[str, Any]) -> Phrase:
+    field = as_is(node["trait"]) if "trait" in node else word(node["profile"])
+    if "exists" in node:
+        return (
+            say("%(field)s is known", field=field)
+            if node["exists"]
+            else say("%(field)s is unknown", field=field)
+        )
+    return _joined(
+        "and", [WORDS[t](field=field, value=_shown(node[t])) for t in WORDS if t in node]
+    )
+
+
+def _of_deed(node: dict[str, Any]) -> Phrase:
+    told = (
+        say("did “%(event)s”", event=node["did"])
+        if "did" in node
+        else say("did not do “%(event)s”", event=node["did_not"])
+    )
+    for more in _details(node):
+        told = say("%(told)s %(more)s", told=told, more=more)
+    return told
+
+
+def _details(node: dict[str, Any]) -> Iterator[Phrase]:
+    if node.get("times", 1) > 1:
+        yield say("at least %(times)s times", times=node["times"])
+    if "category" in node:
+        yield say("in %(category)s", category=node["category"])
+    if "value_above" in node:
+        yield say("worth over %(value)s", value=str(node["value_above"]))
+    if "within_days" in node:
+        yield say("in the last %(days)s days", days=str(node["within_days"]))
+
+
+def describe(node: dict[str, Any]) -> Phrase:
     """A whole rule as one line of words."""
-    for kind, joint in (("all", " and "), ("any", " or ")):
+    for kind, joint in (("all", "and"), ("any", "or")):
         if kind in node:
-            return joint.join(
-                f"({describe(n)})" if set(n) & {"all", "any"} else describe(n) for n in node[kind]
-            )
-    return f"not ({describe(node['not'])})" if "not" in node else sentence(node)
+            return _joined(joint, [_nested(n) for n in node[kind]])
+    return say("not (%(rule)s)", rule=describe(node["not"])) if "not" in node else sentence(node)
 
 
-def _shown(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+def _nested(node: dict[str, Any]) -> Phrase:
+    words = describe(node)
+    return say("(%(rule)s)", rule=words) if set(node) & {"all", "any"} else words
+
+
+def _joined(joint: str, parts: list[Phrase]) -> Phrase:
+    told = parts[0]
+    for part in parts[1:]:
+        told = (
+            say("%(one)s and %(other)s", one=told, other=part)
+            if joint == "and"
+            else say("%(one)s or %(other)s", one=told, other=part)
+        )
+    return told
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, bool):
+        return word(str(value).lower())
+    return value if isinstance(value, list) else str(value)

@@ -11,11 +11,13 @@ from django.utils import timezone
 
 from attune.kernel import audit, live
 from attune.kernel.errors import Conflict, Invalid
+from attune.kernel.phrases import say
 from attune.kernel.tenancy import current_tenant
 from campaigns.segments import rules
 from campaigns.segments.compiler import compile_rule
 from campaigns.segments.jobs import REFRESH_SEGMENT, RefreshSegment
 from campaigns.segments.models import Segment, SegmentRevision
+from tenants import undo
 
 logger = logging.getLogger(__name__)
 
@@ -39,38 +41,53 @@ def create(*, name: str, rule: Any, description: str = "") -> Segment:
     rules.checked(rule)
     _check_references(rule, None)
     if not name.strip():
-        raise Invalid.one("name", "Give the segment a name.")
+        raise Invalid.one("name", say("Give the segment a name."))
     try:
         with transaction.atomic():
             segment = Segment.objects.create(
                 name=name.strip()[:120], rule=rule, description=description[:300]
             )
     except IntegrityError as clash:
-        raise Invalid.one("name", f"A segment is called “{name}” already.") from clash
+        raise Invalid.one(
+            "name", say("A segment is called “%(name)s” already.", name=name)
+        ) from clash
     SegmentRevision.objects.create(segment=segment, version=1, rule=rule)
     REFRESH_SEGMENT.enqueue(RefreshSegment(segment.pk), dedupe_key=str(segment.pk))
     audit.record("segments.create", segment, rule=rule)
     return segment
 
 
-def change(*, segment: Segment, rule: Any, version: int, name: str | None = None) -> None:
+def change(
+    *,
+    segment: Segment,
+    rule: Any,
+    version: int,
+    name: str | None = None,
+    description: str | None = None,
+) -> None:
     """A new definition. `version` is the one the editor saw; another since then is a Conflict."""
     rules.checked(rule)
     if segment.state == Segment.State.ARCHIVED:
-        raise Conflict("An archived segment is not changed; make a new one.")
+        raise Conflict(say("An archived segment is not changed; make a new one."))
     _check_references(rule, segment.pk)
     values = {"rule": rule, "version": version + 1, "state": Segment.State.LOADING}
     if name is not None:
         if not name.strip():
-            raise Invalid.one("name", "Give the segment a name.")
+            raise Invalid.one("name", say("Give the segment a name."))
         values["name"] = name.strip()[:120]
+    if description is not None:
+        values["description"] = description[:300]
     try:
         with transaction.atomic():
             won = Segment.objects.filter(pk=segment.pk, version=version).update(**values)
     except IntegrityError as clash:
-        raise Invalid.one("name", f"A segment is called “{name}” already.") from clash
+        raise Invalid.one(
+            "name", say("A segment is called “%(name)s” already.", name=name)
+        ) from clash
     if not won:
-        raise Conflict("Someone else changed this segment while you edited; reload to compare.")
+        raise Conflict(
+            say("Someone else changed this segment while you edited; reload to compare.")
+        )
     before = segment.rule
     segment.refresh_from_db()
     SegmentRevision.objects.create(segment=segment, version=segment.version, rule=rule)
@@ -89,7 +106,9 @@ def archive(*, segment: Segment) -> None:
         if str(segment.pk) in rules.referenced_segments(other.rule)
     ]
     if users:
-        raise Conflict(f"“{users[0]}” includes this segment; change that rule first.")
+        raise Conflict(
+            say("“%(user)s” includes this segment; change that rule first.", user=users[0])
+        )
     Segment.objects.filter(pk=segment.pk).update(state=Segment.State.ARCHIVED)
     audit.record("segments.archive", segment)
 
@@ -100,9 +119,15 @@ def restore(*, segment: Segment) -> None:
         state=Segment.State.LOADING
     )
     if not won:
-        raise Conflict("This segment is not archived.")
+        raise Conflict(say("This segment is not archived."))
     REFRESH_SEGMENT.enqueue(RefreshSegment(segment.pk), dedupe_key=str(segment.pk))
     audit.record("segments.restore", segment)
+
+
+@undo.deed("segments.archive", verb="segments.edit")
+def take_up(*, segment_id: str) -> None:
+    """Restore by id: what takes an archiving back."""
+    restore(segment=Segment.objects.get(pk=segment_id))
 
 
 def _check_references(rule: Any, own: UUID | None) -> None:
@@ -111,12 +136,15 @@ def _check_references(rule: Any, own: UUID | None) -> None:
     waiting = rules.referenced_segments(rule)
     while waiting:
         if own is not None and str(own) in waiting:
-            raise Invalid.one("rule", "The segment would include itself.")
+            raise Invalid.one("rule", say("The segment would include itself."))
         usable = Segment.objects.exclude(state=Segment.State.ARCHIVED)
         found = {str(s.pk): s for s in usable.filter(pk__in=waiting)}
         missing = waiting - set(found)
         if missing:
-            raise Invalid.one("rule.segment", f"There is no segment {sorted(missing)[0]} in use.")
+            raise Invalid.one(
+                "rule.segment",
+                say("There is no segment %(id)s in use.", id=sorted(missing)[0]),
+            )
         seen |= waiting
         waiting = set().union(*(rules.referenced_segments(s.rule) for s in found.values())) - seen
 

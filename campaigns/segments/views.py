@@ -6,18 +6,25 @@ import uuid
 
 import orjson
 from django import forms
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
+from attune.kernel import audit
 from attune.kernel.errors import AttuneError, Invalid
+from attune.kernel.phrases import say, word
+from attune.web.editing import Editing
 from attune.web.forms import add_refusal
-from attune.web.pages import paged
+from attune.web.pages import form_status, paged
 from campaigns.contacts import selectors as contacts
 from campaigns.segments import rules, selectors, services
 from campaigns.segments.forms import SegmentForm
+from tenants import undo
 from tenants.pages import demand, go, page
+
+LABELLED = {
+    *rules.PROFILE_FIELDS, *rules.TRAIT_TESTS, "email", "sms", "push", "given", "refused",
+}  # fmt: skip
 
 
 @page("segments.view")
@@ -54,27 +61,27 @@ def new(request: HttpRequest) -> HttpResponse:
 
 @page("segments.edit")
 def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    row = selectors.segment(pk)
-    initial = {"name": row.name, "rule": row.rule, "version": row.version}
-    form = SegmentForm(request.POST or None, initial=initial)
-    if request.method == "POST" and form.is_valid():
-        values = form.cleaned_data
+    row = selectors.segment(pk, lock=request.method == "POST")
+    now = {"name": row.name, "description": row.description, "rule": row.rule}
+    form = SegmentForm(request.POST or None, initial=now)
+    editing = Editing(form, now, audit.latest_of(row))
+    if request.method == "POST" and form.is_valid() and editing.settled():
         try:
-            services.change(
-                segment=row, rule=values["rule"], version=values["version"] or 0,
-                name=values["name"],
-            )  # fmt: skip
+            services.change(segment=row, version=row.version, **form.cleaned_data)
             return go(request, "segments:segment", pk)
         except AttuneError as refusal:
             add_refusal(form, refusal)
-    return _builder(request, form, row=row)
+    return _builder(request, form, row=row, editing=editing)
 
 
 @require_POST
 @page("segments.edit")
 def archive(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     services.archive(segment=selectors.segment(pk))
-    messages.success(request, "Archived: it is not updated any more. Restore takes that back.")
+    undo.offer(
+        request, say("Archived: it is not updated any more."), "segments.archive",
+        segment_id=str(pk),
+    )  # fmt: skip
     return go(request, "segments:segment", pk)
 
 
@@ -92,10 +99,11 @@ def _builder(request: HttpRequest, form: forms.Form, **extra: object) -> HttpRes
         "profile": sorted(rules.PROFILE_FIELDS),
         "texts": sorted(rules.PROFILE_TEXTS),
         "tests": list(rules.TRAIT_TESTS),
+        "labels": {code: str(word(code)) for code in sorted(LABELLED)},
         "segments": [{"id": str(s.pk), "name": s.name} for s in selectors.segments()],
     }
     context = {"form": form, "vocabulary": vocabulary, **extra}
-    status = 422 if form.errors else 200
+    status = form_status(form, extra.get("editing"))
     return render(request, "segments/builder.html", context, status=status)
 
 
@@ -110,7 +118,7 @@ def preview(request: HttpRequest) -> HttpResponse:
             "words": selectors.describe(rule),
         }
     except orjson.JSONDecodeError as wrong:
-        context = {"errors": [f"The rule is not valid JSON: {wrong}"]}
+        context = {"errors": [say("The rule is not valid JSON: %(why)s", why=wrong)]}
     except Invalid as refusal:
         context = {"errors": [f"{e.field}: {e.sentence()}" for e in refusal.errors]}
     return render(request, "segments/preview.html", context)

@@ -6,7 +6,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from attune.api.router import make_router
-from attune.web import health
+from attune.web import health, words
 from campaigns.approval.api import ReviewViewSet
 from campaigns.catalog.api import ProductViewSet
 from campaigns.contacts.api import Batch, ContactViewSet, RejectedEventViewSet, SingleEvent
@@ -18,6 +18,7 @@ from insights.api import SendChain
 from tenants.api import AuditViewSet, JobViewSet, Workspace
 
 handler404 = "attune.web.pages.not_found"
+handler500 = "attune.web.pages.server_error"
 router = make_router()
 for name, view in {
     "contacts": ContactViewSet,
@@ -66,6 +67,7 @@ urlpatterns = [
     path("docs/api/schema", SpectacularAPIView.as_view(urlconf=api), name="schema"),
     path("docs/api", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
     path("accounts/", include("allauth.urls")),
+    path("words/<str:language>.js", words.catalog, name="words"),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
     path("", include("campaigns.delivery.urls")),

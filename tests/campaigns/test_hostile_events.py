@@ -34,7 +34,7 @@ def test_an_offset_that_only_python_knows_is_stored_as_utc(tenant, offset):
     ("context", "reason"),
     [
         ({"a": "\x00"}, "NUL"),
-        ({"a": "x" * 5000}, "at most 4096"),
+        ({"a": "x" * 5000}, "at most 4,096"),
         ({"a": [[[[[[[[[1]]]]]]]]]}, "deeper than 8"),
         ("text", "must be a JSON object"),
     ],

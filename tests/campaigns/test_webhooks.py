@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from campaigns.delivery import services, webhook
+from campaigns.delivery import endpoints, services, webhook
 from campaigns.delivery.models import Endpoint, Send
 from tests import make
 
@@ -55,7 +55,7 @@ def partner() -> Iterator[Partner]:
 def blast(partner: Partner) -> tuple[Endpoint, str]:
     make.contact("c1", email="c1@example.com")
     url = f"http://127.0.0.1:{partner.server_port}/hook?x=1"
-    endpoint, secret = services.create_endpoint(name="partner", url=url)
+    endpoint, secret = endpoints.create(name="partner", url=url)
     trial = make.experiment([make.approved()], holdout=1e-9, running=False)
     campaign = make.campaign(make.segment(), trial, via="webhook", endpoint=endpoint)
     services.launch(campaign=campaign)
@@ -113,9 +113,7 @@ def test_a_partner_that_drips_is_cut_off_and_the_send_is_uncertain(tenant, monke
                 line.send(b"H")
 
     threading.Thread(target=drip, daemon=True).start()
-    endpoint, _ = services.create_endpoint(
-        name="slow", url=f"http://127.0.0.1:{door.getsockname()[1]}/"
-    )
+    endpoint, _ = endpoints.create(name="slow", url=f"http://127.0.0.1:{door.getsockname()[1]}/")
     trial = make.experiment([make.approved()], holdout=1e-9, running=False)
     services.launch(campaign=make.campaign(make.segment(), trial, via="webhook", endpoint=endpoint))
     began = time.monotonic()

@@ -32,6 +32,7 @@ from campaigns.contacts import services as contacts
 from campaigns.contacts.importing import upload
 from campaigns.contacts.models import IdentityMerge, RejectedEvent
 from campaigns.content import services as content
+from campaigns.delivery import endpoints
 from campaigns.delivery import services as delivery
 from campaigns.delivery.models import Send
 from campaigns.delivery.suppression import suppress
@@ -47,7 +48,8 @@ from workers import runner
 CANARY = "CANARY-B"
 PUBLIC = {  # answered without a workspace, with the reason
     "health-live": "no data", "health-ready": "no data", "schema": "no data", "api-docs": "no data",
-    "tenants:start": "redirects", "tenants:new": "makes one", "tenants:theme": "own user",
+    "words": "our own words",
+    "tenants:start": "redirects", "tenants:new": "makes one", "tenants:appearance": "own user",
     "tenants:accept": "signed by its token", "delivery:unsubscribe": "signed token",
     "delivery:click": "signed token",
 }  # fmt: skip
@@ -97,7 +99,7 @@ def build(place: make.Place) -> dict[str, Any]:
     make.record(make.track(f"{CANARY}-user", "Order Completed", revenue=9))
     experiments.analyse(experiment=trial, now=timezone.now())
     run = content.request_variants(brief=text.asset.brief, wanted=1, author_id=None)
-    endpoint, _ = delivery.create_endpoint(name=CANARY, url="http://127.0.0.1:9/hook")
+    endpoint, _ = endpoints.create(name=CANARY, url="http://127.0.0.1:9/hook")
     tenants.invite(email="guest@b.example", role="analyst", by=None)
     key, _ = tenants.create_key(name=CANARY, kind="secret", scopes=["jobs.view"], by=None)
     of = upload(file=SimpleUploadedFile("b.csv", f"id,name\n1,{CANARY}\n".encode()))

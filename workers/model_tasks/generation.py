@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from attune.kernel.phrases import say, word
 from campaigns.catalog import services as catalog
 from campaigns.content import checks, selectors, services
 from campaigns.content.jobs import GENERATE_VARIANTS, GenerateVariants
@@ -48,7 +49,7 @@ def generate_variants(payload: GenerateVariants, job: Run) -> None:
         ground = services.ground_of(run.brief)
         task = _assignment(run)
         already = selectors.newest_revisions(run.brief_id)
-    job.progress(done=0, total=run.wanted, note="loading the model")
+    job.progress(done=0, total=run.wanted, note=say("loading the model"))
     runtime = models.runtime()
     writing = Writing(run, task, ground)
     writing.bodies = [r.components.get("body", "") for r in already]
@@ -79,7 +80,8 @@ def _round(writing: Writing, runtime: Any, job: Run) -> None:
     for part in copywriting.PARTS[writing.channel]:
         job.progress(
             done=writing.passed, total=writing.run.wanted,
-            note=f"writing the {part}; {writing.passed} of {writing.tried} candidates passed",
+            note=say("writing the %(part)s; %(passed)s of %(tried)s candidates passed",
+                     part=word(part), passed=writing.passed, tried=writing.tried),
         )  # fmt: skip
         parts[part] = runtime.generate(
             Request(
@@ -120,10 +122,13 @@ def _keep(writing: Writing, candidates: list[dict[str, str]], job: Run) -> None:
 def _note(writing: Writing) -> str:
     if writing.passed >= writing.run.wanted:
         return ""
-    return (
-        f"Only {writing.passed} of the {writing.run.wanted} wanted passed the checks within the "
-        f"budget of {writing.run.budget} candidates. The blocked ones say why; more facts in the "
-        "catalogue, or an edit by hand, help most."
+    return say(
+        "Only %(passed)s of the %(wanted)s wanted passed the checks within the budget of "
+        "%(budget)s candidates. The blocked ones say why; more facts in the catalogue, or an "
+        "edit by hand, help most.",
+        passed=writing.passed,
+        wanted=writing.run.wanted,
+        budget=writing.run.budget,
     )
 
 

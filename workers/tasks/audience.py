@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from attune.kernel.phrases import say
 from campaigns.segments import selectors, services
 from campaigns.segments.jobs import REFRESH_SEGMENT, RefreshSegment
 from workers.runner import Run, handles
@@ -9,7 +10,9 @@ from workers.runner import Run, handles
 
 @handles(REFRESH_SEGMENT)
 def refresh_segment(payload: RefreshSegment, run: Run) -> None:
-    run.progress(note="working out who is in")
+    run.progress(note=say("working out who is in"))
     with run.unit():
         entered, left = services.refresh(selectors.segment(payload.segment_id))
-    run.progress(done=1, total=1, note=f"{entered:,} entered, {left:,} left")
+    run.progress(
+        done=1, total=1, note=say("%(entered)s entered, %(left)s left", entered=entered, left=left)
+    )

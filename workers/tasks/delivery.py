@@ -7,13 +7,28 @@ import logging
 from django.utils import timezone
 
 from attune.kernel.errors import Invalid
-from campaigns.delivery import selectors, sending, services
-from campaigns.delivery.jobs import LOAD_CAMPAIGN, SEND_BATCH, LoadCampaign, SendBatch
+from attune.kernel.phrases import say
+from campaigns.delivery import planning, selectors, sending, services
+from campaigns.delivery.jobs import (
+    LAUNCH_CAMPAIGN,
+    LOAD_CAMPAIGN,
+    SEND_BATCH,
+    LaunchCampaign,
+    LoadCampaign,
+    SendBatch,
+)
 from campaigns.delivery.models import Send
 from workers.runner import Run, handles
 
 logger = logging.getLogger(__name__)
 GOING = {"loading", "running"}
+
+
+@handles(LAUNCH_CAMPAIGN)
+def launch_campaign(payload: LaunchCampaign, run: Run) -> None:
+    with run.unit():
+        campaign = selectors.campaign(payload.campaign_id)
+        planning.launch_due(campaign=campaign, at=payload.at)
 
 
 @handles(LOAD_CAMPAIGN)
@@ -30,7 +45,11 @@ def load_campaign(payload: LoadCampaign, run: Run) -> None:
         if not contacts:
             break
         after, done = contacts[-1], done + len(contacts)
-        run.progress(done=done, total=max(done, campaign.planned), note=f"{done:,} people decided")
+        run.progress(
+            done=done,
+            total=max(done, campaign.planned),
+            note=say("%(done)s people decided", done=done),
+        )
     with run.unit():
         if payload.resumed:
             _send_what_waited(payload)
@@ -72,7 +91,7 @@ def _hand_over(prepared: sending.Prepared) -> tuple[str, bool]:
     except Invalid as refused:
         return refused.detail, False
     except ConnectionRefusedError as refused:
-        return f"The address refused the connection: {refused}", False
+        return say("The address refused the connection: %(why)s", why=refused), False
     except OSError as unclear:
         logger.warning("send %s ended unclearly: %s", prepared.send_id, unclear)
-        return f"No clear answer: {unclear}", True
+        return say("No clear answer: %(why)s", why=unclear), True

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import DataError
 
+from attune.kernel.phrases import say
 from attune.kernel.states import advance
 from campaigns.contacts import folding, importing, selectors
 from campaigns.contacts.jobs import FOLD_EVENTS, RUN_IMPORT, FoldEvents, RunImport
@@ -38,7 +39,7 @@ def fold_events(payload: FoldEvents, run: Run) -> None:
             return
         alone = max(alone - 1, 0)
         done += len(contacts)
-        run.progress(done=done, note=f"{done:,} contacts folded")
+        run.progress(done=done, note=say("%(done)s contacts folded", done=done))
 
 
 def _fold(run: Run, most: int) -> list[UUID]:
@@ -66,7 +67,11 @@ def run_import(payload: RunImport, run: Run) -> None:
         with run.unit():
             good, bad = importing.take_batch(of, batch, dry_run=payload.dry_run)
         accepted, rejected, done = accepted + good, rejected + bad, done + len(batch)
-        run.progress(done=done, total=total, note=f"{accepted:,} taken, {rejected:,} not")
+        run.progress(
+            done=done,
+            total=total,
+            note=say("%(accepted)s taken, %(rejected)s not", accepted=accepted, rejected=rejected),
+        )
     with run.unit():
         of.refresh_from_db()
         if payload.dry_run:

@@ -16,6 +16,7 @@ from rest_framework.response import Response
 
 from attune.kernel.errors import Invalid
 from attune.kernel.models import IdempotencyRecord
+from attune.kernel.phrases import say
 
 UNSAFE = {"POST", "PATCH", "PUT", "DELETE"}
 HEADER = "Idempotency-Key"
@@ -35,7 +36,7 @@ def begin(request: Request) -> IdempotencyRecord | None:
     if request.method not in UNSAFE or not key:
         return None
     if len(key) > 255 or not key.isprintable():
-        raise Invalid.one(HEADER, "The key is longer than 255 characters or not printable.")
+        raise Invalid.one(HEADER, say("The key is longer than 255 characters or not printable."))
     fingerprint = hashlib.sha256(
         b"\n".join([request.method.encode(), request.path.encode(), request._request.body])
     ).hexdigest()
@@ -46,7 +47,9 @@ def begin(request: Request) -> IdempotencyRecord | None:
         record = IdempotencyRecord.objects.get(key=key)
     if record.fingerprint != fingerprint:
         raise Invalid.one(
-            HEADER, "This key was used for another request.", "Send a new key for a new request."
+            HEADER,
+            say("This key was used for another request."),
+            say("Send a new key for a new request."),
         )
     body: Any = orjson.loads(record.body) if record.body else None
     raise Replayed(Response(body, status=record.status, headers={"Idempotent-Replayed": "true"}))

@@ -10,6 +10,7 @@ from rest_framework.parsers import BaseParser
 
 from attune.kernel import limits
 from attune.kernel.errors import TooLarge
+from attune.kernel.phrases import say
 from attune.kernel.storable import unstorable
 
 
@@ -38,7 +39,10 @@ def read(stream: Any) -> bytes:
     raw: bytes = stream.read(limits.BATCH_BYTES + 1)
     if len(raw) > limits.BATCH_BYTES:
         raise TooLarge(
-            f"The body is larger than {limits.BATCH_BYTES // 1024} kB; send less at once."
+            say(
+                "The body is larger than %(size)s kB; send less at once.",
+                size=limits.BATCH_BYTES // 1024,
+            )
         )
     return raw
 

@@ -14,6 +14,7 @@ from attune.api import idempotency
 from attune.api.exceptions import handle
 from attune.api.throttles import PerKey
 from attune.kernel.errors import NotFound
+from attune.kernel.phrases import say
 
 
 class Idempotent:
@@ -65,10 +66,10 @@ class TenantViewSet(Idempotent, viewsets.GenericViewSet):
         try:
             key = uuid.UUID(str(self.kwargs["pk"]))
         except ValueError as wrong:
-            raise NotFound("There is no such thing in this workspace.") from wrong
+            raise NotFound(say("There is no such thing in this workspace.")) from wrong
         row = self.get_queryset().filter(pk=key).first()
         if row is None:
-            raise NotFound("There is no such thing in this workspace.")
+            raise NotFound(say("There is no such thing in this workspace."))
         return row
 
 

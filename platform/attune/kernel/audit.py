@@ -41,6 +41,12 @@ def acting(who: Actor) -> Iterator[None]:
         _actor.reset(token)
 
 
+def latest_of(row: models.Model) -> AuditEntry | None:
+    """The newest entry about a thing: who touched it last."""
+    rows = AuditEntry.objects.filter(object_id=str(row.pk), object_type=row._meta.label_lower)
+    return rows.order_by("-id").first()
+
+
 def record(action: str, row: models.Model | None = None, **details: object) -> AuditEntry:
     """Append one entry. A failing audit fails the act, since both share the transaction."""
     who = actor()

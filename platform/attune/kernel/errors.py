@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import reduce
+
+from attune.kernel.phrases import Phrase, as_is, say
 
 
 class AttuneError(Exception):
@@ -10,7 +13,7 @@ class AttuneError(Exception):
 
     status: int = 400
     code: str = "invalid"
-    title: str = "The request cannot be carried out"
+    title: Phrase = say("The request cannot be carried out")
 
     def __init__(self, detail: str, *, code: str | None = None) -> None:
         super().__init__(detail)
@@ -27,8 +30,10 @@ class FieldError:
     message: str
     remedy: str = ""
 
-    def sentence(self) -> str:
-        return f"{self.message} {self.remedy}".strip()
+    def sentence(self) -> Phrase:
+        if not self.remedy:
+            return as_is(self.message)
+        return say("%(wrong)s %(remedy)s", wrong=self.message, remedy=self.remedy)
 
 
 @dataclass(eq=False)
@@ -38,7 +43,10 @@ class Invalid(AttuneError):
     errors: list[FieldError] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        super().__init__("; ".join(f"{e.field}: {e.sentence()}" for e in self.errors))
+        told = [say("%(field)s: %(wrong)s", field=e.field, wrong=e.sentence()) for e in self.errors]
+        super().__init__(
+            reduce(lambda one, other: say("%(one)s; %(other)s", one=one, other=other), told)
+        )
 
     @classmethod
     def one(cls, field_name: str, message: str, remedy: str = "") -> Invalid:
@@ -48,21 +56,21 @@ class Invalid(AttuneError):
 class NotFound(AttuneError):
     """Absent, or not of this workspace: the two answer alike."""
 
-    status, code, title = 404, "not_found", "Not found"
+    status, code, title = 404, "not_found", say("Not found")
 
 
 class Forbidden(AttuneError):
-    status, code, title = 403, "forbidden", "Your role does not allow this"
+    status, code, title = 403, "forbidden", say("Your role does not allow this")
 
 
 class Conflict(AttuneError):
     """The thing moved on since it was read, or the step is not allowed from where it is."""
 
-    status, code, title = 409, "conflict", "The state does not allow this"
+    status, code, title = 409, "conflict", say("The state does not allow this")
 
 
 class TooLarge(AttuneError):
-    status, code, title = 413, "too_large", "The request is too large"
+    status, code, title = 413, "too_large", say("The request is too large")
 
 
 class TenantError(RuntimeError):

@@ -18,10 +18,12 @@ from celery import signature
 from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
+from psycopg.types.json import Jsonb
 
 from attune.kernel import audit
 from attune.kernel.errors import Conflict, NotFound
 from attune.kernel.models import JobRow
+from attune.kernel.phrases import Phrase, say, word
 
 logger = logging.getLogger(__name__)
 P = TypeVar("P")
@@ -104,7 +106,8 @@ def _plain(payload: Any) -> dict[str, Any]:
 ONCE_SQL = """
 INSERT INTO job (id, tenant_id, kind, queue, payload, run_at, dedupe_key, requested_by, state,
                  attempts, done, total, note, error, result)
-VALUES (%s, %s, %s, %s, %s, coalesce(%s, now()), %s, %s, 'pending', 0, 0, 0, '', '', '{}')
+VALUES (%s, %s, %s, %s, %s, coalesce(%s, now()), %s, %s, 'pending', 0, 0, 0,
+        '{"text": ""}', '', '{}')
 ON CONFLICT (tenant_id, kind, dedupe_key) WHERE state = 'pending' AND NOT (dedupe_key = '')
 DO UPDATE SET dedupe_key = excluded.dedupe_key RETURNING xmax = 0"""
 
@@ -144,7 +147,7 @@ WHERE tenant_id = %(tenant)s AND id = %(id)s AND attempts >= %(most)s
 HEARTBEAT_SQL = """
 UPDATE job SET lease_until = clock_timestamp() + %(lease)s,
        done = coalesce(%(done)s, done), total = coalesce(%(total)s, total),
-       note = coalesce(%(note)s, note)
+       note = coalesce(%(note)s::jsonb, note)
 WHERE tenant_id = %(tenant)s AND id = %(id)s AND token = %(token)s AND state = 'running'"""
 FINISH_SQL = """
 UPDATE job SET state = 'done', finished_at = clock_timestamp(), lease_until = NULL
@@ -160,8 +163,9 @@ WHERE tenant_id = %(tenant)s AND id = %(id)s AND token = %(token)s AND state = '
 
 SUPERSEDE_SQL = """
 UPDATE job SET state = 'cancelled', finished_at = clock_timestamp(), lease_until = NULL,
-       token = NULL, error = %(error)s, note = 'It failed; the next of its kind does its work.'
+       token = NULL, error = %(error)s, note = %(superseded)s::jsonb
 WHERE tenant_id = %(tenant)s AND id = %(id)s AND token = %(token)s AND state = 'running'"""
+SUPERSEDED = say("It failed; the next of its kind does its work.")
 
 
 def fail(*, error: str, fatal: bool, **values: Any) -> None:
@@ -173,12 +177,13 @@ def fail(*, error: str, fatal: bool, **values: Any) -> None:
     except IntegrityError as clash:
         if "one_waiting_job_per_dedupe_key" not in str(clash):
             raise
-        execute(SUPERSEDE_SQL, error=error, **values)
+        execute(SUPERSEDE_SQL, error=error, superseded=SUPERSEDED, **values)
 
 
 def execute(sql: str, **values: Any) -> int:
     """Run one of the statements above inside the open tenant context; rows touched."""
     values.setdefault("lease", timedelta(seconds=LEASE_SECONDS))
+    values = {k: Jsonb(v.stored()) if isinstance(v, Phrase) else v for k, v in values.items()}
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         return int(cursor.rowcount)
@@ -190,7 +195,12 @@ def retry(row: JobRow) -> None:
         state=JobRow.State.PENDING, attempts=0, published_at=None, finished_at=None, dedupe_key=""
     )
     if not won:
-        raise Conflict(f"Only a quarantined job can be retried; this one is {row.state}.")
+        raise Conflict(
+            say(
+                "Only a quarantined job can be retried; this one is %(state)s.",
+                state=word(row.state),
+            )
+        )
     audit.record("job.retry", row)
     transaction.on_commit(lambda: wake(row.tenant_id, row.id, row.queue))
 
@@ -202,7 +212,7 @@ def cancel(row: JobRow) -> None:
         state=JobRow.State.CANCELLED, token=None, finished_at=Now()
     )
     if not won:
-        raise Conflict(f"This job is already {row.state}.")
+        raise Conflict(say("This job is already %(state)s.", state=word(row.state)))
     audit.record("job.cancel", row)
 
 
@@ -210,5 +220,5 @@ def get(job_id: uuid.UUID | str) -> JobRow:
     """The job of this workspace, or NotFound."""
     row: JobRow | None = JobRow.objects.filter(pk=job_id).first()
     if row is None:
-        raise NotFound("There is no such job in this workspace.")
+        raise NotFound(say("There is no such job in this workspace."))
     return row

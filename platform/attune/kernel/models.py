@@ -8,7 +8,9 @@ import uuid6
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
+from attune.kernel.phrases import PhraseField
 from attune.kernel.tenancy import TenantManager, current_tenant
 
 
@@ -36,11 +38,11 @@ class JobRow(TenantModel):
     """One piece of later work. This row is the truth; the broker's message is a wake-up hint."""
 
     class State(models.TextChoices):
-        PENDING = "pending"
-        RUNNING = "running"
-        DONE = "done"
-        QUARANTINED = "quarantined"
-        CANCELLED = "cancelled"
+        PENDING = "pending", _("Pending")
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Done")
+        QUARANTINED = "quarantined", _("Quarantined")
+        CANCELLED = "cancelled", _("Cancelled")
 
     kind = models.CharField(max_length=60)
     queue = models.CharField(max_length=20)
@@ -54,7 +56,7 @@ class JobRow(TenantModel):
     dedupe_key = models.CharField(max_length=120, blank=True, default="")
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
-    note = models.CharField(max_length=300, blank=True, default="")
+    note = PhraseField(default=str)
     error = models.TextField(blank=True, default="")
     result = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
     requested_by = models.CharField(max_length=120, blank=True, default="")

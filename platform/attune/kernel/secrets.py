@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core import signing
 
 from attune.kernel.errors import NotFound
+from attune.kernel.phrases import say
 
 
 def _key() -> bytes:
@@ -43,4 +44,4 @@ def unsign(purpose: str, token: str, *, max_age: int | None = None) -> dict[str,
     try:
         return signing.loads(token, salt=f"attune.{purpose}", max_age=max_age)
     except signing.BadSignature as wrong:
-        raise NotFound("This link is not valid, or it has expired.") from wrong
+        raise NotFound(say("This link is not valid, or it has expired.")) from wrong

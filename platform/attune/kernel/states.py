@@ -8,6 +8,7 @@ from django.db import models, transaction
 
 from attune.kernel import audit
 from attune.kernel.errors import Conflict
+from attune.kernel.phrases import known_words, say, word
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,9 @@ class Machine:
 
     subject: str
     moves: dict[tuple[str, str], str]
+
+    def __post_init__(self) -> None:
+        known_words(self.subject, *self.states(), *(verb for _, verb in self.moves))
 
     def verbs_from(self, state: str) -> list[str]:
         return [verb for (source, verb) in self.moves if source == state]
@@ -29,15 +33,26 @@ def advance(machine: Machine, row: models.Model, verb: str, **details: object) -
     source = str(row.state)  # type: ignore[attr-defined]
     target = machine.moves.get((source, verb))
     if target is None:
-        possible = ", ".join(machine.verbs_from(source)) or "nothing"
+        possible = [word(v) for v in machine.verbs_from(source)] or say("nothing")
         raise Conflict(
-            f"A {machine.subject} that is {source.replace('_', ' ')} cannot {verb}; "
-            f"possible from here: {possible}."
+            say(
+                "A %(subject)s that is %(state)s cannot %(verb)s; "
+                "possible from here: %(possible)s.",
+                subject=word(machine.subject),
+                state=word(source),
+                verb=word(verb),
+                possible=possible,
+            )
         )
     with transaction.atomic():
         manager = type(row)._default_manager
         won = manager.filter(pk=row.pk, state=source).update(state=target)
         if won != 1:
-            raise Conflict(f"This {machine.subject} was changed by someone else; reload it.")
+            raise Conflict(
+                say(
+                    "This %(subject)s was changed by someone else; reload it.",
+                    subject=word(machine.subject),
+                )
+            )
         row.state = target  # type: ignore[attr-defined]
         audit.record(f"{machine.subject}.{verb}", row, before=source, after=target, **details)

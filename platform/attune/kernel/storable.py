@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from attune.kernel import limits
+from attune.kernel.phrases import say
 
 
 def unstorable(value: Any, *, deepest: int = limits.JSON_DEPTH + 2, depth: int = 0) -> str:
     """Why PostgreSQL could not hold this JSON value, or an empty string."""
     if depth > deepest:
-        return f"The JSON is nested deeper than {limits.JSON_DEPTH} levels; flatten it."
+        return say(
+            "The JSON is nested deeper than %(levels)s levels; flatten it.",
+            levels=limits.JSON_DEPTH,
+        )
     if isinstance(value, str):
-        return "Text must not contain the NUL character." if "\x00" in value else ""
+        return say("Text must not contain the NUL character.") if "\x00" in value else ""
     if isinstance(value, dict):
         parts: Any = (*value.keys(), *value.values())
     elif isinstance(value, list):

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.forms.fields import InvalidJSONInput
 
 from attune.kernel.errors import AttuneError, FieldError, Invalid
+from attune.kernel.phrases import say
 
 
 class StrictJSONField(forms.JSONField):
@@ -21,7 +22,9 @@ class StrictJSONField(forms.JSONField):
         try:
             return orjson.loads(value)
         except ValueError as wrong:
-            raise ValidationError(f"This is not valid JSON: {wrong}.", code="invalid") from wrong
+            raise ValidationError(
+                str(say("This is not valid JSON: %(why)s.", why=wrong)), code="invalid"
+            ) from wrong
 
     def bound_data(self, data: Any, initial: Any) -> Any:
         """What was typed is shown again, valid or not."""
@@ -34,11 +37,11 @@ class StrictJSONField(forms.JSONField):
 def add_refusal(form: forms.Form, refusal: AttuneError) -> None:
     """Put each wrong field's sentence beside its field; the rest above the form."""
     if not isinstance(refusal, Invalid):
-        form.add_error(None, refusal.detail)
+        form.add_error(None, str(refusal.detail))
         return
     for error in refusal.errors:
         name = error.field if error.field in form.fields else None
-        sentence = error.sentence() if name else f"{error.field}: {error.sentence()}"
+        sentence = str(error.sentence()) if name else f"{error.field}: {error.sentence()!s}"
         form.add_error(name, sentence)
 
 

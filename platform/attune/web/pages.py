@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from typing import Any
 
 import orjson
+from django import forms
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from attune.kernel.errors import AttuneError, Invalid, NotFound
+from attune.kernel.phrases import say
+from attune.web.editing import Editing
 
+logger = logging.getLogger(__name__)
 PAGE_SIZE = 50
 
 
@@ -32,16 +39,48 @@ def error_page(request: HttpRequest, refusal: AttuneError) -> HttpResponse:
         )
     if getattr(request, "htmx", None):
         response = HttpResponse(status=204)
-        return toast(response, refusal.detail, kind="error")
-    context = {"refusal": refusal, "status": status, "reference": reference}
-    return render(request, "web/error.html", context, status=status)
+        return toast(response, str(refusal.detail), kind="error")
+    context = {
+        "refusal": refusal, "status": status, "reference": reference, "back": _back(request),
+    }  # fmt: skip
+    inside = getattr(request, "member", None) is not None
+    name = "web/error_inside.html" if inside else "web/error.html"
+    return render(request, name, context, status=status)
+
+
+def _back(request: HttpRequest) -> str:
+    """Where the person came from, when that was a page of ours; else the front door."""
+    came = request.META.get("HTTP_REFERER", "")
+    ours = url_has_allowed_host_and_scheme(came, allowed_hosts={request.get_host()})
+    return came if ours else "/"
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler404: an address that nobody serves, as a page or as problem+json."""
     if request.path.startswith("/v1/"):
-        return error_page(request, NotFound("The API has no such address; see /docs/api."))
-    return render(request, "404.html", status=404)
+        return error_page(request, NotFound(say("The API has no such address; see /docs/api.")))
+    gone = say(
+        "There is no page at this address. It may have moved, or it belongs to a workspace that "
+        "you are not a member of."
+    )
+    return error_page(request, NotFound(gone))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500: what broke is in the log under the reference that the person sees.
+
+    It asks the database nothing, which may be what broke.
+    """
+    reference = uuid.uuid4().hex[:12]
+    logger.error("reference %s: server error at %s %s", reference, request.method, request.path)
+    if request.path.startswith("/v1/"):
+        body = {
+            "type": "urn:attune:server_error", "title": "Something broke on our side",
+            "status": 500, "detail": f"Nothing was half saved; try again. Reference {reference}.",
+        }  # fmt: skip
+        return HttpResponse(orjson.dumps(body), status=500, content_type="application/problem+json")
+    page = render_to_string("500.html", {"reference": reference})
+    return HttpResponse(page, status=500)
 
 
 def toast(response: HttpResponse, text: str, *, kind: str = "ok") -> HttpResponse:
@@ -49,6 +88,13 @@ def toast(response: HttpResponse, text: str, *, kind: str = "ok") -> HttpRespons
     event = orjson.dumps({"toast": {"text": text, "kind": kind}}).decode()
     response.headers["HX-Trigger"] = event.encode("ascii", "backslashreplace").decode()
     return response
+
+
+def form_status(form: forms.Form, editing: Editing | None = None) -> int:
+    """200 of a form that is shown, 409 where two people clash, 422 where a field is wrong."""
+    if editing is not None and editing.clashes:
+        return 409
+    return 422 if form.is_bound and form.errors else 200
 
 
 def paged(

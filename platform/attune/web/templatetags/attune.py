@@ -13,6 +13,8 @@ from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from attune.kernel.phrases import say, word
+
 register = template.Library()
 MINUS = "\u2212"
 
@@ -38,7 +40,9 @@ def query(context: Any, **changes: object) -> str:
 @register.filter
 def points(value: float | None) -> str:
     """0.0766 as '+7.66 pts'."""
-    return "–" if value is None else f"{value * 100:+.2f} pts".replace("-", MINUS)
+    if value is None:
+        return "–"
+    return str(say("%(points)s pts", points=f"{value * 100:+.2f}".replace("-", MINUS)))
 
 
 @register.filter
@@ -78,8 +82,15 @@ def when(value: datetime | date | str | None, precision: str = "minutes") -> Saf
 
 @register.filter
 def words(value: str) -> str:
-    """A state's or code's name as words."""
-    return str(value).replace("_", " ")
+    """A state's or code's name as words, in the reader's language."""
+    return str(word(value))
+
+
+@register.filter
+def undo_token(message: Any) -> str:
+    """The offer to take a deed back that a message carries; empty where there is none."""
+    tags = str(message.extra_tags or "")
+    return tags.removeprefix("undo:") if tags.startswith("undo:") else ""
 
 
 @register.filter
@@ -139,6 +150,8 @@ def status(state: str) -> SafeString:
 @register.inclusion_tag("web/chart.html")
 def chart(identity: str, data: dict[str, Any], title: str) -> dict[str, Any]:
     """A chart with its table: `data` is {x, series[{name, values, low?, high?}], unit, kind}."""
+    named = [{**one, "name": str(one["name"])} for one in data["series"]]
+    data = {**data, "unit": str(data["unit"]), "series": named}
     rows = [
         {"x": x, "cells": [_cell(series, index) for series in data["series"]]}
         for index, x in enumerate(data["x"])

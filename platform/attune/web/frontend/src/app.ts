@@ -3,6 +3,7 @@ import htmx from "htmx.org";
 import { connectLive } from "./live";
 import { startBuilder } from "./builder";
 import { startOverlays } from "./overlays";
+import { t } from "./words";
 
 declare global {
   interface Window { htmx: typeof htmx }
@@ -35,8 +36,8 @@ document.addEventListener("toast", (event) => {
   const { text, kind } = (event as CustomEvent).detail;
   toast(text, kind);
 });
-document.addEventListener("htmx:sendError", () => toast("The connection was lost; nothing was saved.", "error"));
-document.addEventListener("htmx:responseError", () => toast("That did not work; reload the page and try again.", "error"));
+document.addEventListener("htmx:sendError", () => toast(t("The connection was lost; nothing was saved."), "error"));
+document.addEventListener("htmx:responseError", () => toast(t("That did not work; reload the page and try again."), "error"));
 
 // A form that was sent once is not sent twice.
 document.addEventListener("submit", (event) => {
@@ -89,6 +90,21 @@ document.addEventListener("change", (event) => {
   const select = event.target as HTMLElement;
   if (select.matches("[data-submit]")) (select.closest("form") as HTMLFormElement).requestSubmit();
   if (select.matches("[data-goto]")) window.location.href = (select as HTMLSelectElement).value;
+});
+
+// In a conflict: put the other person's value into the field, where it can still be edited.
+document.addEventListener("click", (event) => {
+  const button = (event.target as HTMLElement).closest<HTMLElement>("[data-take]");
+  if (!button) return;
+  const field = document.getElementById(button.dataset.take ?? "");
+  if (field instanceof HTMLInputElement && field.type === "checkbox") field.checked = button.dataset.value === "True";
+  else if (field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement || field instanceof HTMLSelectElement) field.value = button.dataset.value ?? "";
+  else {  // a group of boxes
+    const chosen = (button.dataset.value ?? "").split(", ");
+    field?.querySelectorAll<HTMLInputElement>("input[type=checkbox]").forEach((box) => { box.checked = chosen.includes(box.value); });
+  }
+  field?.dispatchEvent(new Event("input", { bubbles: true }));
+  field?.focus();
 });
 
 document.addEventListener("click", (event) => {

@@ -2,9 +2,13 @@
 import * as echarts from "echarts/core";
 import { BarChart, CustomChart, LineChart } from "echarts/charts";
 import { GridComponent, LegendComponent, LegendScrollComponent, MarkLineComponent, TooltipComponent } from "echarts/components";
+import langZH from "echarts/i18n/langZH-obj.js";
 import { SVGRenderer } from "echarts/renderers";
+import { t } from "./words";
 
 echarts.use([BarChart, LineChart, CustomChart, GridComponent, LegendComponent, LegendScrollComponent, MarkLineComponent, TooltipComponent, SVGRenderer]);
+
+echarts.registerLocale("ZH", langZH);
 
 interface Series { name: string; values: (number | null)[]; low?: (number | null)[]; high?: (number | null)[] }
 interface ChartData { kind: "line" | "bar" | "area"; unit: string; zero?: boolean; time?: boolean; limit?: number | null; x: string[]; series: Series[] }
@@ -63,7 +67,7 @@ function at(data: ChartData, index: number): number {
 function band(data: ChartData, one: Series, color: string): unknown {
   const points = one.values.map((_, i) => [data.time ? at(data, i) : i, one.low?.[i] ?? null, one.high?.[i] ?? null]);
   return {
-    name: `${one.name} interval`, type: "custom", silent: true, clip: true, tooltip: { show: false }, data: points,
+    name: `${one.name} ${t("interval")}`, type: "custom", silent: true, clip: true, tooltip: { show: false }, data: points,
     encode: { x: 0, y: [1, 2] }, z: 1,
     renderItem: (params: { dataIndex: number }, api: { value(i: number): number; coord(p: [number, number]): [number, number] }) => {
       const i = params.dataIndex;
@@ -82,7 +86,7 @@ function draw(figure: HTMLElement): void {
   if (!source || !canvas || canvas.dataset.drawn) return;
   canvas.dataset.drawn = "yes";
   const data = JSON.parse(source.textContent ?? "{}") as ChartData;
-  const chart = echarts.init(canvas, undefined, { renderer: "svg" });
+  const chart = echarts.init(canvas, undefined, { renderer: "svg", locale: document.documentElement.lang.startsWith("zh") ? "ZH" : "EN" });
   chart.setOption(options(data));
   new ResizeObserver(() => chart.resize()).observe(canvas);
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => chart.setOption(options(data)));
@@ -92,9 +96,9 @@ function draw(figure: HTMLElement): void {
 
 function csv(data: ChartData): string {
   const guard = (text: string): string => `"${(/^[=+\-@]/.test(text) ? "'" : "") + text.replaceAll('"', '""')}"`;
-  const heads = data.series.flatMap((s) => (s.low ? [s.name, `${s.name} low`, `${s.name} high`] : [s.name]));
+  const heads = data.series.flatMap((s) => (s.low ? [s.name, `${s.name} ${t("low")}`, `${s.name} ${t("high")}`] : [s.name]));
   const lines = data.x.map((x, i) => [guard(x), ...data.series.flatMap((s) => (s.low ? [s.values[i], s.low[i], s.high?.[i]] : [s.values[i]]))].join(","));
-  return [[guard(`when (${data.unit})`), ...heads.map(guard)].join(","), ...lines].join("\n");
+  return [[guard(`${t("when")} (${data.unit})`), ...heads.map(guard)].join(","), ...lines].join("\n");
 }
 
 function download(url: string, name: string): void {

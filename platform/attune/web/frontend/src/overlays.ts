@@ -1,4 +1,5 @@
 // What lies above a page: confirmation, the command palette, menus, bulk bars. Keyboard first.
+import { t } from "./words";
 
 function typing(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && !!target.closest("input, textarea, select, [contenteditable]");
@@ -44,7 +45,7 @@ function palette(): void {
       if (mine !== asked || !answer.ok) return;
       list.innerHTML = await answer.text();  // our own fragment; every word in it is escaped there
       mark(0);
-    } catch { list.textContent = "The connection is lost; try again in a moment."; }
+    } catch { list.textContent = t("The connection is lost; try again in a moment."); }
   }
   function links(): HTMLAnchorElement[] { return [...list.querySelectorAll("a")]; }
   function mark(index: number): void {

@@ -1,0 +1,11 @@
+from django.db import migrations
+
+from attune.kernel.phrases import TextToPhrases
+
+
+class Migration(migrations.Migration):
+    dependencies = [("delivery", "0001_initial")]
+
+    operations = [
+        TextToPhrases("send", "reason", "send"),
+    ]

@@ -1,0 +1,63 @@
+"""Of an audience, how many can be written to now, and why not the others. One statement.
+
+The reasons follow suppression.may_send in their order; the frequency cap is not counted, since it
+depends on what else is sent before. The address is judged by its shape, so the numbers are near.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import connection
+
+from attune.kernel.phrases import Phrase, say_many
+from attune.kernel.tenancy import current_tenant
+from campaigns.delivery.models import Campaign
+
+REACH_SQL = """
+SELECT CASE
+    WHEN %(channel)s = 'email' AND c.email !~ '^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$' THEN 'address'
+    WHEN %(channel)s = 'email' AND EXISTS (
+      SELECT 1 FROM suppression s WHERE s.tenant_id = %(tenant)s AND s.channel = 'email'
+        AND s.address_hash = encode(sha256(convert_to(lower(btrim(c.email)), 'UTF8')), 'hex'))
+      THEN 'listed'
+    WHEN (SELECT k.state FROM consent k WHERE k.tenant_id = %(tenant)s AND k.contact_id = c.id
+          AND k.channel = %(channel)s ORDER BY k.created_at DESC, k.id DESC LIMIT 1) = 'refused'
+      THEN 'refused'
+    ELSE 'reachable' END AS kind, count(*)
+FROM segment_membership m
+JOIN contact c ON c.tenant_id = m.tenant_id AND c.id = m.contact_id
+WHERE m.tenant_id = %(tenant)s AND m.segment_id = %(segment)s AND m.left_at IS NULL
+  AND c.status = 'enabled'
+GROUP BY 1"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """People of the audience who can be written to, and a sentence for each group that cannot."""
+
+    reachable: int
+    others: list[Phrase]
+
+
+def of(campaign: Campaign) -> Reach:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            REACH_SQL,
+            {
+                "tenant": current_tenant(),
+                "segment": campaign.audience_id,
+                "channel": campaign.channel,
+            },
+        )
+        found: dict[str, int] = dict(cursor.fetchall())
+    others = []
+    if n := found.get("address"):
+        others.append(say_many("%(n)s has no valid address", "%(n)s have no valid address", n=n))
+    if n := found.get("listed"):
+        others.append(
+            say_many("%(n)s is on the suppression list", "%(n)s are on the suppression list", n=n)
+        )
+    if n := found.get("refused"):
+        others.append(say_many("%(n)s refused this channel", "%(n)s refused this channel", n=n))
+    return Reach(found.get("reachable", 0), others)

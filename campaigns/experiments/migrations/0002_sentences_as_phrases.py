@@ -1,0 +1,12 @@
+from django.db import migrations
+
+from attune.kernel.phrases import TextToPhrases
+
+
+class Migration(migrations.Migration):
+    dependencies = [("experiments", "0001_initial")]
+
+    operations = [
+        TextToPhrases("allocation", "reason", "allocation"),
+        TextToPhrases("snapshot", "sentence", "snapshot"),
+    ]

@@ -1,0 +1,170 @@
+"""Sentences that are kept, and said in each reader's language.
+
+A program decides in English and shows to people who read other languages, often much later: a
+check's finding, a verdict, a notice. A Phrase is the English text, for code, logs and the API;
+it remembers its template and values, and `str()` says it in the language that is active.
+`manage.py messages` finds the templates in the calls of `say` and `say_many`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Self
+
+from django.db import migrations, models
+from django.utils.translation import gettext, ngettext
+
+Value = Any  # text, a number, a Phrase, or a list of these
+
+
+class Phrase(str):
+    """English text that knows its template and values; `str()` says it in the active language."""
+
+    template: str
+    many: str
+    values: dict[str, Value]
+
+    def __new__(cls, template: str, values: Mapping[str, Value], many: str = "") -> Self:
+        kept = {name: _plain(value) for name, value in values.items()}
+        chosen = many if many and kept["n"] != 1 else template
+        made = super().__new__(cls, _fill(chosen, {k: _raw(v) for k, v in kept.items()}))
+        made.template, made.many, made.values = template, many, kept
+        return made
+
+    def __str__(self) -> str:
+        said = (
+            ngettext(self.template, self.many, self.values["n"])
+            if self.many
+            else _translated(self.template)
+        )
+        return _fill(said, {k: _said(v) for k, v in self.values.items()})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Phrase, (self.template, self.values, self.many)
+
+    def stored(self) -> dict[str, Any]:
+        """As JSON: {"text", "many"?, "values"?}; a value may be a stored phrase or a list."""
+        kept: dict[str, Any] = {"text": self.template}
+        if self.many:
+            kept["many"] = self.many
+        if self.values:
+            kept["values"] = {name: _stored(value) for name, value in self.values.items()}
+        return kept
+
+
+def say(template: str, **values: Value) -> Phrase:
+    """A sentence with values: `say("“%(name)s” is taken.", name=name)`. Whole numbers get commas.
+
+    Without values the template is the sentence as it is, percent signs included.
+    """
+    return Phrase(template, values)
+
+
+def say_many(one: str, many: str, *, n: int, **values: Value) -> Phrase:
+    """A sentence about n things, in the singular or plural that the reader's language needs."""
+    return Phrase(one, {"n": n, **values}, many)
+
+
+def word(code: str) -> Phrase:
+    """A state, kind, verb or role as a word: "in_review" is said as "in review"."""
+    return Phrase(str(code).replace("_", " "), {})
+
+
+WORDS: set[str] = set()
+
+
+def known_words(*codes: str) -> None:
+    """Codes that people will read as words; `manage.py messages` asks for their translation."""
+    WORDS.update(code.replace("_", " ") for code in codes)
+
+
+def as_is(text: str) -> Phrase:
+    """Text that has no translation: a name, what another program said."""
+    return text if isinstance(text, Phrase) else Phrase("%(text)s", {"text": text})
+
+
+def restored(kept: Any) -> Phrase:
+    """The phrase that `stored()` wrote."""
+    if not isinstance(kept, dict):
+        return as_is(str(kept or ""))
+    values = {name: _restored(value) for name, value in kept.get("values", {}).items()}
+    return Phrase(kept.get("text", ""), values, kept.get("many", ""))
+
+
+class PhraseField(models.JSONField):
+    """A column of phrases. A plain string may be assigned; it is kept as it is."""
+
+    def get_prep_value(self, value: Any) -> Any:
+        if isinstance(value, str):
+            value = as_is(value).stored() if value else {"text": ""}
+        return super().get_prep_value(value)
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        found = super().from_db_value(value, expression, connection)
+        return found if found is None else restored(found)
+
+
+class TextToPhrases(migrations.RunSQL):
+    """Turn a text column into one of phrases; what stands there is kept as it is."""
+
+    def __init__(self, table: str, column: str, model: str) -> None:
+        as_phrase = (
+            f"CASE {column} WHEN '' THEN '{{\"text\": \"\"}}'::jsonb ELSE jsonb_build_object("
+            f"'text', '%(text)s', 'values', jsonb_build_object('text', {column})) END"
+        )
+        self.made = (table, column, model)
+        super().__init__(
+            f"ALTER TABLE {table} ALTER COLUMN {column} TYPE jsonb USING {as_phrase}",
+            f"ALTER TABLE {table} ALTER COLUMN {column} TYPE text "
+            f"USING coalesce({column}->'values'->>'text', {column}->>'text')",
+            state_operations=[migrations.AlterField(model, column, PhraseField(default=str))],
+        )
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return self.__class__.__name__, list(self.made), {}
+
+
+LETTERS = re.compile(r"[^\W\d_]")
+
+
+def _translated(template: str) -> str:
+    """Glue between values, such as "%(a)s: %(b)s", has no words to translate."""
+    words = LETTERS.search(re.sub(r"%\(\w+\)s", "", template))
+    return gettext(template) if words else template
+
+
+def _fill(template: str, values: dict[str, str]) -> str:
+    return template % values if values else template
+
+
+def _plain(value: Value) -> Value:
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return value if isinstance(value, str | int | float) else str(value)
+
+
+def _raw(value: Value) -> str:
+    if isinstance(value, list):
+        return ", ".join(_raw(part) for part in value)
+    if isinstance(value, str):
+        return str.__str__(value)  # a Phrase as its English text
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _said(value: Value) -> str:
+    if isinstance(value, list):
+        return gettext(", ").join(_said(part) for part in value)
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _stored(value: Value) -> Any:
+    if isinstance(value, list):
+        return [_stored(part) for part in value]
+    return value.stored() if isinstance(value, Phrase) else value
+
+
+def _restored(value: Any) -> Value:
+    if isinstance(value, list):
+        return [_restored(part) for part in value]
+    return restored(value) if isinstance(value, dict) else value

@@ -1,0 +1,150 @@
+"""Two people in one form: what both changed is a choice, nothing is overwritten silently."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from campaigns.catalog.models import Product
+from campaigns.content.models import Revision
+from campaigns.segments.models import Segment
+from tenants.models import Tenant
+from tests import make
+
+
+@pytest.fixture
+def client(tenant: make.Place) -> Client:
+    client = Client()
+    client.force_login(tenant.owner)
+    return client
+
+
+class Open:
+    """A form as somebody opened it; `save` sends it with some fields changed."""
+
+    def __init__(self, client: Client, url: str) -> None:
+        self.client, self.url = client, url
+        answer = client.get(url)
+        assert answer.status_code == 200
+        form = answer.context["form"]
+        self.values = {name: form[name].value() for name in form.fields}
+        self.values = {k: "" if v is None else v for k, v in self.values.items() if v is not False}
+        self.base = base_of(answer)
+
+    def save(self, **changed: Any) -> Any:
+        values = {**self.values, "base": self.base, **changed}
+        return self.client.post(self.url, {k: v for k, v in values.items() if v is not None})
+
+
+def base_of(answer: Any) -> str:
+    return re.search(r'name="base" value="([^"]+)"', answer.content.decode())[1]
+
+
+def product_page(tenant: make.Place, product: Product) -> str:
+    return reverse("catalog:product", args=[tenant.slug, product.pk])
+
+
+def test_fields_that_only_one_of_the_two_changed_are_merged(tenant, client):
+    product = make.product(name="Oolong")
+    url = product_page(tenant, product)
+    mine, theirs = Open(client, url), Open(client, url)
+    assert theirs.save(description="Grown at 1,200 m.").status_code == 302
+    assert mine.save(price="15.90").status_code == 302
+    product.refresh_from_db()
+    assert (product.description, product.price_cents) == ("Grown at 1,200 m.", 1590)
+
+
+def test_what_both_changed_is_shown_with_both_values_and_nothing_is_written(tenant, client):
+    product = make.product(name="Oolong")
+    url = product_page(tenant, product)
+    mine, theirs = Open(client, url), Open(client, url)
+    assert theirs.save(name="High Oolong").status_code == 302
+    answer = mine.save(name="Mountain Oolong", price="9.00")
+    assert answer.status_code == 409
+    clash = answer.context["editing"].clashes
+    assert [(c.label, c.theirs, c.mine) for c in clash] == [
+        ("Name", "High Oolong", "Mountain Oolong")
+    ]
+    assert f"{tenant.owner} saved this" in answer.content.decode()
+    product.refresh_from_db()
+    assert product.name == "High Oolong"
+    mine.base = base_of(answer)  # the form now begins from theirs: sending it again decides
+    assert mine.save(name="Mountain Oolong", price="9.00").status_code == 302
+    product.refresh_from_db()
+    assert (product.name, product.price_cents) == ("Mountain Oolong", 900)
+
+
+def test_the_same_change_by_both_is_no_clash(tenant, client):
+    product = make.product(name="Oolong")
+    url = product_page(tenant, product)
+    mine, theirs = Open(client, url), Open(client, url)
+    assert theirs.save(name="High Oolong").status_code == 302
+    assert mine.save(name="High Oolong").status_code == 302
+
+
+@pytest.mark.parametrize("base", ["", "tampered", None])
+def test_a_form_that_does_not_say_where_it_began_cannot_overwrite(tenant, client, base):
+    product = make.product(name="Oolong")
+    page = Open(client, product_page(tenant, product))
+    page.base = base
+    assert page.save(name="Mountain Oolong").status_code == 409
+    product.refresh_from_db()
+    assert product.name == "Oolong"
+
+
+def test_settings_and_voice_merge_too(tenant, client):
+    url = reverse("workspace:settings", args=[tenant.slug])
+    mine, theirs = Open(client, url), Open(client, url)
+    assert theirs.save(sender_name="Tea House").status_code == 302
+    assert mine.save(currency="USD").status_code == 302
+    row = Tenant.objects.get(pk=tenant.id)
+    assert (row.sender_name, row.currency) == ("Tea House", "USD")
+    url = reverse("catalog:voice", args=[tenant.slug])
+    mine, theirs = Open(client, url), Open(client, url)
+    assert theirs.save(banned_words="cheap\nbuy now").status_code == 302
+    answer = mine.save(banned_words="cheap")
+    assert answer.status_code == 409
+    assert answer.context["editing"].clashes[0].theirs == "cheap\nbuy now"
+
+
+def test_two_rules_of_one_segment_clash_and_the_words_merge(tenant, client):
+    segment = make.segment({"profile": "orders", "above": 1})
+    url = reverse("segments:edit", args=[tenant.slug, segment.pk])
+    rule = '{"profile": "orders", "above": 5}'
+    mine, theirs = Open(client, url), Open(client, url)
+    mine.values["rule"] = theirs.values["rule"] = '{"profile": "orders", "above": 1}'
+    assert theirs.save(rule=rule).status_code == 302
+    assert mine.save(description="Who buys").status_code == 302
+    row = Segment.objects.get(pk=segment.pk)
+    assert (row.rule["above"], row.description, row.version) == (5, "Who buys", 3)
+    late = mine.save(rule='{"profile": "orders", "above": 9}')
+    assert late.status_code == 409
+    assert Segment.objects.get(pk=segment.pk).rule["above"] == 5
+
+
+def test_an_edit_of_an_older_revision_is_laid_on_the_newest(tenant, client):
+    text = make.draft(author_id=tenant.owner.pk)
+    url = reverse("approval:edit", args=[tenant.slug, text.pk])
+    mine, theirs = Open(client, url), Open(client, url)
+    assert theirs.save(subject="A slower cup").status_code == 302
+    assert mine.save(body="Come and taste the new harvest.").status_code == 302
+    newest = Revision.objects.order_by("-number")[0]
+    assert newest.number == 3
+    assert newest.components["subject"] == "A slower cup"
+    assert newest.components["body"] == "Come and taste the new harvest."
+    assert mine.save(subject="Another cup").status_code == 409
+    assert Revision.objects.count() == 3
+
+
+def test_a_brief_can_be_edited(tenant, client):
+    brief = make.brief()
+    url = reverse("content:edit-brief", args=[tenant.slug, brief.pk])
+    assert Open(client, url).save(offer="Free shipping until Friday").status_code == 302
+    brief.refresh_from_db()
+    assert brief.offer == "Free shipping until Friday"
+    answer = Open(client, url).save(goal="")
+    assert answer.status_code == 422
