@@ -8,7 +8,7 @@ import sys
 
 from benchmarks import bench
 
-ALL = ("intake", "segments", "memory")
+ALL = ("intake", "segments", "pages", "memory")
 
 
 def main(names: list[str]) -> None:

@@ -11,6 +11,7 @@ from attune.kernel.tenancy import current_tenant
 from campaigns.catalog.models import Product
 from campaigns.contacts.models import Contact
 from campaigns.content.models import Revision
+from campaigns.delivery import selectors as campaigns
 from campaigns.delivery import services as delivery
 from campaigns.delivery.models import Campaign
 from campaigns.experiments import selectors as experiments
@@ -45,17 +46,19 @@ def steps(role: str) -> list[Step]:
 def _decisions(role: str) -> Iterator[Step]:
     if not role_can(role, "experiments.edit"):
         return
-    for row in experiments.running()[:10]:
-        latest = experiments.latest(row)
-        if latest is not None and latest.verdict in VERDICTS:
-            sentence = VERDICTS[latest.verdict](experiment=row)
-            yield Step(sentence, "experiments:experiment", str(row.pk), latest.verdict)
+    running = list(experiments.running()[:10])
+    latest = experiments.latest_of(running)
+    for row in running:
+        look = latest.get(row.pk)
+        if look is not None and look.verdict in VERDICTS:
+            sentence = VERDICTS[look.verdict](experiment=row)
+            yield Step(sentence, "experiments:experiment", str(row.pk), look.verdict)
 
 
 def _launches(role: str) -> Iterator[Step]:
     if not role_can(role, "campaigns.launch"):
         return
-    for row in Campaign.objects.filter(state=Campaign.State.DRAFT).order_by("-id")[:3]:
+    for row in campaigns.campaigns(state=Campaign.State.DRAFT)[:1]:  # the newest; a checklist each
         check = delivery.preflight(row)
         text = (
             say(

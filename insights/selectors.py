@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
+
 from attune.kernel.models import JobRow
 from attune.kernel.phrases import Phrase, say
 from campaigns.approval import selectors as approvals
@@ -18,18 +20,30 @@ from campaigns.experiments.models import Experiment, Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number, what it counts, and the page that shows its rows."""
+    """A number, what it counts, and the page that shows its rows. Counting stops at MOST."""
 
     label: Phrase
     value: int
     page: str
     query: str = ""
 
+    @property
+    def more(self) -> bool:
+        return self.value >= MOST
+
+
+MOST = 100_000
+
+
+def _some(rows: QuerySet[Any]) -> int:
+    """How many, up to MOST: a home page does not count millions."""
+    return rows.order_by()[:MOST].count()
+
 
 def numbers() -> list[Number]:
     return [
-        Number(say("Contacts"), contacts.contacts().count(), "contacts:people"),
-        Number(say("Decisions logged"), Decision.objects.count(), "experiments:experiments"),
+        Number(say("Contacts"), _some(contacts.contacts()), "contacts:people"),
+        Number(say("Decisions logged"), _some(Decision.objects.all()), "experiments:experiments"),
         Number(say("Campaigns running"), _running(), "delivery_pages:campaigns"),
         Number(
             say("Experiments running"), experiments.running().count(), "experiments:experiments"
@@ -62,7 +76,9 @@ def badges() -> dict[str, int]:
 
 
 def running_experiments() -> list[tuple[Experiment, Snapshot | None]]:
-    return [(row, experiments.latest(row)) for row in experiments.running()[:6]]
+    rows = list(experiments.running()[:6])
+    latest = experiments.latest_of(rows)
+    return [(row, latest.get(row.pk)) for row in rows]
 
 
 def events_chart() -> dict[str, Any] | None:

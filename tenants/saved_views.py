@@ -14,7 +14,8 @@ from tenants.models import SavedView
 
 PAGES = {
     "contacts:people", "delivery_pages:outbox", "workspace:jobs", "workspace:audit",
-    "catalog:products",
+    "catalog:products", "delivery_pages:campaigns", "experiments:experiments",
+    "segments:segments", "content:briefs",
 }  # fmt: skip
 
 

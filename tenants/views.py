@@ -14,12 +14,12 @@ from django.views.decorators.http import require_POST
 
 from attune.kernel import audit as kernel_audit
 from attune.kernel import jobs
-from attune.kernel.errors import AttuneError, NotFound
+from attune.kernel.errors import AttuneError, Conflict, Invalid, NotFound
 from attune.kernel.models import AuditEntry, JobRow
 from attune.kernel.phrases import say, word
 from attune.kernel.tenancy import current_tenant
 from attune.web.editing import Editing
-from attune.web.forms import add_refusal, cleaned
+from attune.web.forms import add_refusal
 from attune.web.pages import form_status, paged
 from tenants import registry, saved_views, services, undo
 from tenants.forms import AppearanceForm, InviteForm, KeyForm, SettingsForm, WorkspaceForm
@@ -99,25 +99,36 @@ def settings(request: HttpRequest) -> HttpResponse:
 
 @page("members.view")
 def members(request: HttpRequest) -> HttpResponse:
+    return _members(request, InviteForm())
+
+
+def _members(request: HttpRequest, form: InviteForm) -> HttpResponse:
     context = {
         "rows": Membership.objects.select_related("user").order_by("user__email"),
         "invitations": Invitation.objects.filter(accepted_at=None, revoked_at=None),
-        "form": InviteForm(),
+        "form": form,
         "roles": list(Role),
         "table": [
             (verb, [role in holders for role in Role]) for verb, holders in PERMISSIONS.items()
         ],
     }
-    return render(request, "tenants/members.html", context)
+    return render(request, "tenants/members.html", context, status=form_status(form))
 
 
 @require_POST
 @page("members.manage")
 def invite(request: HttpRequest) -> HttpResponse:
-    values = cleaned(InviteForm(request.POST))
-    token = services.invite(**values, by=request.user, by_role=request.member.role)
+    form = InviteForm(request.POST)
+    if not form.is_valid():
+        return _members(request, form)
+    try:
+        token = services.invite(**form.cleaned_data, by=request.user, by_role=request.member.role)
+    except (Invalid, Conflict) as refusal:
+        add_refusal(form, refusal)
+        return _members(request, form)
     link = request.build_absolute_uri(reverse("tenants:accept", args=[token]))
-    return render(request, "tenants/invited.html", {"email": values["email"], "link": link})
+    context = {"email": form.cleaned_data["email"], "link": link}
+    return render(request, "tenants/invited.html", context)
 
 
 @require_POST

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
@@ -13,11 +13,11 @@ from attune.kernel import audit
 from attune.kernel.errors import AttuneError, NotFound
 from attune.kernel.phrases import say
 from attune.web.editing import Editing
-from attune.web.forms import add_refusal, cleaned
+from attune.web.forms import add_refusal
 from attune.web.pages import form_status, paged
 from campaigns.catalog import selectors, services
 from campaigns.catalog.forms import FactForm, ProductForm, VoiceForm
-from campaigns.catalog.models import Fact
+from campaigns.catalog.models import Fact, Product
 from tenants import undo
 from tenants.pages import go, page
 
@@ -44,28 +44,39 @@ def new(request: HttpRequest) -> HttpResponse:
 @page("catalog.edit")
 def product(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     row = selectors.product(pk, lock=request.method == "POST")
-    now = {name: getattr(row, name) for name in ProductForm.Meta.fields if name != "price"}
-    now["price"] = f"{row.price_cents / 100:.2f}"
-    form = ProductForm(request.POST or None, initial=now)
-    editing = Editing(form, now, audit.latest_of(row))
+    editing = _editing(row, request.POST or None)
+    form = editing.form
     if request.method == "POST" and form.is_valid() and editing.settled():
         try:
             services.save_product(product=row, **form.values())
             return go(request, "catalog:products")
         except AttuneError as refusal:
             add_refusal(form, refusal)
+    return _product(request, row, editing, FactForm())
+
+
+def _editing(row: Product, data: QueryDict | None) -> Editing:
+    now = {name: getattr(row, name) for name in ProductForm.Meta.fields if name != "price"}
+    now["price"] = f"{row.price_cents / 100:.2f}"
+    return Editing(ProductForm(data, initial=now), now, audit.latest_of(row))
+
+
+def _product(request: HttpRequest, row: Product, editing: Editing, fact: FactForm) -> HttpResponse:
     context = {
-        "form": form, "editing": editing, "product": row, "fact_form": FactForm(),
+        "form": editing.form, "editing": editing, "product": row, "fact_form": fact,
         "facts": row.facts.all(),
     }  # fmt: skip
-    return render(request, "catalog/product.html", context, status=form_status(form, editing))
+    status = max(form_status(editing.form, editing), form_status(fact))
+    return render(request, "catalog/product.html", context, status=status)
 
 
 @require_POST
 @page("catalog.edit")
 def add_fact(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    product = selectors.product(pk)
-    services.add_fact(product=product, **cleaned(FactForm(request.POST)))
+    product, form = selectors.product(pk), FactForm(request.POST)
+    if not form.is_valid():
+        return _product(request, product, _editing(product, None), form)
+    services.add_fact(product=product, **form.cleaned_data)
     return go(request, "catalog:product", pk)
 
 

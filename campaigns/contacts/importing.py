@@ -18,6 +18,7 @@ from attune.kernel.states import Machine, advance
 from campaigns.contacts import imports, services
 from campaigns.contacts.jobs import RUN_IMPORT, RunImport
 from campaigns.contacts.models import ContactImport, ImportProblem
+from tenants import notices
 
 BATCH = 1_000
 IMPORT = Machine(
@@ -83,7 +84,7 @@ def start(*, of: ContactImport, mapping: dict[str, str], dry_run: bool) -> None:
         raise Conflict(say("A dry run comes before the run."))
     of.mapping = mapping
     ImportProblem.objects.filter(of=of, dry=True).delete()
-    of.job = RUN_IMPORT.enqueue(RunImport(import_id=of.pk, dry_run=dry_run))
+    of.job = RUN_IMPORT.enqueue(RunImport(of.pk, dry_run, audit.user_id()))
     of.save(update_fields=["mapping", "job", "accepted", "rejected"])
 
 
@@ -97,7 +98,7 @@ def resume(*, of: ContactImport) -> None:
     of = ContactImport.objects.select_for_update(of=("self",)).select_related("job").get(pk=of.pk)
     if not interrupted(of):
         raise Conflict(say("This import is not interrupted; there is nothing to resume."))
-    of.job = RUN_IMPORT.enqueue(RunImport(import_id=of.pk, dry_run=False))
+    of.job = RUN_IMPORT.enqueue(RunImport(of.pk, dry_run=False, by_id=audit.user_id()))
     of.save(update_fields=["job"])
     audit.record("contacts.resume_import", of, at_row=of.next_row)
 
@@ -154,6 +155,19 @@ def take_batch(of: ContactImport, batch: list[imports.Row], *, dry_run: bool) ->
         of.rejected += len(problems)
         of.save(update_fields=["next_row", "accepted", "rejected"])
     return accepted, len(problems)
+
+
+def finish(*, of: ContactImport, dry_run: bool, by_id: int | None) -> None:
+    """Close a run: its state, and a notice for who started it."""
+    if dry_run:
+        advance(IMPORT, of, "check")
+        return
+    advance(IMPORT, of, "finish", accepted=of.accepted, rejected=of.rejected)
+    told = say(
+        "%(file)s is imported: %(accepted)s rows taken, %(rejected)s not",
+        file=of.filename, accepted=of.accepted, rejected=of.rejected,
+    )  # fmt: skip
+    notices.tell([by_id], told, "contacts:file", of.pk)
 
 
 def problems_csv(of: ContactImport) -> str:

@@ -17,6 +17,7 @@ class FoldEvents:
 class RunImport:
     import_id: uuid.UUID
     dry_run: bool
+    by_id: int | None = None  # who is told when it ends
 
 
 FOLD_EVENTS = Job("contacts.fold_events", LIGHT, FoldEvents)

@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from attune.kernel.models import JobRow, TenantModel
-from attune.kernel.phrases import PhraseField, known_words
+from attune.kernel.phrases import PhraseField, known_words, say
 from attune.kernel.tenancy import TenantForeignKey
 
 
@@ -44,7 +44,12 @@ class Contact(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return self.name or self.email or self.external_id or f"Visitor {str(self.pk)[-6:]}"
+        return (
+            self.name
+            or self.email
+            or self.external_id
+            or str(say("Visitor %(id)s", id=str(self.pk)[-6:]))
+        )
 
 
 class Identity(TenantModel):

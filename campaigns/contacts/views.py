@@ -10,11 +10,11 @@ from django.views.decorators.http import require_POST
 
 from attune.kernel.errors import AttuneError, Invalid, NotFound
 from attune.kernel.phrases import say
-from attune.web.forms import add_refusal, cleaned
-from attune.web.pages import paged
+from attune.web.forms import add_refusal
+from attune.web.pages import form_status, paged
 from campaigns.contacts import importing, imports, selectors, services
 from campaigns.contacts.forms import ConsentForm, ReplayForm, TraitForm, UploadForm
-from campaigns.contacts.models import STAGES, IdentityMerge
+from campaigns.contacts.models import STAGES, Contact, IdentityMerge
 from tenants import undo
 from tenants.pages import can, go, page
 
@@ -36,7 +36,13 @@ def people(request: HttpRequest) -> HttpResponse:
 
 @page("contacts.view")
 def person(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    contact = selectors.contact(pk)
+    return _person(request, selectors.contact(pk), TraitForm(), ConsentForm())
+
+
+def _person(
+    request: HttpRequest, contact: Contact, trait: TraitForm, consent: ConsentForm
+) -> HttpResponse:
+    pk = contact.pk
     context = {
         "contact": contact,
         "profile": selectors.profile(pk),
@@ -45,20 +51,27 @@ def person(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "consents": contact.consents.order_by("-created_at")[:20],
         "merges": IdentityMerge.objects.filter(target_id=pk).order_by("-id"),
         "sends": contact.sends.select_related("campaign").order_by("-id")[:20],
-        "trait_form": TraitForm(),
-        "consent_form": ConsentForm(),
+        "trait_form": trait,
+        "consent_form": consent,
     }
-    return render(request, "contacts/person.html", context)
+    status = max(form_status(trait), form_status(consent))
+    return render(request, "contacts/person.html", context, status=status)
 
 
 @require_POST
 @page("contacts.edit")
 def set_trait(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    contact = selectors.contact(pk)
-    values = cleaned(TraitForm(request.POST))
+    contact, form = selectors.contact(pk), TraitForm(request.POST)
+    if not form.is_valid():
+        return _person(request, contact, form, ConsentForm())
+    values = form.cleaned_data
     value = imports.typed(values["value"])
     before = contact.traits.get(values["key"])
-    services.set_traits(contact=contact, traits={values["key"]: None if value == "" else value})
+    try:
+        services.set_traits(contact=contact, traits={values["key"]: None if value == "" else value})
+    except AttuneError as refusal:
+        add_refusal(form, refusal)
+        return _person(request, contact, form, ConsentForm())
     told = say("The trait “%(key)s” is set; the profile follows in a moment.", key=values["key"])
     undo.offer(
         request, told, "contacts.set_trait", contact_id=str(pk), key=values["key"], value=before
@@ -69,9 +82,10 @@ def set_trait(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 @page("contacts.edit")
 def consent(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    contact = selectors.contact(pk)
-    values = cleaned(ConsentForm(request.POST))
-    services.record_consent(contact=contact, source="admin", **values)
+    contact, form = selectors.contact(pk), ConsentForm(request.POST)
+    if not form.is_valid():
+        return _person(request, contact, TraitForm(), form)
+    services.record_consent(contact=contact, source="admin", **form.cleaned_data)
     return go(request, "contacts:person", pk)
 
 
@@ -95,7 +109,7 @@ def files(request: HttpRequest) -> HttpResponse:
         except AttuneError as refusal:
             add_refusal(form, refusal)
     context = {"form": form, "page": paged(request, selectors.imports())}
-    return render(request, "contacts/files.html", context)
+    return render(request, "contacts/files.html", context, status=form_status(form))
 
 
 @page("contacts.import")
@@ -148,7 +162,7 @@ def events(request: HttpRequest) -> HttpResponse:
         "kind": "bar",
         "unit": "events",
         "x": [row["day"].isoformat() for row in rows],
-        "series": [{"name": "Events", "values": [row["n"] for row in rows]}],
+        "series": [{"name": say("Events"), "values": [row["n"] for row in rows]}],
     }
     context = {
         "chart": chart,

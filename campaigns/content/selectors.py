@@ -5,15 +5,16 @@ from __future__ import annotations
 import difflib
 import uuid
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from attune.kernel.errors import NotFound
 from attune.kernel.phrases import say
 from campaigns.content.models import Asset, Brief, GenerationRun, Revision
 
 
-def briefs() -> QuerySet[Brief]:
-    return Brief.objects.select_related("audience").order_by("-id")
+def briefs(*, q: str = "") -> QuerySet[Brief]:
+    rows = Brief.objects.select_related("audience").order_by("-id")
+    return rows.filter(Q(name__icontains=q) | Q(goal__icontains=q)) if q else rows
 
 
 def newest_of(revision: Revision, *, lock: bool = False) -> Revision:

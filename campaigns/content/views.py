@@ -14,7 +14,7 @@ from attune.kernel import audit, jobs
 from attune.kernel.errors import AttuneError, Conflict
 from attune.web.editing import Editing
 from attune.web.forms import add_refusal
-from attune.web.pages import form_status, paged
+from attune.web.pages import filters, form_status, paged
 from campaigns.catalog.models import Product
 from campaigns.content import selectors, services
 from campaigns.content.forms import BriefForm, ComponentsForm, MessageForm
@@ -24,8 +24,10 @@ from tenants.pages import go, page
 
 @page("content.view")
 def briefs(request: HttpRequest) -> HttpResponse:
+    by = filters(request, [])
     context = {
-        "page": paged(request, selectors.briefs()),
+        "page": paged(request, selectors.briefs(q=by.q)),
+        "filters": by,
         "approved": selectors.approved_revisions()[:10],
     }
     return render(request, "content/briefs.html", context)

@@ -34,7 +34,7 @@ def schedule(*, campaign: Campaign, at: datetime, by_id: int | None) -> None:
     if check.problems:
         raise Invalid([FieldError("campaign", problem) for problem in check.problems])
     with transaction.atomic():
-        Campaign.objects.filter(pk=campaign.pk).update(launch_at=at, scheduled_by=by_id)
+        Campaign.objects.filter(pk=campaign.pk).update(launch_at=at, launched_by=by_id)
         advance(services.CAMPAIGN, campaign, "schedule", at=at.isoformat())
     LAUNCH_CAMPAIGN.enqueue(LaunchCampaign(campaign.pk, at.isoformat()), run_at=at)
     live.push(current_tenant(), "campaigns", str(campaign.pk))
@@ -66,7 +66,7 @@ def launch_due(*, campaign: Campaign, at: str) -> bool:
     told = say(
         "“%(campaign)s” was not launched: %(problem)s", campaign=campaign, problem=problems[0]
     )
-    people = [campaign.scheduled_by, *notices.those_who_can("campaigns.launch")]
+    people = [campaign.launched_by, *notices.those_who_can("campaigns.launch")]
     notices.tell(people, told, "delivery_pages:campaign", campaign.pk)
     return False
 

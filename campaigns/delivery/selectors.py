@@ -11,8 +11,10 @@ from attune.kernel.phrases import say
 from campaigns.delivery.models import Campaign, Endpoint, Send, Suppression
 
 
-def campaigns() -> QuerySet[Campaign]:
-    return Campaign.objects.select_related("audience", "experiment").order_by("-id")
+def campaigns(*, q: str = "", state: str = "") -> QuerySet[Campaign]:
+    rows = Campaign.objects.select_related("audience", "experiment").order_by("-id")
+    rows = rows.filter(name__icontains=q) if q else rows
+    return rows.filter(state=state) if state else rows
 
 
 def campaign(campaign_id: uuid.UUID | str, *, lock: bool = False) -> Campaign:

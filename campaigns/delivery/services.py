@@ -27,6 +27,7 @@ from campaigns.delivery.models import Campaign, Endpoint, Send
 from campaigns.experiments import services as experiments
 from campaigns.experiments.models import Experiment
 from campaigns.segments.models import Segment, SegmentMembership
+from tenants import notices
 from tenants.models import Tenant
 
 CAMPAIGN = Machine(
@@ -182,6 +183,8 @@ def launch(*, campaign: Campaign) -> None:
     verb = "open" if campaign.via == Campaign.Via.DECIDE else "launch"
     advance(CAMPAIGN, campaign, verb, people=check.people)
     values: dict[str, object] = {"launched_at": timezone.now(), "planned": check.people}
+    if by_id := audit.user_id():
+        values["launched_by"] = by_id
     if verb == "launch":
         values["job"] = LOAD_CAMPAIGN.enqueue(LoadCampaign(campaign.pk))
     Campaign.objects.filter(pk=campaign.pk).update(**values)
@@ -264,6 +267,12 @@ def finish_if_done(*, campaign: Campaign) -> None:
     ):
         with suppress(Conflict):  # another batch ended in the same moment and said so
             advance(CAMPAIGN, campaign, "finish")
+            sent = Send.objects.filter(campaign=campaign, state=Send.State.SENT).count()
+            told = say(
+                "“%(campaign)s” has been sent to %(sent)s of %(planned)s people",
+                campaign=campaign, sent=sent, planned=campaign.planned,
+            )  # fmt: skip
+            notices.tell([campaign.launched_by], told, "delivery_pages:campaign", campaign.pk)
         live.push(current_tenant(), "campaigns", str(campaign.pk))
 
 

@@ -14,7 +14,7 @@ from attune.kernel import audit
 from attune.kernel.errors import AttuneError, Invalid
 from attune.web.editing import Editing
 from attune.web.forms import add_refusal
-from attune.web.pages import form_status, paged
+from attune.web.pages import filters, form_status, paged
 from campaigns.delivery import email, planning, reach, selectors, sending, services
 from campaigns.delivery import endpoints as webhook_endpoints
 from campaigns.delivery.forms import CampaignForm, EndpointForm, ScheduleForm
@@ -27,9 +27,9 @@ from tenants.pages import can, go, page
 
 @page("campaigns.view")
 def campaigns(request: HttpRequest) -> HttpResponse:
-    return render(
-        request, "delivery/campaigns.html", {"page": paged(request, selectors.campaigns())}
-    )
+    by = filters(request, Campaign.State.values)
+    found = paged(request, selectors.campaigns(q=by.q, state=by.state))
+    return render(request, "delivery/campaigns.html", {"page": found, "filters": by})
 
 
 @page("campaigns.view")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from attune.kernel.errors import NotFound
 from attune.kernel.phrases import say
 from campaigns.experiments.models import Allocation, Experiment, Snapshot
 
 
-def experiments() -> QuerySet[Experiment]:
-    return Experiment.objects.order_by("-id")
+def experiments(*, q: str = "", state: str = "") -> QuerySet[Experiment]:
+    rows = Experiment.objects.order_by("-id")
+    rows = rows.filter(Q(name__icontains=q) | Q(key=q)) if q else rows
+    return rows.filter(state=state) if state else rows
 
 
 def running() -> QuerySet[Experiment]:
@@ -33,6 +36,13 @@ def by_key(key: str) -> Experiment:
             say("There is no experiment with the key “%(key)s” in this workspace.", key=key)
         )
     return row
+
+
+def latest_of(rows: Iterable[Experiment]) -> dict[uuid.UUID, Snapshot]:
+    """The newest look at each of several experiments, by experiment."""
+    found = Snapshot.objects.filter(experiment__in=list(rows))
+    newest = found.order_by("experiment_id", "-at", "-id").distinct("experiment_id")
+    return {row.experiment_id: row for row in newest}
 
 
 def latest(of: Experiment) -> Snapshot | None:

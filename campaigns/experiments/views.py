@@ -13,20 +13,23 @@ from django.views.decorators.http import require_POST
 from attune.kernel.errors import AttuneError, Invalid
 from attune.kernel.phrases import say
 from attune.web.forms import add_refusal
-from attune.web.pages import form_status, paged
+from attune.web.pages import filters, form_status, paged
 from campaigns.content import selectors as content
 from campaigns.decisions import selectors as log
 from campaigns.decisions import services as decisions
 from campaigns.experiments import charts, health, selectors, services
 from campaigns.experiments.forms import ExperimentForm, MetricForm
+from campaigns.experiments.models import Experiment
 from tenants.pages import go, page
 
 
 @page("experiments.view")
 def experiments(request: HttpRequest) -> HttpResponse:
-    found = paged(request, selectors.experiments())
-    rows = [{"row": row, "latest": selectors.latest(row)} for row in found]
-    context = {"page": found, "rows": rows, "metrics": log.metrics()}
+    by = filters(request, Experiment.State.values)
+    found = paged(request, selectors.experiments(q=by.q, state=by.state))
+    latest = selectors.latest_of(found)
+    rows = [{"row": row, "latest": latest.get(row.pk)} for row in found]
+    context = {"page": found, "rows": rows, "metrics": log.metrics(), "filters": by}
     return render(request, "experiments/experiments.html", context)
 
 

@@ -41,8 +41,11 @@ class Reason:
     actual: Phrase | None = None
 
 
-def segments() -> QuerySet[Segment]:
-    return Segment.objects.exclude(state=Segment.State.ARCHIVED).order_by("name")
+def segments(*, q: str = "", state: str = "") -> QuerySet[Segment]:
+    """Segments by name; the archived ones only when their state is asked for."""
+    rows = Segment.objects.order_by("name")
+    rows = rows.filter(state=state) if state else rows.exclude(state=Segment.State.ARCHIVED)
+    return rows.filter(name__icontains=q) if q else rows
 
 
 def segment(segment_id: uuid.UUID | str, *, lock: bool = False) -> Segment:

@@ -15,10 +15,11 @@ from attune.kernel.errors import AttuneError, Invalid
 from attune.kernel.phrases import say, word
 from attune.web.editing import Editing
 from attune.web.forms import add_refusal
-from attune.web.pages import form_status, paged
+from attune.web.pages import filters, form_status, paged
 from campaigns.contacts import selectors as contacts
 from campaigns.segments import rules, selectors, services
 from campaigns.segments.forms import SegmentForm
+from campaigns.segments.models import Segment
 from tenants import undo
 from tenants.pages import demand, go, page
 
@@ -29,7 +30,9 @@ LABELLED = {
 
 @page("segments.view")
 def segments(request: HttpRequest) -> HttpResponse:
-    return render(request, "segments/segments.html", {"page": paged(request, selectors.segments())})
+    by = filters(request, Segment.State.values)
+    found = paged(request, selectors.segments(q=by.q, state=by.state))
+    return render(request, "segments/segments.html", {"page": found, "filters": by})
 
 
 @page("segments.view")

@@ -6,10 +6,12 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import uvicorn
+from django.db import connections
 from playwright.sync_api import Browser, Page, sync_playwright
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -74,6 +76,21 @@ def browser() -> Iterator[Browser]:
         chromium = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield chromium
         chromium.close()
+
+
+def in_database(tenant_id: int, work: Callable[[], Any]) -> Any:
+    """The result of some work in a workspace, in a thread of its own: Playwright's loop holds
+    this one."""
+
+    def run() -> Any:
+        try:
+            with tenant_context(tenant_id):
+                return work()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(run).result(60)
 
 
 @pytest.fixture

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import ast
+import html
 import re
 from pathlib import Path
 
+import pytest
+from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
+from django.test import Client
+from django.utils import translation
 
 from attune.web import catalog
+from tenants.models import Tenant, User
+from tenants.roles import PERMISSIONS
+from tests.guards.test_queries import every_path, fill
 
 SPEAKERS = {"NotFound", "Conflict", "Forbidden", "TooLarge", "Step", "Number", "Hit", "Permission"}
 TOLD_SECOND = {"one", "FieldError", "success", "error", "warning", "tell"}
@@ -100,3 +108,55 @@ def test_every_language_offered_has_its_catalogs() -> None:
     for language in catalog.LANGUAGES:
         folder = Path(catalog.LOCALE) / language / "LC_MESSAGES"
         assert sorted(p.name for p in folder.glob("*.po")) == ["django.po", "djangojs.po"]
+
+
+def said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every translation come in brackets, so that what was not translated stands outside."""
+    translation.gettext("x")  # the back end is loaded with the first call
+    for name in ("gettext", "ngettext", "pgettext", "npgettext"):
+        speak = getattr(translation._trans, name)
+        monkeypatch.setattr(
+            translation._trans, name, lambda *words, speak=speak: f"⟦{speak(*words)}⟧"
+        )
+
+
+def outside(page: str) -> set[str]:
+    """Words of a page that no translation said."""
+    body = re.sub(
+        r"<(script|style|pre|code|kbd|option|textarea|time)\b.*?</\1>", " ", page, flags=re.S
+    )
+    told = [a for a in ATTRIBUTE.findall(body)] + re.findall(r">([^<>]+)<", body)
+    text = html.unescape("\n".join(told))
+    while "⟦" in text:
+        text, n = re.subn(r"⟦[^⟦⟧]*⟧", " ", text)
+        if not n:
+            break
+    return set(re.findall(r"[A-Za-z]{3,}", text))
+
+
+def data_words() -> set[str]:
+    """Every word that stands in the workspace's own rows."""
+    found: set[str] = set()
+    for model in apps.get_models():
+        ours = hasattr(model, "tenant_id") or model in {User, Tenant}
+        rows = model._default_manager.values() if ours else []
+        for row in rows:
+            found |= set(re.findall(r"[A-Za-z]{3,}", " ".join(map(str, row.values()))))
+    return found
+
+
+def test_no_page_says_a_word_that_is_neither_translated_nor_data(tenant, monkeypatch):
+    fill(tenant, 0, 2)
+    client = Client()
+    client.force_login(tenant.owner)
+    known = data_words() | {tenant.tenant.name, "Attune", "CSV", "PNG", "JSON", "UTC", "API", "SKU"}
+    known |= set(re.findall(r"[A-Za-z]{3,}", " ".join([tenant.tenant.name, *PERMISSIONS])))
+    said(monkeypatch)
+    wrong = {}
+    for name, path in every_path(tenant).items():
+        if name == "workspace:design":  # its samples are samples
+            continue
+        words = outside(client.get(path).content.decode()) - known
+        if words:
+            wrong[name] = words
+    assert wrong == {}

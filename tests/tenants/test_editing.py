@@ -78,6 +78,18 @@ def test_what_both_changed_is_shown_with_both_values_and_nothing_is_written(tena
     assert (product.name, product.price_cents) == ("Mountain Oolong", 900)
 
 
+def test_a_clash_shows_what_only_the_other_changed_as_theirs_already(tenant, client):
+    product = make.product(name="Oolong", category="tea", available=True)
+    url = product_page(tenant, product)
+    mine, theirs = Open(client, url), Open(client, url)
+    assert theirs.save(name="High Oolong", category="green", available=None).status_code == 302
+    answer = mine.save(name="Mountain Oolong")
+    form, editing = answer.context["form"], answer.context["editing"]
+    assert answer.status_code == 409
+    assert (form["category"].value(), form["available"].value()) == ("green", False)
+    assert editing.taken == ["Category", "Available"]
+
+
 def test_the_same_change_by_both_is_no_clash(tenant, client):
     product = make.product(name="Oolong")
     url = product_page(tenant, product)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from django.test import Client
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from attune.kernel.errors import Invalid, NotFound
+from attune.web import pages
 from campaigns.approval import services as approval
+from campaigns.catalog.models import Product
+from campaigns.contacts.models import ContactImport
 from insights import next_steps, search
 from tenants import navigation, notices, saved_views
 from tenants.models import Notice, SavedView
@@ -62,6 +66,26 @@ def test_authors_and_reviewers_are_told_and_nobody_of_their_own_deed(tenant):
     client = Client()
     client.force_login(author)
     assert client.get(notice.url).status_code == 200
+
+
+def test_who_started_an_import_or_a_campaign_is_told_how_it_ended(tenant):
+    client = Client()
+    client.force_login(tenant.owner)
+    file = SimpleUploadedFile("tea.csv", b"id,email\nu1,u1@example.com\nu2,not an address\n")
+    answer = client.post(reverse("contacts:files", args=[tenant.slug]), {"file": file})
+    of = ContactImport.objects.get()
+    mapping = {f"map:{column}": target for column, target in of.mapping.items()}
+    assert client.post(answer.url, {**mapping, "verb": "run"}).status_code == 302
+    make.run_jobs()
+    audience = make.segment()
+    trial = make.experiment([make.approved()], holdout=1e-9, running=False)
+    campaign = make.campaign(audience, trial)
+    move = reverse("delivery_pages:move", args=[tenant.slug, campaign.pk])
+    assert client.post(move, {"verb": "launch"}).status_code == 302
+    make.run_jobs()
+    told = list(notices.of(tenant.owner.pk).values_list("text", flat=True))
+    assert f"“{campaign}” has been sent to 1 of 1 people" in told
+    assert "tea.csv is imported: 1 rows taken, 1 not" in told
 
 
 def test_the_bell_counts_what_is_new_until_it_is_read(tenant):
@@ -141,3 +165,15 @@ def test_home_says_what_to_do_next_for_what_a_role_may_do(tenant):
     client.force_login(tenant.owner)
     page = client.get(reverse("insights:home", args=[tenant.slug])).content.decode()
     assert "is ready to launch to 1 people" in page
+
+
+def test_a_far_page_holds_the_same_rows_as_counting_on_from_the_first(tenant, monkeypatch):
+    for number in range(7):
+        make.product(name=f"Tea {number}")
+    rows = Product.objects.order_by("name")
+    request = RequestFactory().get("/", {"page": "3"})
+    near = [p.name for p in pages.paged(request, rows, size=2)]
+    monkeypatch.setattr(pages, "FAR", 1)
+    far = pages.paged(request, rows, size=2)
+    assert [p.name for p in far] == near == ["Tea 4", "Tea 5"]
+    assert (far.start_index(), far.paginator.count) == (5, 7)

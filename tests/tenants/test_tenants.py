@@ -33,6 +33,7 @@ PAGES = {
     "experiments:metric": "experiments.edit",
     "delivery_pages:campaigns": "campaigns.view",
     "delivery_pages:new": "campaigns.edit",
+    "delivery_pages:calendar": "campaigns.view",
     "delivery_pages:outbox": "sends.view",
     "delivery_pages:endpoints": "webhooks.manage",
     "delivery_pages:suppressions": "campaigns.view",

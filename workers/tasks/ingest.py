@@ -7,7 +7,6 @@ from uuid import UUID
 from django.db import DataError
 
 from attune.kernel.phrases import say
-from attune.kernel.states import advance
 from campaigns.contacts import folding, importing, selectors
 from campaigns.contacts.jobs import FOLD_EVENTS, RUN_IMPORT, FoldEvents, RunImport
 from campaigns.contacts.models import ContactImport
@@ -77,6 +76,4 @@ def run_import(payload: RunImport, run: Run) -> None:
         if payload.dry_run:
             of.accepted, of.rejected = accepted, rejected
             of.save(update_fields=["accepted", "rejected"])
-            advance(importing.IMPORT, of, "check")
-        else:
-            advance(importing.IMPORT, of, "finish", accepted=of.accepted, rejected=of.rejected)
+        importing.finish(of=of, dry_run=payload.dry_run, by_id=payload.by_id)

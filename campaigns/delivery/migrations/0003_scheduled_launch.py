@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="campaign",
-            name="scheduled_by",
+            name="launched_by",
             field=models.BigIntegerField(blank=True, null=True),
         ),
         migrations.AlterField(

@@ -31,6 +31,12 @@ def actor() -> Actor:
     return _actor.get()
 
 
+def user_id() -> int | None:
+    """The id of the signed-in person who acts; None for keys, visitors and the system."""
+    who = actor()
+    return int(who.id) if who.kind == "user" and who.id.isdecimal() else None
+
+
 @contextmanager
 def acting(who: Actor) -> Iterator[None]:
     """Set who acts, once, around a request, job or command."""

@@ -11,11 +11,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.core import signing
 from django.core.serializers.json import DjangoJSONEncoder
+from django.http import QueryDict
 from django.utils.functional import cached_property
 
 from attune.kernel.models import AuditEntry
@@ -82,7 +83,18 @@ class Editing:
         return self.form.fields[name].to_python(values[name])
 
     def _take(self, name: str, theirs: Any) -> None:
+        """Put the other's value into what is saved, and into the form should it be shown again."""
         self.form.cleaned_data[name] = theirs
+        data = cast(QueryDict, self.form.data).copy()
+        value = self.form.fields[name].prepare_value(theirs)
+        key = self.form.add_prefix(name)
+        if isinstance(value, list):
+            data.setlist(key, value)
+        elif value is False or value is None:
+            data.pop(key, None)
+        else:
+            data[key] = "on" if value is True else value
+        self.form.data = data
         self.taken.append(str(self.form[name].label))
 
     def _clash(self, name: str) -> None:

@@ -9,7 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.fields import InvalidJSONInput
 
-from attune.kernel.errors import AttuneError, FieldError, Invalid
+from attune.kernel.errors import AttuneError, Invalid
 from attune.kernel.phrases import say
 
 
@@ -43,12 +43,3 @@ def add_refusal(form: forms.Form, refusal: AttuneError) -> None:
         name = error.field if error.field in form.fields else None
         sentence = str(error.sentence()) if name else f"{error.field}: {error.sentence()!s}"
         form.add_error(name, sentence)
-
-
-def cleaned(form: forms.Form) -> dict[str, Any]:
-    """The form's values, or Invalid that names each wrong field; for forms within a page."""
-    if form.is_valid():
-        return form.cleaned_data
-    raise Invalid(
-        [FieldError(name, " ".join(map(str, wrong))) for name, wrong in form.errors.items()]
-    )

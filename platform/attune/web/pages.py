@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -21,6 +22,7 @@ from attune.web.editing import Editing
 
 logger = logging.getLogger(__name__)
 PAGE_SIZE = 50
+FAR = 20  # pages from here on are found by id first
 
 
 def error_page(request: HttpRequest, refusal: AttuneError) -> HttpResponse:
@@ -90,6 +92,26 @@ def toast(response: HttpResponse, text: str, *, kind: str = "ok") -> HttpRespons
     return response
 
 
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a list is narrowed by: words of a name, and a state; both stand in the address."""
+
+    q: str
+    state: str
+    states: list[str]
+
+    @property
+    def used(self) -> bool:
+        return bool(self.q or self.state)
+
+
+def filters(request: HttpRequest, states: list[str]) -> Filters:
+    state = request.GET.get("state", "")
+    return Filters(
+        request.GET.get("q", "").strip()[:200], state if state in states else "", list(states)
+    )
+
+
 def form_status(form: forms.Form, editing: Editing | None = None) -> int:
     """200 of a form that is shown, 409 where two people clash, 422 where a field is wrong."""
     if editing is not None and editing.clashes:
@@ -100,5 +122,13 @@ def form_status(form: forms.Form, editing: Editing | None = None) -> int:
 def paged(
     request: HttpRequest, rows: QuerySet[Any] | list[Any], size: int = PAGE_SIZE
 ) -> Page[Any]:
-    """The page asked for by ?page=; a wrong number answers the nearest page."""
-    return Paginator(rows, size).get_page(request.GET.get("page"))
+    """The page asked for by ?page=; a wrong number answers the nearest page.
+
+    Far pages walk over ids alone and read whole rows, with what they join, only for the page.
+    """
+    page = Paginator(rows, size).get_page(request.GET.get("page"))
+    if isinstance(rows, QuerySet) and page.number > FAR:
+        ids = list(rows.values_list("pk", flat=True)[page.start_index() - 1 : page.end_index()])
+        found = rows.in_bulk(ids) if not rows.query.is_sliced else {}
+        page.object_list = [found[pk] for pk in ids if pk in found]
+    return page

@@ -1,0 +1,126 @@
+"""How many questions each page asks the database: frozen, and the same for one row or many."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from campaigns.approval import services as approval
+from campaigns.approval.models import Review
+from campaigns.catalog.models import Product
+from campaigns.contacts.models import Contact
+from campaigns.content.models import Brief, Revision
+from campaigns.delivery import services as delivery
+from campaigns.delivery.models import Campaign, Send
+from campaigns.experiments.models import Experiment
+from campaigns.segments.models import Segment
+from tests import make
+
+FROZEN: dict[str, int] = {
+    "insights:home": 28,
+    "contacts:people": 9,
+    "contacts:files": 6,
+    "contacts:events": 7,
+    "segments:segments": 8,
+    "segments:new": 8,
+    "catalog:products": 8,
+    "catalog:new": 5,
+    "catalog:voice": 7,
+    "content:briefs": 9,
+    "content:new-brief": 7,
+    "content:new-message": 5,
+    "approval:queue": 7,
+    "experiments:experiments": 10,
+    "experiments:new": 7,
+    "experiments:metric": 5,
+    "delivery_pages:campaigns": 8,
+    "delivery_pages:new": 8,
+    "delivery_pages:calendar": 7,
+    "delivery_pages:outbox": 8,
+    "delivery_pages:endpoints": 6,
+    "delivery_pages:suppressions": 6,
+    "workspace:settings": 7,
+    "workspace:members": 7,
+    "workspace:keys": 6,
+    "workspace:audit": 8,
+    "workspace:jobs": 8,
+    "workspace:design": 5,
+    "insights:search": 5,
+    "insights:notices": 10,
+    "contacts:person": 12,
+    "segments:segment": 9,
+    "segments:edit": 10,
+    "catalog:product": 8,
+    "content:brief": 10,
+    "content:edit-brief": 10,
+    "content:revision": 8,
+    "approval:edit": 8,
+    "approval:review": 9,
+    "experiments:experiment": 12,
+    "delivery_pages:campaign": 10,
+    "delivery_pages:message": 9,
+    "insights:chain": 13,
+}
+ROWS: dict[str, Any] = {
+    "contacts:person": Contact, "segments:segment": Segment, "segments:edit": Segment,
+    "catalog:product": Product, "content:brief": Brief, "content:edit-brief": Brief,
+    "content:revision": Revision, "approval:edit": Revision, "approval:review": Review,
+    "experiments:experiment": Experiment, "delivery_pages:campaign": Campaign,
+    "delivery_pages:message": Send, "insights:chain": Send,
+}  # fmt: skip
+
+
+def fill(place: make.Place, start: int, n: int) -> None:
+    """n more of everything that a list shows."""
+    for number in range(start, start + n):
+        user = f"u{number}"
+        make.record(
+            make.identify(user, email=f"{user}@example.com", plan="pro"),
+            make.track(user, "Order Completed", revenue=20, category="tea"),
+        )
+        audience = make.segment(name=f"S{number}")
+        draft = make.draft(author_id=place.owner.pk)
+        approval.submit(revision=draft, by_id=place.owner.pk)
+        trial = make.experiment([make.approved()], holdout=0.01, running=False)
+        campaign = make.campaign(audience, trial)
+        if number % 2:
+            delivery.launch(campaign=campaign)
+            make.run_jobs()
+
+
+def every_path(place: make.Place) -> dict[str, str]:
+    """Every list, and the newest row of each kind that has a page."""
+    pages = {name: reverse(name, args=[place.slug]) for name in FROZEN if name not in ROWS}
+    for name, model in ROWS.items():
+        row = model.objects.order_by("-id").first()
+        pages[name] = reverse(name, args=[place.slug, row.pk])
+    return pages
+
+
+def counted(place: make.Place) -> dict[str, int]:
+    client = Client()
+    client.force_login(place.owner)
+    found = {}
+    for name, path in every_path(place).items():
+        client.get(path)  # the session and what is cached for a process are there
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
+            assert client.get(path).status_code == 200, name
+        found[name] = len(captured)
+    return found
+
+
+@pytest.mark.django_db
+def test_each_page_asks_as_often_as_is_written_here_whatever_it_holds(tenant):
+    fill(tenant, 0, 2)
+    few = counted(tenant)
+    fill(tenant, 2, 4)
+    many = counted(tenant)
+    assert {n: (few[n], many[n]) for n in few if many[n] > few[n]} == {}
+    assert many == FROZEN
