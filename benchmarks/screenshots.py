@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 BASE = os.environ.get("ATTUNE_URL", "http://127.0.0.1:8000")
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "images"
@@ -35,8 +35,9 @@ def launch(page: Page) -> None:
     """The mail campaign, unless it was launched before."""
     page.goto(f"{ROOT}/campaigns/")
     page.get_by_role("link", name="Morning Roast mail").first.click()
-    button = page.get_by_role("button", name="Launch")
+    button = page.get_by_role("button", name="Launch now")
     if button.count():
+        shot(page, "campaign")
         button.click()
         page.get_by_role("button", name="Yes").click()
         page.wait_for_timeout(8000)
@@ -53,6 +54,21 @@ def write(page: Page) -> None:
         page.locator("#variants progress").wait_for(state="detached", timeout=300_000)
 
 
+def review(page: Page, browser: Browser) -> None:
+    """A text before its reviewer; submitted here unless one waits already."""
+    submit = page.get_by_role("button", name="Submit for review")
+    if submit.count():
+        submit.first.click()
+        page.wait_for_load_state()
+    other = browser.new_page(viewport={"width": 1280, "height": 900})
+    sign_in(other, "reviewer")
+    other.goto(f"{ROOT}/review/")
+    if other.locator("main table a").count():
+        other.locator("main table a").first.click()
+        shot(other, "review")
+    other.close()
+
+
 def main() -> None:
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
@@ -61,6 +77,7 @@ def main() -> None:
         sign_in(page, "owner")
         write(page)
         shot(page, "variants")
+        review(page, browser)
         launch(page)
         page.goto(f"{ROOT}/campaigns/outbox")
         page.get_by_role("link", name="Why?").first.click()

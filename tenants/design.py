@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from attune.kernel.phrases import say
-from tenants.forms import InviteForm
+from attune.kernel.errors import Conflict
+from attune.kernel.phrases import say, word
+from attune.web.editing import SALT, Editing
+from tenants.forms import InviteForm, WorkspaceForm
 from tenants.pages import page
 
 SURFACES = (
@@ -57,12 +60,23 @@ JOBS = (
 STATES = ("approved", "running", "in_review", "draft", "uncertain", "blocked", "stopped")
 
 
+def _clashing() -> Editing:
+    """Two people in one form, as the conflict component shows them."""
+    began = signing.dumps({"name": "Oolong", "hypothesis": ""}, salt=SALT)
+    form = WorkspaceForm({"name": "Mountain Oolong", "base": began})
+    form.is_valid()
+    editing = Editing(form, {"name": "High Oolong"})
+    editing.settled()
+    return editing
+
+
 @page("workspace.view")
 def design(request: HttpRequest) -> HttpResponse:
     wrong = InviteForm({"email": "not an address", "role": "marketer"})
     wrong.is_valid()
+    refusal = Conflict(say("This job is already %(state)s.", state=word("done")))
     context = {
         "surfaces": SURFACES, "chart": CHART, "diff": DIFF, "jobs": JOBS, "states": STATES,
-        "form": wrong,
+        "form": wrong, "clashing": _clashing(), "refusal": refusal,
     }  # fmt: skip
     return render(request, "tenants/design.html", context)

@@ -13,5 +13,6 @@ urlpatterns = [
     path("suppressions", views.suppressions, name="suppressions"),
     path("<uuid:pk>", views.campaign, name="campaign"),
     path("<uuid:pk>/edit", views.edit, name="edit"),
+    path("<uuid:pk>/reach", views.audience_reach, name="reach"),
     path("<uuid:pk>/move", views.move, name="move"),
 ]

@@ -48,7 +48,6 @@ def _campaign(request: HttpRequest, row: Campaign, form: ScheduleForm) -> HttpRe
         "arms": experiment_services.arms_of(row.experiment),
         "latest": experiments.latest(row.experiment),
         "preflight": services.preflight(row) if waits else None,
-        "reach": reach.of(row) if waits else None,
         "sends": selectors.sends(row.pk)[:20] if personal else [],
         "schedule": form,
     }
@@ -109,6 +108,12 @@ def new(request: HttpRequest) -> HttpResponse:
         except AttuneError as refusal:
             add_refusal(form, refusal)
     return render(request, "delivery/campaign_form.html", {"form": form}, status=form_status(form))
+
+
+@page("campaigns.view")
+def audience_reach(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """How many of the audience can be written to, as a fragment: it counts the whole audience."""
+    return render(request, "delivery/reach.html", {"reach": reach.of(selectors.campaign(pk))})
 
 
 @require_POST

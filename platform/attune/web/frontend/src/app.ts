@@ -92,6 +92,11 @@ document.addEventListener("change", (event) => {
   if (select.matches("[data-goto]")) window.location.href = (select as HTMLSelectElement).value;
 });
 
+document.addEventListener("click", (event) => {
+  const button = (event.target as HTMLElement).closest<HTMLElement>("[data-toast]");
+  if (button) toast(button.dataset.toast ?? "", button.dataset.kind ?? "ok");
+});
+
 // In a conflict: put the other person's value into the field, where it can still be edited.
 document.addEventListener("click", (event) => {
   const button = (event.target as HTMLElement).closest<HTMLElement>("[data-take]");
