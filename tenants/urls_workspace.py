@@ -16,6 +16,7 @@ urlpatterns = [
     path("views/<uuid:pk>/drop", views.drop_view, name="drop-view"),
     path("design", design.design, name="design"),
     path("jobs", views.job_list, name="jobs"),
+    path("jobs/change", views.change_jobs, name="change-jobs"),
     path("jobs/<uuid:pk>", views.job, name="job"),
     path("jobs/<uuid:pk>/change", views.change_job, name="change-job"),
 ]

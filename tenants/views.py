@@ -16,7 +16,7 @@ from attune.kernel import audit as kernel_audit
 from attune.kernel import jobs
 from attune.kernel.errors import AttuneError, Conflict, Invalid, NotFound
 from attune.kernel.models import AuditEntry, JobRow
-from attune.kernel.phrases import say, word
+from attune.kernel.phrases import say, say_many, word
 from attune.kernel.tenancy import current_tenant
 from attune.web.editing import Editing
 from attune.web.forms import add_refusal
@@ -250,6 +250,21 @@ def job_list(request: HttpRequest) -> HttpResponse:
 def job(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The progress of one job, as a fragment that asks again until it ends."""
     return render(request, "tenants/job.html", {"job": jobs.get(pk)})
+
+
+@require_POST
+@page("jobs.manage")
+def change_jobs(request: HttpRequest) -> HttpResponse:
+    """Retry or cancel the chosen jobs; each stands or falls by itself."""
+    change = jobs.cancel if request.POST.get("verb") == "cancel" else jobs.retry
+    done, refused = jobs.change_many(request.POST.getlist("chosen"), change)
+    if done:
+        messages.success(
+            request, str(say_many("%(n)s job changed.", "%(n)s jobs changed.", n=done))
+        )
+    for sentence in refused:
+        messages.error(request, str(sentence))
+    return go(request, "workspace:jobs")
 
 
 @require_POST

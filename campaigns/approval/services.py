@@ -9,9 +9,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from attune.kernel import audit, live
-from attune.kernel.errors import AttuneError, Conflict, Forbidden, Invalid, NotFound
+from attune.kernel.errors import AttuneError, Conflict, Forbidden, Invalid
 from attune.kernel.phrases import say, word
 from attune.kernel.states import Machine, advance
+from attune.kernel.storable import as_uuid
 from attune.kernel.tenancy import current_tenant
 from campaigns.approval import selectors
 from campaigns.approval.models import Review, Verdict
@@ -117,19 +118,12 @@ def decide_many(
     for review_id in review_ids[:100]:
         try:
             with transaction.atomic():
-                review = selectors.review(_uuid(review_id))
+                review = selectors.review(as_uuid(review_id) or UUID(int=0))
                 decide(review=review, by=by, kind=kind, reason=reason)
             done += 1
         except AttuneError as refusal:
             refused.append(refusal.detail)
     return done, sorted(set(refused))
-
-
-def _uuid(value: str) -> UUID:
-    try:
-        return UUID(value)
-    except ValueError as wrong:
-        raise NotFound(say("There is no such review in this workspace.")) from wrong
 
 
 def _authors(revision: Revision) -> set[int | None]:

@@ -43,7 +43,7 @@ def bulk(request: HttpRequest) -> HttpResponse:
     if done:
         messages.success(request, str(say("%(done)s decided.", done=done)))
     for sentence in refused:
-        messages.error(request, sentence)
+        messages.error(request, str(sentence))
     return go(request, "approval:queue")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
-from attune.kernel import audit, live
+from attune.kernel import audit, live, storable
 from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.models import JobRow
 from attune.kernel.phrases import say
@@ -122,6 +122,14 @@ def replay_rejected(rows: list[RejectedEvent], *, edited: Any = None) -> Receipt
     fresh = _write(events, source="replay", now=timezone.now())
     audit.record("events.replay", offered=len(rows), accepted=fresh, refused=len(refused))
     return Receipt(fresh, len(events) - fresh, refused)
+
+
+def replay_chosen(*, event_ids: list[str]) -> Receipt:
+    """Offer several refused events again, at most 100; those that were replayed meanwhile are
+    passed over."""
+    ids = [found for text in event_ids[:100] if (found := storable.as_uuid(text))]
+    rows = RejectedEvent.objects.select_for_update().filter(pk__in=ids, replayed_at=None)
+    return replay_rejected(list(rows.order_by("id")))
 
 
 @undo.deed("contacts.set_trait", verb="contacts.edit")

@@ -13,5 +13,6 @@ urlpatterns = [
     path("imports/<uuid:pk>", views.file, name="file"),
     path("imports/<uuid:pk>/problems.csv", views.problems, name="problems"),
     path("events", views.events, name="events"),
+    path("events/replay", views.replay_many, name="replay-many"),
     path("events/<uuid:pk>/replay", views.replay, name="replay"),
 ]

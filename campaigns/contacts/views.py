@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
 from attune.kernel.errors import AttuneError, Invalid, NotFound
-from attune.kernel.phrases import say
+from attune.kernel.phrases import say, say_many
 from attune.web.forms import add_refusal
 from attune.web.pages import form_status, paged
 from campaigns.contacts import importing, imports, selectors, services
@@ -160,7 +161,7 @@ def events(request: HttpRequest) -> HttpResponse:
     rows = selectors.events_by_day()
     chart = {
         "kind": "bar",
-        "unit": "events",
+        "unit": say("events"),
         "x": [row["day"].isoformat() for row in rows],
         "series": [{"name": say("Events"), "values": [row["n"] for row in rows]}],
     }
@@ -170,6 +171,25 @@ def events(request: HttpRequest) -> HttpResponse:
         "personal": can(request, "contacts.view_personal"),
     }
     return render(request, "contacts/events.html", context)
+
+
+@require_POST
+@page("events.write")
+def replay_many(request: HttpRequest) -> HttpResponse:
+    """Offer the chosen refused events again as they are: after what refused them was mended."""
+    receipt = services.replay_chosen(event_ids=request.POST.getlist("chosen"))
+    refused = len(receipt.rejected)
+    told = say_many("%(n)s event is accepted", "%(n)s events are accepted", n=receipt.accepted)
+    if receipt.accepted:
+        messages.success(request, f"{told}.")
+    if refused:
+        still = say_many(
+            "%(n)s is refused as before; correct it one by one.",
+            "%(n)s are refused as before; correct them one by one.",
+            n=refused,
+        )
+        messages.error(request, str(still))
+    return go(request, "contacts:events")
 
 
 @require_POST

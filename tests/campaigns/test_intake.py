@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.test import Client
+from django.urls import reverse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -276,3 +278,27 @@ def test_of_equal_ids_in_a_batch_the_first_is_kept(tenant):
     one, two = make.track("u", "Order Completed", revenue=10), make.track("u", "x", revenue=99)
     services.record_events([one, {**two, "messageId": one["messageId"]}], source="t")
     assert Event.objects.get().value_cents == 1000
+
+
+def test_several_refused_events_are_replayed_at_once_and_those_still_wrong_are_counted(tenant):
+    services.record_events(
+        [
+            {"type": "track", "userId": "u1", "event": "A", "timestamp": "2020-01-01T00:00:00Z"},
+            {"type": "track", "userId": "u2", "event": "A", "timestamp": "2020-01-01T00:00:00Z"},
+            {"type": "track", "event": "A"},
+        ],
+        source="test",
+    )
+    ids = [str(row.pk) for row in RejectedEvent.objects.all()]
+    client = Client()
+    client.force_login(tenant.owner)
+    url = reverse("contacts:replay-many", args=[tenant.slug])
+    answer = client.post(url, {"chosen": [*ids, "nonsense"]}, follow=True)
+    page = answer.content.decode()
+    assert "2 events are accepted." in page
+    assert "1 is refused as before; correct it one by one." in page
+    assert Event.objects.count() == 2
+    assert RejectedEvent.objects.filter(replayed_at=None).count() == 1
+    again = client.post(url, {"chosen": ids}, follow=True).content.decode()
+    assert "accepted" not in again.partition("Refused events")[0]
+    assert Event.objects.count() == 2

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.models import Count
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from attune.kernel.errors import Invalid, NotFound
+from attune.kernel.models import JobRow
 from attune.web import pages
 from campaigns.approval import services as approval
 from campaigns.catalog.models import Product
@@ -177,3 +179,24 @@ def test_a_far_page_holds_the_same_rows_as_counting_on_from_the_first(tenant, mo
     far = pages.paged(request, rows, size=2)
     assert [p.name for p in far] == near == ["Tea 4", "Tea 5"]
     assert (far.start_index(), far.paginator.count) == (5, 7)
+
+
+def test_several_jobs_are_retried_or_cancelled_at_once_and_the_others_say_why(tenant):
+    rows = [
+        JobRow.objects.create(kind="test.job", queue="light", state=state)
+        for state in ("quarantined", "quarantined", "done")
+    ]
+    client = Client()
+    client.force_login(tenant.owner)
+    url = reverse("workspace:change-jobs", args=[tenant.slug])
+    chosen = [str(row.pk) for row in rows]
+    page = client.post(
+        url, {"chosen": [*chosen, "x"], "verb": "retry"}, follow=True
+    ).content.decode()
+    assert "2 jobs changed." in page
+    assert "Only a quarantined job can be retried; this one is done." in page
+    assert "There is no such job" in page
+    states = dict(JobRow.objects.filter(pk__in=chosen).values_list("state").annotate(n=Count("id")))
+    assert states == {"pending": 2, "done": 1}
+    client.post(url, {"chosen": chosen, "verb": "cancel"})
+    assert JobRow.objects.filter(pk__in=chosen, state="cancelled").count() == 2

@@ -10,6 +10,7 @@ import json
 import logging
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar, get_type_hints
@@ -21,9 +22,10 @@ from kombu.exceptions import OperationalError
 from psycopg.types.json import Jsonb
 
 from attune.kernel import audit
-from attune.kernel.errors import Conflict, NotFound
+from attune.kernel.errors import AttuneError, Conflict, NotFound
 from attune.kernel.models import JobRow
-from attune.kernel.phrases import Phrase, say, word
+from attune.kernel.phrases import Phrase, as_is, say, word
+from attune.kernel.storable import as_uuid
 
 logger = logging.getLogger(__name__)
 P = TypeVar("P")
@@ -214,6 +216,20 @@ def cancel(row: JobRow) -> None:
     if not won:
         raise Conflict(say("This job is already %(state)s.", state=word(row.state)))
     audit.record("job.cancel", row)
+
+
+def change_many(job_ids: list[str], change: Callable[[JobRow], None]) -> tuple[int, list[Phrase]]:
+    """`retry` or `cancel` for several jobs, at most 100: how many took it, and why the others did
+    not, each sentence once."""
+    done, refused = 0, {}
+    for text in job_ids[:100]:
+        try:
+            with transaction.atomic():
+                change(get(as_uuid(text) or uuid.UUID(int=0)))
+            done += 1
+        except AttuneError as refusal:
+            refused[refusal.detail] = as_is(refusal.detail)
+    return done, list(refused.values())
 
 
 def get(job_id: uuid.UUID | str) -> JobRow:

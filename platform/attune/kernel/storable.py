@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from attune.kernel import limits
 from attune.kernel.phrases import say
+
+
+def as_uuid(text: str) -> uuid.UUID | None:
+    """An id as somebody sent it, or None where it is none."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
 
 
 def unstorable(value: Any, *, deepest: int = limits.JSON_DEPTH + 2, depth: int = 0) -> str:

@@ -58,7 +58,8 @@ function detailKey(details: HTMLDetailsElement, index: number): string {
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { target } = (event as CustomEvent).detail as { target: Element };
   const busy = document.activeElement;
-  if (busy && busy !== target && target.contains(busy) && busy.matches("input, textarea, select")) {
+  const typing = busy && busy !== target && target.contains(busy) && busy.matches("input, textarea, select");
+  if (typing || target.querySelector("input[name=chosen]:checked")) {  // rows that are being chosen stay
     (event as CustomEvent).detail.shouldSwap = false;
     return;
   }

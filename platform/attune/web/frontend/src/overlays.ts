@@ -93,10 +93,11 @@ function menus(): void {
 // A table whose rows can be chosen shows its bar of actions as soon as one is.
 function bulk(): void {
   document.addEventListener("change", (event) => {
-    const form = (event.target as HTMLElement).closest<HTMLFormElement>("form[data-bulk]");
-    if (!form) return;
-    const boxes = [...form.querySelectorAll<HTMLInputElement>("input[name=chosen]")];
-    const all = form.querySelector<HTMLInputElement>("input[data-all]");
+    const form = (event.target as HTMLInputElement).form;
+    if (!form?.matches("[data-bulk]")) return;
+    const fields = [...form.elements].filter((e): e is HTMLInputElement => e instanceof HTMLInputElement);
+    const boxes = fields.filter((field) => field.name === "chosen");
+    const all = fields.find((field) => "all" in field.dataset) ?? null;
     if (event.target === all) boxes.forEach((box) => { box.checked = all!.checked; });
     const chosen = boxes.filter((box) => box.checked).length;
     if (all) { all.checked = chosen === boxes.length; all.indeterminate = chosen > 0 && chosen < boxes.length; }
