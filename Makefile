@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 FRONT := platform/attune/web/frontend
 DIST := platform/attune/web/static/dist/app.js
 LOCALE := platform/attune/web/locale
-WORDS := $(LOCALE)/zh_Hans/LC_MESSAGES/django.mo
+WORDS := $(LOCALE)/zh_Hans/LC_MESSAGES/django.mo $(LOCALE)/zh_Hans/LC_MESSAGES/djangojs.mo
 export HF_HUB_OFFLINE := 1
 
 .PHONY: demo test check setup front bench prove evidence screenshots clean
@@ -33,7 +33,7 @@ else
 endif
 
 # what the pages say in other languages, compiled
-$(WORDS): $(STAMP) $(wildcard $(LOCALE)/*/LC_MESSAGES/*.po)
+$(WORDS) &: $(STAMP) $(wildcard $(LOCALE)/*/LC_MESSAGES/*.po)
 	$(BIN)/python manage.py messages --compile
 
 demo: setup

@@ -7,12 +7,15 @@ from typing import Any
 
 from attune.kernel.phrases import Phrase, say, say_many, word
 from campaigns.approval import selectors as approvals
+from campaigns.approval.services import REVIEW
 from campaigns.contacts import selectors as contacts
 from campaigns.content import selectors as content
-from campaigns.content.models import Revision
+from campaigns.content.models import Brief, GenerationRun, Revision
 from campaigns.decisions.models import Decision
 from campaigns.delivery.models import Send
 from campaigns.experiments.models import Arm, Experiment
+
+VERDICTS = {kind: state for (_, kind), state in REVIEW.moves.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,49 +76,35 @@ def _profile(decision: Decision) -> Step:
 
 
 def _content(revision: Revision) -> list[Step]:
-    steps = []
     brief, run = revision.asset.brief, revision.run
-    if brief is not None:
-        why = say("“%(brief)s”: %(goal)s", brief=brief.name, goal=brief.goal)
-        if brief.audience:
-            why = say(
-                "“%(brief)s” for “%(audience)s”: %(goal)s",
-                brief=brief.name, audience=brief.audience, goal=brief.goal,
-            )  # fmt: skip
-        steps.append(
-            Step(
-                "brief",
-                say("Why it was written"),
-                why,
-                brief.created_at.isoformat(),
-                {"brief_id": str(brief.pk), "offer": brief.offer},
-            )
-        )
+    steps = [_brief(brief)] if brief is not None else []
     if run is not None:
-        steps.append(
-            Step(
-                "model",
-                say("Who wrote it"),
-                say(
-                    "%(model)s wrote it, with %(facts)s facts to stand on; %(passed)s of "
-                    "%(tried)s candidates passed the checks.",
-                    model=run.model,
-                    facts=len(run.grounding),
-                    passed=run.passed,
-                    tried=run.tried,
-                ),
-                run.created_at.isoformat(),
-                {
-                    "run_id": str(run.pk),
-                    "prompt": run.prompt,
-                    "parameters": run.parameters,
-                    "seed": run.seed,
-                    "grounding": run.grounding,
-                },
-            )
-        )
-    steps += [_checks(revision), _review(revision), _revision(revision)]
-    return steps
+        steps.append(_model(run))
+    return [*steps, _checks(revision), _revision(revision), _review(revision)]
+
+
+def _brief(brief: Brief) -> Step:
+    why = say("“%(brief)s”: %(goal)s", brief=brief.name, goal=brief.goal)
+    if brief.audience:
+        why = say(
+            "“%(brief)s” for “%(audience)s”: %(goal)s",
+            brief=brief.name, audience=brief.audience, goal=brief.goal,
+        )  # fmt: skip
+    facts = {"brief_id": str(brief.pk), "offer": brief.offer}
+    return Step("brief", say("Why it was written"), why, brief.created_at.isoformat(), facts)
+
+
+def _model(run: GenerationRun) -> Step:
+    sentence = say(
+        "%(model)s wrote it, with %(facts)s facts to stand on; %(passed)s of %(tried)s candidates "
+        "passed the checks.",
+        model=run.model, facts=len(run.grounding), passed=run.passed, tried=run.tried,
+    )  # fmt: skip
+    facts = {
+        "run_id": str(run.pk), "prompt": run.prompt, "parameters": run.parameters,
+        "seed": run.seed, "grounding": run.grounding,
+    }  # fmt: skip
+    return Step("model", say("Who wrote it"), sentence, run.created_at.isoformat(), facts)
 
 
 def _checks(revision: Revision) -> Step:
@@ -148,7 +137,7 @@ def _review(revision: Revision) -> Step:
             {"diff": diff},
         )
     last = verdicts[-1]
-    verdict = {"who": last.by_label, "verdict": word(last.kind)}
+    verdict = {"who": last.by_label, "verdict": word(VERDICTS[last.kind])}
     sentence = (
         say("%(who)s: %(verdict)s.", **verdict)
         if revision.parent is None
@@ -164,7 +153,7 @@ def _review(revision: Revision) -> Step:
 
 def _revision(revision: Revision) -> Step:
     return Step(
-        "revision", say("What was approved"),
+        "revision", say("Which text"),
         say("Revision %(number)s of “%(asset)s”.", number=revision.number, asset=revision.asset),
         revision.created_at.isoformat(),
         {"revision_id": str(revision.pk), "hash": revision.hash, "components": revision.components},

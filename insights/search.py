@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Case, QuerySet, When
 from django.urls import reverse
 
 from attune.kernel.phrases import Phrase, say, word
 from campaigns.catalog.models import Product
 from campaigns.contacts import selectors as contacts
-from campaigns.content.models import Asset, Brief
+from campaigns.content.models import Brief, Revision
 from campaigns.delivery.models import Campaign
 from campaigns.experiments.models import Experiment
 from campaigns.segments import selectors as segments
@@ -69,44 +69,35 @@ def _rows(wanted: str, slug: str, role: str) -> list[Hit]:
     """Rows by the beginning of their name (an index serves that), people only to whom may see."""
     hits: list[Hit] = []
 
-    def add(kind: Phrase, rows: QuerySet[Any], page: str, note: str = "") -> None:
+    def add(kind: Phrase, rows: QuerySet[Any], page: str, note: str) -> None:
         for row in rows[:MOST]:
-            told = (
-                word(getattr(row, note))
-                if note == "state"
-                else str(getattr(row, note))
-                if note
-                else ""
-            )
-            hits.append(Hit(kind, str(row), reverse(page, args=[slug, row.pk]), told))
+            told = getattr(row, note)
+            text = word(told) if note == "state" else str(told)
+            hits.append(Hit(kind, str(row), reverse(page, args=[slug, row.pk]), text))
 
-    named = {"name__icontains": wanted}
-    add(say("Brief"), Brief.objects.filter(**named).order_by("-id"), "content:brief", "goal")
-    for asset in Asset.objects.filter(**named).order_by("-id")[:MOST]:
-        newest = asset.revisions.order_by("-number").first()
-        if newest is not None:
-            url = reverse("content:revision", args=[slug, newest.pk])
-            hits.append(Hit(say("Text"), asset.name, url, word(newest.state)))
-    add(say("Segment"), segments.segments().filter(**named), "segments:segment", "description")
-    add(
-        say("Campaign"),
-        Campaign.objects.filter(**named).order_by("-id"),
-        "delivery_pages:campaign",
-        "state",
-    )
-    add(
-        say("Experiment"),
-        Experiment.objects.filter(**named).order_by("-id"),
-        "experiments:experiment",
-        "state",
-    )
+    add(say("Brief"), _named(Brief, wanted), "content:brief", "goal")
+    hits += _texts(wanted, slug)
+    found = segments.segments(q=wanted)
+    add(say("Segment"), found, "segments:segment", "description")
+    add(say("Campaign"), _named(Campaign, wanted), "delivery_pages:campaign", "state")
+    add(say("Experiment"), _named(Experiment, wanted), "experiments:experiment", "state")
     if role_can(role, "catalog.edit"):
-        add(
-            say("Product"),
-            Product.objects.filter(**named).order_by("name"),
-            "catalog:product",
-            "sku",
-        )
+        add(say("Product"), _named(Product, wanted), "catalog:product", "sku")
     if role_can(role, "contacts.view_personal"):
         add(say("Person"), contacts.contacts(search=wanted), "contacts:person", "email")
     return hits
+
+
+def _named(model: Any, wanted: str) -> QuerySet[Any]:
+    """Rows whose name holds the words, the newest first."""
+    return model.objects.filter(name__icontains=wanted).order_by("-id")
+
+
+def _texts(wanted: str, slug: str) -> Iterator[Hit]:
+    """Texts by name, approved ones first; what a check blocked is found on its brief."""
+    rows = Revision.objects.filter(asset__name__icontains=wanted, blocked=False)
+    rows = rows.exclude(state=Revision.State.SUPERSEDED).select_related("asset")
+    approved = Case(When(state=Revision.State.APPROVED, then=0), default=1)
+    for row in rows.order_by(approved, "-id")[:MOST]:
+        url = reverse("content:revision", args=[slug, row.pk])
+        yield Hit(say("Text"), row.asset.name, url, word(row.state))

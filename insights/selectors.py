@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from attune.kernel.models import JobRow
-from attune.kernel.phrases import Phrase, say
+from attune.kernel.phrases import Phrase, say, say_many
 from campaigns.approval import selectors as approvals
 from campaigns.contacts import selectors as contacts
 from campaigns.contacts.models import RejectedEvent
@@ -59,9 +59,24 @@ def needs_me() -> list[Number]:
     """What waits for a person; only what is not zero."""
     waiting = badges()
     rows = [
-        Number(say("texts wait for review"), waiting["reviews"], "approval:queue"),
-        Number(say("events were rejected"), waiting["rejected"], "contacts:events"),
-        Number(say("jobs are stuck"), waiting["stuck"], "workspace:jobs", "?state=quarantined"),
+        Number(
+            say_many(
+                "%(n)s text waits for review", "%(n)s texts wait for review", n=waiting["reviews"]
+            ),
+            waiting["reviews"],
+            "approval:queue",
+        ),
+        Number(
+            say_many("%(n)s event was refused", "%(n)s events were refused", n=waiting["rejected"]),
+            waiting["rejected"],
+            "contacts:events",
+        ),
+        Number(
+            say_many("%(n)s job is stuck", "%(n)s jobs are stuck", n=waiting["stuck"]),
+            waiting["stuck"],
+            "workspace:jobs",
+            "?state=quarantined",
+        ),
     ]
     return [row for row in rows if row.value]
 

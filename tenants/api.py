@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from attune.api.serializers import ModelSerializer
 from attune.api.viewsets import ReadViewSet, TenantAPIView
 from attune.kernel import jobs
 from attune.kernel.models import AuditEntry, JobRow
@@ -17,7 +17,7 @@ from attune.kernel.tenancy import current_tenant
 from tenants.models import Tenant
 
 
-class JobOut(serializers.ModelSerializer):
+class JobOut(ModelSerializer):
     class Meta:
         model = JobRow
         fields = (
@@ -26,7 +26,7 @@ class JobOut(serializers.ModelSerializer):
         )  # fmt: skip
 
 
-class AuditOut(serializers.ModelSerializer):
+class AuditOut(ModelSerializer):
     class Meta:
         model = AuditEntry
         fields = (
@@ -35,7 +35,7 @@ class AuditOut(serializers.ModelSerializer):
         )  # fmt: skip
 
 
-class WorkspaceOut(serializers.ModelSerializer):
+class WorkspaceOut(ModelSerializer):
     class Meta:
         model = Tenant
         fields = ("slug", "name", "timezone", "currency", "frequency_cap", "frequency_days")

@@ -22,6 +22,6 @@ def workspace(request: HttpRequest) -> dict[str, object]:
         "languages": settings.LANGUAGES,
         "members": request.members,  # type: ignore[attr-defined]
         "may": rights,
-        "navigation": navigation.shown(member.slug, member.role),
+        "navigation": navigation.shown(member.slug, member.role, request.path),
         "currency": member.currency,
     }

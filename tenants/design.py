@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from attune.kernel.errors import Conflict
 from attune.kernel.phrases import say, word
-from attune.web.editing import SALT, Editing
+from attune.web.editing import Editing
 from tenants.forms import InviteForm, WorkspaceForm
 from tenants.pages import page
 
@@ -62,8 +61,8 @@ STATES = ("approved", "running", "in_review", "draft", "uncertain", "blocked", "
 
 def _clashing() -> Editing:
     """Two people in one form, as the conflict component shows them."""
-    began = signing.dumps({"name": "Oolong", "hypothesis": ""}, salt=SALT)
-    form = WorkspaceForm({"name": "Mountain Oolong", "base": began})
+    began = Editing(WorkspaceForm(), {"name": "Oolong"})
+    form = WorkspaceForm({"name": "Mountain Oolong", "base": began.base})
     form.is_valid()
     editing = Editing(form, {"name": "High Oolong"})
     editing.settled()

@@ -38,16 +38,20 @@ class TenantMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.member = None
         request.api_key = None
-        try:
-            if request.path.startswith("/v1/"):
-                with translation.override("en"):  # programs read it
-                    return self._api(request)
-            with translation.override(language_of(request)):
-                if request.path.startswith("/w/"):
-                    return self._page(request)
-                return self.answer(request)
-        except AttuneError as refusal:
-            return error_page(request, refusal)
+        api = request.path.startswith("/v1/")
+        language = "en" if api else language_of(request)  # programs read English
+        with translation.override(language):
+            try:
+                if api:
+                    response = self._api(request)
+                elif request.path.startswith("/w/"):
+                    response = self._page(request)
+                else:
+                    response = self.answer(request)
+            except AttuneError as refusal:
+                response = error_page(request, refusal)
+        response.headers["Content-Language"] = language
+        return response
 
     def _page(self, request: HttpRequest) -> HttpResponse:
         if not request.user.is_authenticated:

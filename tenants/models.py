@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from attune.kernel.models import TenantModel
-from attune.kernel.phrases import PhraseField
+from attune.kernel.phrase_field import PhraseField
 from tenants.roles import Role
 
 

@@ -7,7 +7,7 @@ whose page does not exist yet is left out, and shows up when its slice does.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.urls import NoReverseMatch, reverse
 
@@ -34,6 +34,7 @@ class Shown:
     icon: str
     url: str
     badge: str
+    current: str = ""  # "page" where one is, "true" of the place around it
 
 
 PLACES: tuple[tuple[Phrase | str, tuple[Place, ...]], ...] = (
@@ -83,14 +84,24 @@ PLACES: tuple[tuple[Phrase | str, tuple[Place, ...]], ...] = (
 )
 
 
-def shown(slug: str, role: str) -> list[tuple[Phrase | str, list[Shown]]]:
-    """The groups with at least one place that exists and this role may open."""
+def shown(slug: str, role: str, path: str = "") -> list[tuple[Phrase | str, list[Shown]]]:
+    """The groups with at least one place that exists and this role may open; of the places, the
+    one whose address begins `path` furthest is where one is."""
     groups = []
     for title, places in PLACES:
         found = list(_open(places, slug, role))
         if found:
             groups.append((title, found))
-    return groups
+    home = reverse("insights:home", args=[slug])
+    urls = [p.url for _, group in groups for p in group if path.startswith(p.url)]
+    here = max(urls, key=len, default="")
+    if here == home and path != home:
+        here = ""
+    current = "page" if here == path else "true"
+    return [
+        (title, [replace(p, current=current) if p.url == here else p for p in group])
+        for title, group in groups
+    ]
 
 
 def _open(places: tuple[Place, ...], slug: str, role: str) -> Iterator[Shown]:

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from attune.kernel.errors import Forbidden, Invalid
-from attune.kernel.phrases import say
+from attune.kernel.phrases import say, word
 from tenants.roles import role_can, who_can
 
 View = Callable[..., HttpResponse]
@@ -55,7 +55,7 @@ def demand(request: HttpRequest, verb: str) -> None:
     """Raise Forbidden, naming who can, unless the member holds `verb`."""
     if not can(request, verb):
         raise Forbidden(
-            say("This needs one of these roles: %(names)s.", names=", ".join(who_can(verb)))
+            say("This needs one of these roles: %(names)s.", names=[word(r) for r in who_can(verb)])
         )
 
 

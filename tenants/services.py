@@ -50,7 +50,7 @@ def invite(*, email: str, role: str, by: User | None, by_role: str = Role.OWNER)
         raise Invalid.one(
             "role",
             say("“%(role)s” is not a role.", role=role),
-            say("Choose one of %(names)s.", names=", ".join(Role)),
+            say("Choose one of %(names)s.", names=[word(role) for role in Role]),
         )
     _owners_only(by_role, role)
     email = email.strip().lower()
@@ -102,7 +102,7 @@ def change_role(*, membership: Membership, role: str, by_role: str) -> None:
         raise Invalid.one(
             "role",
             say("“%(role)s” is not a role.", role=role),
-            say("Choose one of %(names)s.", names=", ".join(Role)),
+            say("Choose one of %(names)s.", names=[word(role) for role in Role]),
         )
     _owners_only(by_role, role, membership.role)
     _keep_an_owner(membership, role)
@@ -123,10 +123,13 @@ def remove_member(*, membership: Membership, by_role: str) -> None:
     membership.delete()
 
 
-@undo.deed("members.put_back", verb="members.manage")
-def put_back_member(*, user_id: int, role: str, by_role: str) -> None:
-    """Give a person the role they had before. Keys that were revoked stay revoked."""
+@undo.deed("members.put_back", verb="members.manage", by_role=True)
+def put_back_member(*, user_id: int, role: str, after: str, by_role: str) -> None:
+    """Give a person the role they had before, unless it is no longer `after`, what the deed left.
+    Keys that were revoked stay revoked."""
     membership = Membership.objects.filter(user_id=user_id).first()
+    if (membership.role if membership else "") != after:
+        raise Conflict(say("This was changed again since; change it by hand."))
     if membership is not None:
         change_role(membership=membership, role=role, by_role=by_role)
         return
@@ -203,10 +206,13 @@ def revoke_key(*, key: ApiKey) -> None:
     audit.record("keys.revoke", key)
 
 
-def save_appearance(*, user_id: int, **chosen: str) -> None:
-    """Keep how the pages look to a person: `theme`, `language`. It is theirs in every workspace."""
-    if chosen:
-        User.objects.filter(pk=user_id).update(**chosen)
+def save_appearance(*, user_id: int, theme: str | None, language: str | None) -> None:
+    """Keep how the pages look to a person; None leaves a part as it is. It is theirs in every
+    workspace and concerns nobody else, so no workspace's audit log tells of it."""
+    chosen = {"theme": theme, "language": language}
+    known = {name: value for name, value in chosen.items() if value is not None}
+    if known:
+        User.objects.filter(pk=user_id).update(**known)
 
 
 def save_settings(*, tenant: Tenant, **values: object) -> None:

@@ -9,7 +9,6 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from attune.kernel import audit as kernel_audit
@@ -20,8 +19,8 @@ from attune.kernel.phrases import say, say_many, word
 from attune.kernel.tenancy import current_tenant
 from attune.web.editing import Editing
 from attune.web.forms import add_refusal
-from attune.web.pages import form_status, paged
-from tenants import registry, saved_views, services, undo
+from attune.web.pages import form_status, ours, paged
+from tenants import offers, registry, saved_views, services
 from tenants.forms import AppearanceForm, InviteForm, KeyForm, SettingsForm, WorkspaceForm
 from tenants.models import ApiKey, Invitation, Membership, Tenant, User
 from tenants.pages import address, can, demand, go, page
@@ -71,11 +70,13 @@ def appearance(request: HttpRequest) -> HttpResponse:
     """Theme or language of the signed-in person; back to the page they were on."""
     form = AppearanceForm(request.POST)
     if form.is_valid():
-        chosen = {name: form.cleaned_data[name] for name in form.fields if name in request.POST}
-        services.save_appearance(user_id=request.user.pk, **chosen)
-    back = request.POST.get("back", "")
-    inside = url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()})
-    return HttpResponseRedirect(back if inside else reverse("tenants:start"))
+        chosen = form.cleaned_data
+        services.save_appearance(
+            user_id=request.user.pk, theme=chosen["theme"] or None,
+            language=chosen["language"] if "language" in request.POST else None,
+        )  # fmt: skip
+    back = ours(request, request.POST.get("back", ""), reverse("tenants:start"))
+    return HttpResponseRedirect(back)
 
 
 @page("workspace.manage")
@@ -84,7 +85,7 @@ def settings(request: HttpRequest) -> HttpResponse:
     tenant = rows.get(pk=current_tenant())
     now = {name: getattr(tenant, name) for name in SettingsForm.Meta.fields}
     form = SettingsForm(request.POST or None, initial=now)
-    editing = Editing(form, now, kernel_audit.latest_of(tenant))
+    editing = Editing(form, now, kernel_audit.latest_of(tenant, "workspace.change"))
     if request.method == "POST" and form.is_valid() and editing.settled():
         changed = {
             name: form.cleaned_data[name] for name in now if form.cleaned_data[name] != now[name]
@@ -146,9 +147,9 @@ def change_member(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     else:
         services.change_role(membership=membership, role=role, by_role=request.member.role)
         told = say("%(who)s is %(role)s now.", who=membership.user, role=word(role))
-    undo.offer(
+    offers.offer(
         request, told, "members.put_back", user_id=membership.user_id, role=before,
-        by_role=request.member.role,
+        after="" if request.POST.get("verb") == "remove" else role,
     )  # fmt: skip
     return go(request, "workspace:members")
 
@@ -190,11 +191,10 @@ def change_key(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @page("workspace.view")
 def undo_deed(request: HttpRequest) -> HttpResponse:
     """Take a deed back; back to the page where it was offered."""
-    undo.take_back(request, request.POST.get("token", ""))
+    offers.take_back(request, request.POST.get("token", ""))
     messages.success(request, str(say("Taken back.")))
-    back = request.POST.get("back", "")
-    inside = url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()})
-    return HttpResponseRedirect(back) if inside else go(request, "insights:home")
+    home = address(request, "insights:home")
+    return HttpResponseRedirect(ours(request, request.POST.get("back", ""), home))
 
 
 @require_POST
@@ -212,7 +212,7 @@ def save_view(request: HttpRequest) -> HttpResponse:
 @page("workspace.view")
 def drop_view(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     view = saved_views.drop(user_id=request.user.pk, view_id=pk)
-    undo.offer(
+    offers.offer(
         request, say("The view “%(name)s” is forgotten.", name=view.name), "views.drop",
         user_id=view.user_id, page=view.page, name=view.name, query=view.query, shared=view.shared,
     )  # fmt: skip
@@ -257,7 +257,7 @@ def job(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def change_jobs(request: HttpRequest) -> HttpResponse:
     """Retry or cancel the chosen jobs; each stands or falls by itself."""
     change = jobs.cancel if request.POST.get("verb") == "cancel" else jobs.retry
-    done, refused = jobs.change_many(request.POST.getlist("chosen"), change)
+    done, refused = jobs.change_many(job_ids=request.POST.getlist("chosen"), change=change)
     if done:
         messages.success(
             request, str(say_many("%(n)s job changed.", "%(n)s jobs changed.", n=done))

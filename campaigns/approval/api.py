@@ -9,13 +9,14 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from attune.api.serializers import ModelSerializer
 from attune.api.viewsets import ReadViewSet
 from campaigns.approval import services
 from campaigns.approval.models import Review
 from campaigns.content import selectors as content
 
 
-class ReviewOut(serializers.ModelSerializer):
+class ReviewOut(ModelSerializer):
     class Meta:
         model = Review
         fields = ("id", "revision_id", "state", "created_at", "closed_at")

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from attune.kernel.errors import NotFound
 from attune.kernel.phrases import say
+from attune.kernel.storable import as_uuid
 from campaigns.approval.models import Review, Verdict
 
 
@@ -23,7 +24,7 @@ def open_reviews() -> QuerySet[Review]:
 def review(review_id: uuid.UUID | str) -> Review:
     row = (
         Review.objects.select_related("revision", "revision__asset", "revision__parent")
-        .filter(pk=review_id)
+        .filter(pk=as_uuid(str(review_id)))
         .first()
     )
     if row is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -12,7 +11,6 @@ from attune.kernel import audit, live
 from attune.kernel.errors import AttuneError, Conflict, Forbidden, Invalid
 from attune.kernel.phrases import say, word
 from attune.kernel.states import Machine, advance
-from attune.kernel.storable import as_uuid
 from attune.kernel.tenancy import current_tenant
 from campaigns.approval import selectors
 from campaigns.approval.models import Review, Verdict
@@ -103,7 +101,7 @@ def decide(
     audit.record("approval.decide", verdict, revision=str(revision.pk))
     told = say(
         "%(who)s: %(verdict)s, “%(revision)s”",
-        who=by.label, verdict=word(verdict.kind), revision=revision,
+        who=by.label, verdict=word(REVIEW.moves["open", kind]), revision=revision,
     )  # fmt: skip
     notices.tell(_authors(revision) - {by.id}, told, "content:revision", revision.pk)
     live.push(current_tenant(), "reviews", str(review.pk))
@@ -118,7 +116,7 @@ def decide_many(
     for review_id in review_ids[:100]:
         try:
             with transaction.atomic():
-                review = selectors.review(as_uuid(review_id) or UUID(int=0))
+                review = selectors.review(review_id)
                 decide(review=review, by=by, kind=kind, reason=reason)
             done += 1
         except AttuneError as refusal:

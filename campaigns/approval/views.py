@@ -21,6 +21,8 @@ from campaigns.content import selectors as content
 from campaigns.content.forms import ComponentsForm
 from tenants.pages import go, page
 
+VERDICTS = {kind: state for (_, kind), state in services.REVIEW.moves.items()}
+
 
 @page("approval.view")
 def queue(request: HttpRequest) -> HttpResponse:
@@ -90,14 +92,14 @@ def decide(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
             reason=request.POST.get("reason", ""), comment=request.POST.get("comment", ""),
         )  # fmt: skip
     except Invalid as refusal:
-        return _page(request, row, "; ".join(e.sentence() for e in refusal.errors))
+        return _page(request, row, "; ".join(str(e.sentence()) for e in refusal.errors))
     messages.success(
         request,
         str(
             say(
                 "“%(revision)s”: %(verdict)s, recorded.",
                 revision=row.revision,
-                verdict=word(verdict.kind),
+                verdict=word(VERDICTS[verdict.kind]),
             )
         ),
     )
@@ -113,7 +115,7 @@ def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     row = content.newest_of(content.revision(pk), lock=request.method == "POST")
     form = ComponentsForm(row.asset.channel, request.POST or None, initial=row.components)
     now = {name: row.components.get(name, "") for name in form.fields}
-    editing = Editing(form, now, audit.latest_of(row))
+    editing = Editing(form, now, audit.latest_of(row, "content.revision"))
     if request.method == "POST" and form.is_valid() and editing.settled():
         try:
             fresh = services.edit(revision=row, components=form.filled(), author_id=request.user.pk)
@@ -129,6 +131,8 @@ def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def submit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     row = content.revision(pk)
     services.submit(revision=row, by_id=request.user.pk)
+    told = say("“%(revision)s” waits for a reviewer now.", revision=row)
+    messages.success(request, str(told))
     if row.asset.brief_id:
         return go(request, "content:brief", row.asset.brief_id)
     return go(request, "content:revision", pk)

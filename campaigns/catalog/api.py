@@ -10,12 +10,13 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from attune.api.serializers import ModelSerializer
 from attune.api.viewsets import ReadViewSet
 from campaigns.catalog import services
 from campaigns.catalog.models import Fact, Product
 
 
-class ProductOut(serializers.ModelSerializer):
+class ProductOut(ModelSerializer):
     class Meta:
         model = Product
         fields = (
@@ -42,7 +43,7 @@ class FactIn(serializers.Serializer):
     valid_until = serializers.DateField(required=False, allow_null=True)
 
 
-class FactOut(serializers.ModelSerializer):
+class FactOut(ModelSerializer):
     class Meta:
         model = Fact
         fields = ("id", "text", "source", "valid_until", "product_id")

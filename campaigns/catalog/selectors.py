@@ -18,6 +18,11 @@ def products(*, search: str = "") -> QuerySet[Product]:
     return rows.filter(Q(name__icontains=search) | Q(sku=search)) if search else rows
 
 
+def offered() -> list[Product]:
+    """What can be had now, at most 500: what copy without a brief may speak of."""
+    return list(Product.objects.filter(available=True).order_by("name")[:500])
+
+
 def product(product_id: uuid.UUID | str, *, lock: bool = False) -> Product:
     rows = Product.objects.select_for_update() if lock else Product.objects.all()
     row = rows.filter(pk=product_id).first()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from attune.kernel import audit
-from attune.kernel.errors import Invalid, NotFound
+from attune.kernel.errors import Conflict, Invalid, NotFound
 from attune.kernel.phrases import say
 from campaigns.catalog.models import BrandVoice, Fact, Product
 from tenants import undo
@@ -37,6 +38,8 @@ def add_fact(
 ) -> Fact:
     if not text.strip():
         raise Invalid.one("text", say("A fact is a sentence."))
+    if valid_until is not None and valid_until < timezone.localdate():
+        raise Invalid.one("valid_until", say("This day is over already."))
     fact = Fact.objects.create(
         text=text.strip()[:300], product=product, source=source[:200], valid_until=valid_until
     )
@@ -46,14 +49,19 @@ def add_fact(
 
 @undo.deed("catalog.remove_fact", verb="catalog.edit")
 def put_back_fact(
-    *, text: str, product_id: str | None, source: str, valid_until: str | None
+    *, fact_id: str, text: str, product_id: str | None, source: str, valid_until: str | None
 ) -> None:
-    """A fact that was removed, once more; its product must still be there."""
+    """A fact that was removed, under its old id, so once; its product must still be there."""
+    if Fact.objects.filter(pk=fact_id).exists():
+        raise Conflict(say("This fact is there again already."))
     product = Product.objects.filter(pk=product_id).first() if product_id else None
     if product_id and product is None:
         raise NotFound(say("There is no such product in this workspace."))
     until = date.fromisoformat(valid_until) if valid_until else None
-    add_fact(text=text, product=product, source=source, valid_until=until)
+    fact = Fact.objects.create(
+        id=fact_id, text=text, product=product, source=source, valid_until=until
+    )
+    audit.record("catalog.add_fact", fact)
 
 
 def remove_fact(*, fact: Fact) -> None:

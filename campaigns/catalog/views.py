@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
 from attune.kernel import audit
-from attune.kernel.errors import AttuneError, NotFound
+from attune.kernel.errors import AttuneError, Invalid, NotFound
 from attune.kernel.phrases import say
 from attune.web.editing import Editing
 from attune.web.forms import add_refusal
@@ -18,7 +18,7 @@ from attune.web.pages import form_status, paged
 from campaigns.catalog import selectors, services
 from campaigns.catalog.forms import FactForm, ProductForm, VoiceForm
 from campaigns.catalog.models import Fact, Product
-from tenants import undo
+from tenants import offers
 from tenants.pages import go, page
 
 
@@ -58,7 +58,9 @@ def product(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def _editing(row: Product, data: QueryDict | None) -> Editing:
     now = {name: getattr(row, name) for name in ProductForm.Meta.fields if name != "price"}
     now["price"] = f"{row.price_cents / 100:.2f}"
-    return Editing(ProductForm(data, initial=now), now, audit.latest_of(row))
+    return Editing(
+        ProductForm(data, initial=now), now, audit.latest_of(row, "catalog.save_product")
+    )
 
 
 def _product(request: HttpRequest, row: Product, editing: Editing, fact: FactForm) -> HttpResponse:
@@ -76,7 +78,11 @@ def add_fact(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     product, form = selectors.product(pk), FactForm(request.POST)
     if not form.is_valid():
         return _product(request, product, _editing(product, None), form)
-    services.add_fact(product=product, **form.cleaned_data)
+    try:
+        services.add_fact(product=product, **form.cleaned_data)
+    except Invalid as refusal:
+        add_refusal(form, refusal)
+        return _product(request, product, _editing(product, None), form)
     return go(request, "catalog:product", pk)
 
 
@@ -88,12 +94,13 @@ def remove_fact(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         raise NotFound(say("There is no such fact in this workspace."))
     product_id = fact.product_id
     values = {
-        "text": fact.text, "product_id": str(product_id) if product_id else None,
+        "fact_id": str(fact.pk), "text": fact.text,
+        "product_id": str(product_id) if product_id else None,
         "source": fact.source,
         "valid_until": fact.valid_until.isoformat() if fact.valid_until else None,
     }  # fmt: skip
     services.remove_fact(fact=fact)
-    undo.offer(request, say("The fact is removed."), "catalog.remove_fact", **values)
+    offers.offer(request, say("The fact is removed."), "catalog.remove_fact", **values)
     if product_id is None:
         return go(request, "catalog:products")
     return go(request, "catalog:product", product_id)
@@ -107,7 +114,7 @@ def voice(request: HttpRequest) -> HttpResponse:
         for name in VoiceForm.base_fields
     }
     form = VoiceForm(request.POST or None, initial=now)
-    editing = Editing(form, now, audit.latest_of(row))
+    editing = Editing(form, now, audit.latest_of(row, "catalog.save_voice"))
     if request.method == "POST" and form.is_valid() and editing.settled():
         services.save_voice(**form.values())
         messages.success(request, str(say("Saved.")))

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from attune.api.parsers import BeaconParser, IntakeParser
+from attune.api.serializers import ModelSerializer
 from attune.api.viewsets import ReadViewSet, TenantAPIView
 from attune.kernel import limits
 from attune.kernel.errors import Invalid, TooLarge
@@ -21,7 +22,7 @@ from campaigns.contacts.models import Contact, Event, RejectedEvent
 STRICT = "X-Attune-Strict"
 
 
-class ContactOut(serializers.ModelSerializer):
+class ContactOut(ModelSerializer):
     class Meta:
         model = Contact
         fields = (
@@ -30,7 +31,7 @@ class ContactOut(serializers.ModelSerializer):
         )  # fmt: skip
 
 
-class EventOut(serializers.ModelSerializer):
+class EventOut(ModelSerializer):
     class Meta:
         model = Event
         fields = (
@@ -39,7 +40,7 @@ class EventOut(serializers.ModelSerializer):
         )  # fmt: skip
 
 
-class RejectedOut(serializers.ModelSerializer):
+class RejectedOut(ModelSerializer):
     class Meta:
         model = RejectedEvent
         fields = ("id", "raw", "field", "reason", "source", "created_at", "replayed_at")

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from attune.kernel.phrases import say
+from attune.kernel.phrases import Phrase, say
 from attune.kernel.storable import unstorable
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
@@ -87,38 +87,14 @@ def _csv(reader: Any, columns: list[str]) -> Iterator[Row]:
         except StopIteration:
             return
         except csv.Error as wrong:
-            last = reader.line_num
-            where = {"first": str(first), "last": str(last), "why": wrong}
-            reason = (
-                say(
-                    "Line %(last)s was not taken, it cannot be read as CSV: %(why)s. "
-                    "Look at the quotes.",
-                    **where,
-                )
-                if last <= first
-                else say(
-                    "Lines %(first)s to %(last)s were not taken, they cannot be read as CSV: "
-                    "%(why)s. Look at the quotes.",
-                    **where,
-                )
-            )
-            yield Row(last, {}, reason)
+            yield Row(reader.line_num, {}, _unreadable(first, reader.line_num, wrong))
             continue
         if not cells:
             continue
         line = reader.line_num
         raw = ",".join(cells)[:2000]
         if len(cells) != len(columns):
-            yield Row(
-                line,
-                {},
-                say(
-                    "The row has %(cells)s cells, the header has %(columns)s.",
-                    cells=len(cells),
-                    columns=len(columns),
-                ),
-                raw,
-            )
+            yield Row(line, {}, _uneven(len(cells), len(columns)), raw)
         elif any("�" in cell or "\x00" in cell for cell in cells):
             yield Row(
                 line, {}, say("The row holds bytes that are not text; save the file as UTF-8."),
@@ -127,6 +103,26 @@ def _csv(reader: Any, columns: list[str]) -> Iterator[Row]:
         else:
             pairs = zip(columns, cells, strict=True)
             yield Row(line, {name: clean(cell) for name, cell in pairs}, raw=raw)
+
+
+def _unreadable(first: int, last: int, why: csv.Error) -> Phrase:
+    """Which lines the reader swallowed, as it does from a quote that is not closed."""
+    if last <= first:
+        return say(
+            "Line %(line)s was not taken, it cannot be read as CSV: %(why)s. Look at the quotes.",
+            line=str(last), why=why,
+        )  # fmt: skip
+    return say(
+        "Lines %(first)s to %(last)s were not taken, they cannot be read as CSV: %(why)s. "
+        "Look at the quotes.",
+        first=str(first), last=str(last), why=why,
+    )  # fmt: skip
+
+
+def _uneven(cells: int, columns: int) -> Phrase:
+    return say(
+        "The row has %(cells)s cells, the header has %(columns)s.", cells=cells, columns=columns
+    )
 
 
 def _jsonl(file: BinaryIO) -> Iterator[Row]:

@@ -144,27 +144,7 @@ def _shown(item: Any, kind: str) -> Any:
 def _one(
     item: Any, kind: str, now: datetime, sent: datetime | None, common: _Common, past: timedelta
 ) -> Parsed:
-    if not isinstance(item, dict):
-        raise _Refusal("body", say("An event is a JSON object."))
-    try:
-        encoded = orjson.dumps(item)
-    except TypeError as odd:  # orjson says "Recursion limit reached" of a body that is too deep
-        if "ecursion" in str(odd):
-            raise _Refusal("body", TOO_DEEP) from odd
-        raise _Refusal(
-            "body", say("The event cannot be stored as JSON: %(why)s.", why=odd)
-        ) from odd
-    _check_size(item, encoded)
-    type_ = kind or item.get("type")
-    if not isinstance(type_, str) or type_ not in TYPES:
-        raise _Refusal(
-            "type",
-            say(
-                "Unknown type %(type)s; use one of %(known)s.",
-                type=repr(type_),
-                known=sorted(TYPES),
-            ),
-        )
+    encoded, type_ = _encoded(item), _type(item, kind)
     user_id, anonymous_id = _identifier(item, "userId"), _identifier(item, "anonymousId")
     previous = _identifier(item, "previousId")
     if not user_id and not anonymous_id:
@@ -195,6 +175,30 @@ def _one(
         is_machine=is_machine(context),
         previous_id=previous,
     )
+
+
+def _encoded(item: Any) -> bytes:
+    """The event as JSON; refused where it is none, too deep or too large."""
+    if not isinstance(item, dict):
+        raise _Refusal("body", say("An event is a JSON object."))
+    try:
+        encoded = orjson.dumps(item)
+    except TypeError as odd:  # orjson says "Recursion limit reached" of a body that is too deep
+        if "ecursion" in str(odd):
+            raise _Refusal("body", TOO_DEEP) from odd
+        why = say("The event cannot be stored as JSON: %(why)s.", why=odd)
+        raise _Refusal("body", why) from odd
+    _check_size(item, encoded)
+    return encoded
+
+
+def _type(item: dict[str, Any], kind: str) -> str:
+    type_ = kind or item.get("type")
+    if not isinstance(type_, str) or type_ not in TYPES:
+        known = sorted(TYPES)
+        why = say("Unknown type %(type)s; use one of %(known)s.", type=repr(type_), known=known)
+        raise _Refusal("type", why)
+    return type_
 
 
 def _check_size(item: dict[str, Any], encoded: bytes) -> None:

@@ -8,7 +8,8 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from attune.kernel.models import JobRow, TenantModel
-from attune.kernel.phrases import PhraseField, known_words, say
+from attune.kernel.phrase_field import PhraseField
+from attune.kernel.phrases import Phrase, as_is, known_words, say
 from attune.kernel.tenancy import TenantForeignKey
 
 
@@ -44,12 +45,13 @@ class Contact(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return (
-            self.name
-            or self.email
-            or self.external_id
-            or str(say("Visitor %(id)s", id=str(self.pk)[-6:]))
-        )
+        return str(self.phrase)
+
+    @property
+    def phrase(self) -> Phrase:
+        """What they are called, as each reader says it."""
+        known = self.name or self.email or self.external_id
+        return as_is(known) if known else say("Visitor %(id)s", id=str(self.pk)[-6:])
 
 
 class Identity(TenantModel):

@@ -15,7 +15,7 @@ from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.models import JobRow
 from attune.kernel.phrases import say
 from attune.kernel.tenancy import current_tenant
-from campaigns.contacts import folding, intake, recording
+from campaigns.contacts import folding, intake, recording, selectors
 from campaigns.contacts.jobs import FOLD_EVENTS, FoldEvents
 from campaigns.contacts.models import (
     Consent,
@@ -133,9 +133,13 @@ def replay_chosen(*, event_ids: list[str]) -> Receipt:
 
 
 @undo.deed("contacts.set_trait", verb="contacts.edit")
-def put_back_trait(*, contact_id: str, key: str, value: Any) -> None:
-    """Give a trait the value it had; None takes it away."""
-    set_traits(contact=Contact.objects.get(pk=contact_id), traits={key: value})
+def put_back_trait(*, contact_id: str, key: str, value: Any, after: Any) -> None:
+    """Give a trait the value it had, None takes it away; unless it is neither that nor `after`,
+    what the deed left (the profile may not have followed yet)."""
+    contact = selectors.contact(uuid.UUID(contact_id))
+    if contact.traits.get(key) not in (value, after):
+        raise Conflict(say("This was changed again since; change it by hand."))
+    set_traits(contact=contact, traits={key: value})
 
 
 def set_traits(*, contact: Contact, traits: dict[str, Any]) -> None:

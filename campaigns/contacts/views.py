@@ -16,7 +16,7 @@ from attune.web.pages import form_status, paged
 from campaigns.contacts import importing, imports, selectors, services
 from campaigns.contacts.forms import ConsentForm, ReplayForm, TraitForm, UploadForm
 from campaigns.contacts.models import STAGES, Contact, IdentityMerge
-from tenants import undo
+from tenants import offers
 from tenants.pages import can, go, page
 
 
@@ -74,9 +74,10 @@ def set_trait(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         add_refusal(form, refusal)
         return _person(request, contact, form, ConsentForm())
     told = say("The trait “%(key)s” is set; the profile follows in a moment.", key=values["key"])
-    undo.offer(
-        request, told, "contacts.set_trait", contact_id=str(pk), key=values["key"], value=before
-    )
+    offers.offer(
+        request, told, "contacts.set_trait", contact_id=str(pk), key=values["key"], value=before,
+        after=None if value == "" else value,
+    )  # fmt: skip
     return go(request, "contacts:person", pk)
 
 

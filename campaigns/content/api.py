@@ -10,6 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from attune.api.serializers import ModelSerializer
 from attune.api.viewsets import ReadViewSet
 from attune.kernel.errors import Invalid
 from attune.kernel.phrases import say
@@ -19,7 +20,7 @@ from campaigns.content.models import Brief, Channel, Check, GenerationRun, Revis
 from campaigns.segments import selectors as segments
 
 
-class BriefOut(serializers.ModelSerializer):
+class BriefOut(ModelSerializer):
     class Meta:
         model = Brief
         fields = (
@@ -43,7 +44,7 @@ class WantedIn(serializers.Serializer):
     wanted = serializers.IntegerField(min_value=1, max_value=services.MOST_VARIANTS, default=4)
 
 
-class RunOut(serializers.ModelSerializer):
+class RunOut(ModelSerializer):
     class Meta:
         model = GenerationRun
         fields = (
@@ -52,13 +53,13 @@ class RunOut(serializers.ModelSerializer):
         )  # fmt: skip
 
 
-class CheckOut(serializers.ModelSerializer):
+class CheckOut(ModelSerializer):
     class Meta:
         model = Check
         fields = ("kind", "verdict", "component", "message", "span", "evidence")
 
 
-class RevisionOut(serializers.ModelSerializer):
+class RevisionOut(ModelSerializer):
     checks = serializers.SerializerMethodField()
 
     class Meta:

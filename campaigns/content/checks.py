@@ -6,14 +6,14 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from attune.kernel.phrases import Phrase, known_words, say, word
+from attune.kernel.phrases import Phrase, as_is, known_words, say, word
 from campaigns.content import claims
 
 LIMITS: dict[str, dict[str, int]] = {
-    "email": {"subject": 78, "preheader": 110, "body": 3000, "cta": 30},
-    "banner": {"headline": 60, "body": 200, "cta": 25},
+    "email": {"subject": 78, "preheader": 110, "body": 3000, "cta": 30, "link": 300},
+    "banner": {"headline": 60, "body": 200, "cta": 25, "link": 300},
     "sms": {"body": 160},
-    "push": {"title": 50, "body": 150},
+    "push": {"title": 50, "body": 150, "link": 300},
 }
 REQUIRED: dict[str, tuple[str, ...]] = {
     "email": ("subject", "body"),
@@ -31,7 +31,8 @@ VARIABLES = {
 }
 PLACEHOLDER = re.compile(r"\{\{\s*([\w.]+)\s*(?:\|\s*default:\s*\"([^\"]*)\"\s*)?\}\}")
 LEFTOVER = re.compile(
-    r"\{\{|\}\}|\{%|%\}|\[(?:your|insert|name|company|product|link)[^\]]*\]|<\|[^|]*\|>|lorem ipsum"
+    r"\{\{|\}\}|\{%|%\}|\{\w+\}|\[(?:your|insert|name|company|product|link)[^\]]*\]|<\|[^|]*\|>"
+    r"|lorem ipsum"
     r"|as an ai\b|here(?:'s| is) (?:a|the|your) (?:subject|email|text|message)"
     r"|\b(?:goal|tone|facts|readers|offer):|\bwrite (?:the|a|one) \w+",
     re.IGNORECASE,
@@ -41,7 +42,12 @@ PHONE = re.compile(r"(?<![\d.])\+?\d[\d\s()/-]{8,}\d")
 LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 SHOUT = re.compile(r"\b[A-Z]{4,}\b(?:\s+\b[A-Z]{3,}\b)+|!!+")
 
-known_words(*(part for parts in LIMITS.values() for part in parts), *LIMITS)
+PARTS: dict[str, Phrase] = {
+    "subject": say("subject"), "preheader": say("preview line"), "body": say("text"),
+    "cta": say("button"), "link": say("link of the button"), "headline": say("headline"),
+    "title": say("title"),
+}  # fmt: skip
+known_words(*LIMITS)
 known_words("length", "placeholder", "banned words", "personal data", "claims", "tone", "links")
 known_words("repetition", "pass", "warn", "block")
 
@@ -71,6 +77,9 @@ def inspect(channel: str, components: dict[str, str], ground: Ground) -> list[Fi
     """Every check of a message; one `pass` finding for each kind that found nothing."""
     found: list[Finding] = list(_shape(channel, components))
     for name, text in components.items():
+        if name == "link":
+            found += _target(text, ground)
+            continue
         found += _placeholders(name, text)
         found += _words(name, text, ground)
         found += _personal(name, text, ground)
@@ -91,6 +100,11 @@ PASSED = {
 }
 
 
+def part_name(name: str) -> Phrase:
+    """What people call a part of a message."""
+    return PARTS.get(name) or as_is(name)
+
+
 def blocked(findings: list[Finding]) -> bool:
     return any(f.verdict == "block" for f in findings)
 
@@ -106,7 +120,7 @@ def part_blocked(channel: str, name: str, text: str, ground: Ground) -> bool:
 def _shape(channel: str, components: dict[str, str]) -> list[Finding]:
     limits = LIMITS[channel]
     found = [
-        Finding("length", "block", say("The %(name)s is empty.", name=word(name)), name)
+        Finding("length", "block", say("The %(name)s is empty.", name=part_name(name)), name)
         for name in REQUIRED[channel]
         if not components.get(name, "").strip()
     ]
@@ -119,7 +133,7 @@ def _shape(channel: str, components: dict[str, str]) -> list[Finding]:
                     say(
                         "The channel %(channel)s has no %(name)s.",
                         channel=word(channel),
-                        name=word(name),
+                        name=part_name(name),
                     ),
                     name,
                 )
@@ -128,7 +142,7 @@ def _shape(channel: str, components: dict[str, str]) -> list[Finding]:
             message = say(
                 "%(n)s characters; the %(name)s takes %(most)s.",
                 n=len(text),
-                name=word(name),
+                name=part_name(name),
                 most=limits[name],
             )
             found.append(Finding("length", "block", message, name))
@@ -206,6 +220,14 @@ def _personal(name: str, text: str, ground: Ground) -> list[Finding]:
             message = say("A link that is not of a product of the brief.")
             found.append(Finding("links", "block", message, name, match.group()[:200]))
     return found
+
+
+def _target(text: str, ground: Ground) -> list[Finding]:
+    """Where the button leads: a page of a product."""
+    if not text or any(text.startswith(allowed) for allowed in ground.links):
+        return []
+    message = say("The button must lead to the page of a product.")
+    return [Finding("links", "block", message, "link", text[:200])]
 
 
 def _claims(name: str, text: str, ground: Ground) -> list[Finding]:

@@ -15,8 +15,9 @@ DATE = re.compile(
     r"|(?:january|february|march|april|may|june|july|august|september|october|november|december)"
     r"\s+\d{1,2}(?:st|nd|rd|th)?|\d{1,2}(?:st|nd|rd|th)?\s+(?:january|february|march|april|may|june"
     r"|july|august|september|october|november|december)"
-    r"|(?:until|by|before|ends?|only|this|next)\s+(?:monday|tuesday|wednesday|thursday|friday"
-    r"|saturday|sunday|weekend|month|week))\b",
+    r"|(?:until|by|before|ends?|only|this|next|over)\s+(?:the\s+)?(?:monday|tuesday|wednesday|thursday|friday"
+    r"|saturday|sunday|weekend|month|week)|tomorrow|tonight|today only"
+    r"|(?:\d{1,2}(?:st|nd|rd|th)|nineteenth|eighteenth|seventeenth)[- ]century)\b",
     re.IGNORECASE,
 )
 PROMISE = re.compile(
@@ -49,8 +50,13 @@ EXCLUSIVE = re.compile(
     r"|customers? (?:love|say|agree)|loved by|trusted by|recommended by|approved by|as seen)\b",
     re.IGNORECASE,
 )
+NUMBERS = {
+    "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+    "ten": 10, "eleven": 11, "twelve": 12, "a dozen": 12, "twenty": 20, "thirty": 30, "fifty": 50,
+    "a hundred": 100, "hundred": 100, "a thousand": 1000, "thousand": 1000,
+}  # fmt: skip
 QUANTITY = re.compile(
-    r"\b(\d+(?:[.,]\d+)?)\s?(kg|g|grams?|ml|l|litres?|liters?|cm|mm|hours?|days?|weeks?|months?"
+    rf"\b(\d+(?:[.,]\d+)?|{'|'.join(NUMBERS)})[\s-]?(kg|g|grams?|ml|l|litres?|liters?|cm|mm|hours?|days?|weeks?|months?"
     r"|years?|pieces?|cups?|bags?|varieties|flavou?rs?|customers?|reviews?|stars?)\b",
     re.IGNORECASE,
 )

@@ -19,6 +19,7 @@ from campaigns.content.claim_words import (
     HEALTH,
     MONEY,
     NAME,
+    NUMBERS,
     PERCENT,
     PROMISE,
     QUANTITY,
@@ -113,11 +114,13 @@ UNITS = {
 
 
 def _number_and_unit(kind: str, words: str) -> tuple[float, str]:
+    for written, number in NUMBERS.items():
+        words = re.sub(rf"\b{written}\b", str(number), words, flags=re.IGNORECASE)
     digits = re.search(r"\d[\d.,]*", words)
     raw = digits.group().rstrip(".,") if digits else "0"
     if re.search(r",\d{1,2}$", raw):
         raw = raw.replace(".", "").replace(",", ".")
-    unit = re.sub(r"[\d.,\s]", "", words).lower().rstrip("s") if kind != "percentage" else "%"
+    unit = re.sub(r"[\d.,\s-]", "", words).lower().rstrip("s") if kind != "percentage" else "%"
     try:
         return float(raw.replace(",", "")), UNITS.get(unit, unit)
     except ValueError:

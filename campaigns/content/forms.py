@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from attune.kernel.phrases import say, word
+from attune.kernel.phrases import Phrase, say
 from campaigns.catalog.models import Product
-from campaigns.content.checks import LIMITS, REQUIRED
-from campaigns.content.models import Channel
+from campaigns.content.checks import LIMITS, REQUIRED, VARIABLES, part_name
+from campaigns.content.models import Brief, Channel
 from campaigns.segments import selectors as segments
 
 
@@ -38,16 +39,18 @@ class BriefForm(forms.Form):
         label=_("Notes"), required=False, widget=forms.Textarea(attrs={"rows": 3})
     )
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    def __init__(self, *arguments: Any, own: Brief | None = None, **options: Any) -> None:
+        """`own` is the brief that is edited: what it names stays among the choices."""
         super().__init__(*arguments, **options)
         self.fields["products"].choices = [
             (str(p.pk), f"{p.name} · {p.price_cents / 100:.2f} {p.currency}")
-            for p in Product.objects.filter(available=True).order_by("name")
+            for p in Product.objects.filter(
+                Q(available=True) | Q(pk__in=own.lines.values("product_id") if own else [])
+            ).order_by("name")
         ]
         self.fields["audience"].choices = [
-            ("", say("Everyone")),
-            *((str(s.pk), f"{s.name} ({s.size:,})") for s in segments.segments()),
-        ]
+            ("", say("Everyone")), *segments.as_choices(own.audience if own else None),
+        ]  # fmt: skip
 
 
 class ComponentsForm(forms.Form):
@@ -58,15 +61,37 @@ class ComponentsForm(forms.Form):
         for name, limit in LIMITS[channel].items():
             widget = forms.Textarea(attrs={"rows": 7}) if name == "body" else forms.TextInput()
             self.fields[name] = forms.CharField(
-                label=str(word(name)).capitalize(), required=name in REQUIRED[channel],
-                widget=widget, help_text=str(say("At most %(n)s characters.", n=limit)),
+                label=str(part_name(name)).capitalize(), required=name in REQUIRED[channel],
+                widget=widget, help_text=str(_help(name, limit)),
             )  # fmt: skip
+
+    def clean(self) -> dict[str, Any]:
+        """A line break is one sign, however the browser sends it."""
+        return {k: str(v).replace("\r\n", "\n") for k, v in super().clean().items()}
 
     def filled(self) -> dict[str, str]:
         """The parts that were written."""
         return {name: value for name, value in self.cleaned_data.items() if value}
 
 
+def _help(name: str, limit: int) -> Phrase:
+    if name == "link":
+        return say("A page of a product. Empty: the page of the brief's first product.")
+    if name == "body":
+        known = [f"{{{{ {variable} }}}}" for variable in VARIABLES]
+        return say("At most %(n)s characters. It may hold %(known)s.", n=limit, known=known)
+    return say("At most %(n)s characters.", n=limit)
+
+
 class MessageForm(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=160)
-    channel = forms.ChoiceField(label=_("Channel"), choices=Channel.choices)
+    brief = forms.ChoiceField(
+        label=_("Brief"), required=False,
+        help_text=_("Copy may claim what stands in it. Without one: what stands in the catalogue."),
+    )  # fmt: skip
+    channel = forms.ChoiceField(choices=Channel.choices, widget=forms.HiddenInput)
+
+    def __init__(self, channel: str, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        briefs = Brief.objects.filter(channel=channel).order_by("-id")[:200]
+        self.fields["brief"].choices = [("", "–"), *((str(b.pk), b.name) for b in briefs)]

@@ -6,12 +6,13 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from attune.kernel.models import JobRow, TenantModel
-from attune.kernel.phrases import PhraseField
+from attune.kernel.phrase_field import PhraseField
+from attune.kernel.phrases import Phrase, say
 from attune.kernel.tenancy import TenantForeignKey
 from campaigns.catalog.models import Product
 from campaigns.segments.models import Segment
 
-PART_ORDER = ("title", "headline", "subject", "preheader", "body", "cta")
+PART_ORDER = ("title", "headline", "subject", "preheader", "body", "cta", "link")
 
 
 class Channel(models.TextChoices):
@@ -157,7 +158,12 @@ class Revision(TenantModel):
         indexes = [models.Index(fields=["tenant_id", "state", "-id"], name="revision_by_state")]
 
     def __str__(self) -> str:
-        return f"{self.asset} · revision {self.number}"
+        return str(self.phrase)
+
+    @property
+    def phrase(self) -> Phrase:
+        """Its name, as each reader says it."""
+        return say("%(text)s · revision %(number)s", text=self.asset, number=str(self.number))
 
     @property
     def parts(self) -> list[tuple[str, str]]:

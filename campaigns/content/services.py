@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -63,24 +64,7 @@ def save_brief(
     brief: Brief | None = None,
 ) -> Brief:
     """Create or change a brief. A brief without products has nothing to write about: Invalid."""
-    errors = []
-    if not name.strip():
-        errors.append(FieldError("name", say("Give the brief a name.")))
-    if not goal.strip():
-        errors.append(FieldError("goal", say("Say what the message is for.")))
-    if channel not in Channel.values:
-        errors.append(
-            FieldError("channel", say("Choose one of %(names)s.", names=", ".join(Channel.values)))
-        )
-    if not products:
-        errors.append(
-            FieldError(
-                "products",
-                say("A brief needs at least one product."),
-                say("Copy may only state facts."),
-            )
-        )
-    if errors:
+    if errors := list(_faults(name, goal, channel, products)):
         raise Invalid(errors)
     row = brief or Brief(author_id=author_id)
     row.name, row.goal, row.channel, row.audience = name[:120], goal[:300], channel, audience
@@ -92,14 +76,34 @@ def save_brief(
     return row
 
 
-def brief_products(brief: Brief) -> list[Product]:
+def _faults(name: str, goal: str, channel: str, products: list[Product]) -> Iterator[FieldError]:
+    if not name.strip():
+        yield FieldError("name", say("Give the brief a name."))
+    if not goal.strip():
+        yield FieldError("goal", say("Say what the message is for."))
+    if channel not in Channel.values:
+        known = ", ".join(Channel.values)
+        yield FieldError("channel", say("Choose one of %(names)s.", names=known))
+    if not products:
+        yield FieldError(
+            "products",
+            say("A brief needs at least one product."),
+            say("Copy may only state facts."),
+        )
+
+
+def brief_products(brief: Brief, *, facts: bool = False) -> list[Product]:
+    """What a brief is about, in its order; with `facts` those are read along."""
     lines = BriefProduct.objects.filter(brief=brief).select_related("product").order_by("id")
+    if facts:
+        lines = lines.prefetch_related("product__facts")
     return [line.product for line in lines]
 
 
 def ground_of(brief: Brief | None) -> checks.Ground:
-    """What copy for this brief may say: facts of its products, the brief's own words."""
-    products = brief_products(brief) if brief else []
+    """What copy for this brief may say: facts of its products, the brief's own words. Without a
+    brief: the facts of everything that is offered."""
+    products = brief_products(brief) if brief else catalog.offered()
     sources = catalog.grounding(products)
     if brief:
         for part in ("goal", "offer", "notes"):

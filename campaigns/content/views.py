@@ -12,12 +12,14 @@ from django.views.decorators.http import require_POST
 
 from attune.kernel import audit, jobs
 from attune.kernel.errors import AttuneError, Conflict
+from attune.kernel.storable import as_uuid
 from attune.web.editing import Editing
 from attune.web.forms import add_refusal
 from attune.web.pages import filters, form_status, paged
 from campaigns.catalog.models import Product
 from campaigns.content import selectors, services
 from campaigns.content.forms import BriefForm, ComponentsForm, MessageForm
+from campaigns.content.models import Channel
 from campaigns.segments import selectors as segments
 from tenants.pages import go, page
 
@@ -58,8 +60,8 @@ def edit_brief(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     now = {name: getattr(row, name) for name in ("name", "goal", "channel", "offer", "notes")}
     now["audience"] = str(row.audience_id or "")
     now["products"] = [str(p.pk) for p in services.brief_products(row)]
-    form = BriefForm(request.POST or None, initial=now)
-    editing = Editing(form, now, audit.latest_of(row))
+    form = BriefForm(request.POST or None, initial=now, own=row)
+    editing = Editing(form, now, audit.latest_of(row, "content.save_brief"))
     if request.method == "POST" and form.is_valid() and editing.settled():
         try:
             services.save_brief(brief=row, **_brief_values(form))
@@ -77,7 +79,7 @@ def brief(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     runs, variants = selectors.runs(pk), selectors.newest_revisions(pk)
     context = {
         "brief": row,
-        "products": services.brief_products(row),
+        "products": services.brief_products(row, facts=True),
         "runs": runs,
         "busy": bool(runs) and runs[0].state in {"queued", "running"},
         "variants": [r for r in variants if not r.blocked],
@@ -112,21 +114,28 @@ def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @page("content.edit")
 def new_message(request: HttpRequest) -> HttpResponse:
-    """A message written by hand."""
-    channel = request.POST.get("channel") or request.GET.get("channel", "email")
-    form = MessageForm(request.POST or None, initial={"channel": channel})
-    known = channel if channel in dict(MessageForm.base_fields["channel"].choices) else "email"
-    parts = ComponentsForm(known, request.POST or None)
+    """A message written by hand, from a brief or from the catalogue alone."""
+    asked = as_uuid(request.GET.get("brief", ""))
+    start = selectors.brief(asked) if asked else None
+    channel = request.POST.get("channel") or request.GET.get("channel", "")
+    if channel not in Channel.values:
+        channel = start.channel if start else Channel.EMAIL.value
+    initial = {"channel": channel, "brief": str(start.pk) if start else ""}
+    form = MessageForm(channel, request.POST or None, initial=initial)
+    parts = ComponentsForm(channel, request.POST or None)
     if request.method == "POST" and form.is_valid() and parts.is_valid():
         try:
+            values = dict(form.cleaned_data)
+            chosen = values.pop("brief")
             revision = services.create_asset(
-                **form.cleaned_data, components=parts.filled(), author_id=request.user.pk
-            )
+                **values, brief=selectors.brief(chosen) if chosen else None,
+                components=parts.filled(), author_id=request.user.pk,
+            )  # fmt: skip
             return go(request, "content:revision", revision.pk)
         except AttuneError as refusal:
             add_refusal(form, refusal)
     status = max(form_status(form), form_status(parts))
-    context = {"form": form, "parts": parts}
+    context = {"form": form, "parts": parts, "channel": channel, "channels": Channel.choices}
     return render(request, "content/message_form.html", context, status=status)
 
 
@@ -146,6 +155,11 @@ def _with_diff(row: object) -> list[dict[str, object]]:
     parent = row.parent
     old = parent.components if parent else {}
     return [
-        {"name": name, "text": text, "diff": selectors.diff(old.get(name, ""), text) if old else []}
+        {
+            "name": name,
+            "text": text,
+            "changed": bool(old) and old.get(name, "") != text,
+            "diff": selectors.diff(old.get(name, ""), text) if old else [],
+        }
         for name, text in row.parts
     ]

@@ -11,6 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from attune.api.serializers import ModelSerializer
 from attune.api.viewsets import ReadViewSet, TenantAPIView
 from campaigns.delivery import deciding, email, planning, selectors, sending, services
 from campaigns.delivery.models import Campaign, Endpoint, Send
@@ -18,7 +19,7 @@ from campaigns.experiments import selectors as experiments
 from campaigns.segments import selectors as segments
 
 
-class CampaignOut(serializers.ModelSerializer):
+class CampaignOut(ModelSerializer):
     class Meta:
         model = Campaign
         fields = (
@@ -46,7 +47,7 @@ class VerbIn(serializers.Serializer):
         return values
 
 
-class SendOut(serializers.ModelSerializer):
+class SendOut(ModelSerializer):
     class Meta:
         model = Send
         fields = (
@@ -63,7 +64,7 @@ class MessageOut(serializers.Serializer):
     html = serializers.CharField()
 
 
-class EndpointOut(serializers.ModelSerializer):
+class EndpointOut(ModelSerializer):
     class Meta:
         model = Endpoint
         fields = ("id", "name", "url", "enabled")

@@ -7,10 +7,10 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from attune.kernel.phrases import say
 from campaigns.delivery import selectors
 from campaigns.delivery.models import Campaign
 from campaigns.experiments import selectors as experiments
-from campaigns.experiments.models import Experiment
 from campaigns.segments import selectors as segments
 
 
@@ -25,16 +25,18 @@ class CampaignForm(forms.Form):
         label=_("Endpoint"), required=False, help_text=_("Only for signed webhooks.")
     )
 
-    def __init__(self, *arguments: Any, own: Experiment | None = None, **options: Any) -> None:
+    def __init__(self, *arguments: Any, own: Campaign | None = None, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.fields["audience"].choices = [
-            (str(s.pk), f"{s.name} ({s.size:,})") for s in segments.segments()
-        ]
+            ("", say("choose")), *segments.as_choices(own.audience if own else None),
+        ]  # fmt: skip
         free = [
-            *([own] if own else []),
+            *([own.experiment] if own else []),
             *experiments.experiments().filter(campaigns=None, state__in=["draft", "running"]),
         ]
-        self.fields["experiment"].choices = [(str(e.pk), e.name) for e in free]
+        self.fields["experiment"].choices = [
+            ("", say("choose")), *((str(e.pk), e.name) for e in free),
+        ]  # fmt: skip
         self.fields["endpoint"].choices = [
             ("", "–"),
             *((str(e.pk), e.name) for e in selectors.endpoints()),

@@ -6,7 +6,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from attune.kernel.models import JobRow, TenantModel
-from attune.kernel.phrases import PhraseField, say
+from attune.kernel.phrase_field import PhraseField
+from attune.kernel.phrases import say
 from attune.kernel.tenancy import TenantForeignKey
 from campaigns.contacts.models import Contact
 from campaigns.content.models import Channel, Revision
@@ -56,7 +57,7 @@ class Campaign(TenantModel):
     state = models.CharField(max_length=10, choices=State, default=State.DRAFT)
     job = TenantForeignKey(JobRow, null=True, blank=True, on_delete=models.SET_NULL)
     launch_at = models.DateTimeField(null=True, blank=True)
-    launched_by = models.BigIntegerField(null=True, blank=True)
+    launched_by = models.BigIntegerField(null=True, blank=True)  # or scheduled: who is told
     launched_at = models.DateTimeField(null=True, blank=True)
     planned = models.IntegerField(default=0)
 
@@ -119,9 +120,18 @@ class Send(TenantModel):
         indexes = [
             models.Index(fields=["tenant_id", "campaign", "state"], name="send_by_state"),
             models.Index(fields=["tenant_id", "contact", "sent_at"], name="send_by_contact"),
-            models.Index(fields=["tenant_id", "-sent_at", "-id"], name="send_newest"),
             models.Index(
-                fields=["tenant_id", "campaign", "-sent_at", "-id"], name="send_newest_of_campaign"
+                "tenant_id",
+                models.F("sent_at").desc(nulls_last=True),
+                models.F("id").desc(),
+                name="send_newest",
+            ),
+            models.Index(
+                "tenant_id",
+                "campaign",
+                models.F("sent_at").desc(nulls_last=True),
+                models.F("id").desc(),
+                name="send_newest_of_campaign",
             ),
         ]
 

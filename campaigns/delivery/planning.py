@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from attune.kernel import live
-from attune.kernel.errors import Conflict, FieldError, Invalid
+from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.phrases import as_is, say
 from attune.kernel.states import advance
 from attune.kernel.tenancy import current_tenant
@@ -30,9 +30,7 @@ def schedule(*, campaign: Campaign, at: datetime, by_id: int | None) -> None:
     ahead = at - timezone.now()
     if not SOONEST <= ahead <= LATEST:
         raise Invalid.one("at", say("Choose a time from one minute to one year ahead."))
-    check = services.preflight(campaign)
-    if check.problems:
-        raise Invalid([FieldError("campaign", problem) for problem in check.problems])
+    services.cleared(campaign)
     with transaction.atomic():
         Campaign.objects.filter(pk=campaign.pk).update(launch_at=at, launched_by=by_id)
         advance(services.CAMPAIGN, campaign, "schedule", at=at.isoformat())
@@ -93,6 +91,10 @@ class Month:
     before: date
     after: date
     weeks: list[list[Day]]
+
+    @property
+    def empty(self) -> bool:
+        return not any(day.campaigns for week in self.weeks for day in week if day.inside)
 
 
 def month_of(text: str, today: date) -> date:

@@ -13,22 +13,26 @@ from django.db import connection
 from attune.kernel.phrases import Phrase, say_many
 from attune.kernel.tenancy import current_tenant
 from campaigns.delivery.models import Campaign
+from campaigns.experiments.services import arms_of
 
 REACH_SQL = """
 SELECT CASE
+    WHEN c.status <> 'enabled' THEN 'blocked'
     WHEN %(channel)s = 'email' AND c.email !~ '^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$' THEN 'address'
     WHEN %(channel)s = 'email' AND EXISTS (
       SELECT 1 FROM suppression s WHERE s.tenant_id = %(tenant)s AND s.channel = 'email'
         AND s.address_hash = encode(sha256(convert_to(lower(btrim(c.email)), 'UTF8')), 'hex'))
       THEN 'listed'
-    WHEN (SELECT k.state FROM consent k WHERE k.tenant_id = %(tenant)s AND k.contact_id = c.id
-          AND k.channel = %(channel)s ORDER BY k.created_at DESC, k.id DESC LIMIT 1) = 'refused'
+    WHEN (SELECT k.state FROM consent k WHERE k.tenant_id = %(tenant)s AND k.channel = %(channel)s
+          AND k.contact_id IN (
+            SELECT c.id UNION ALL SELECT i.source_id FROM identity_merge i
+            WHERE i.tenant_id = %(tenant)s AND i.target_id = c.id AND i.undone_at IS NULL)
+          ORDER BY k.created_at DESC, k.id DESC LIMIT 1) = 'refused'
       THEN 'refused'
     ELSE 'reachable' END AS kind, count(*)
 FROM segment_membership m
 JOIN contact c ON c.tenant_id = m.tenant_id AND c.id = m.contact_id
 WHERE m.tenant_id = %(tenant)s AND m.segment_id = %(segment)s AND m.left_at IS NULL
-  AND c.status = 'enabled'
 GROUP BY 1"""
 
 
@@ -38,6 +42,12 @@ class Reach:
 
     reachable: int
     others: list[Phrase]
+    shown: float  # the share of people whose arm shows something
+
+    @property
+    def expected(self) -> int:
+        """About how many will get a message: who can be reached, less the holdout."""
+        return round(self.reachable * self.shown)
 
 
 def of(campaign: Campaign) -> Reach:
@@ -52,6 +62,8 @@ def of(campaign: Campaign) -> Reach:
         )
         found: dict[str, int] = dict(cursor.fetchall())
     others = []
+    if n := found.get("blocked"):
+        others.append(say_many("%(n)s is blocklisted", "%(n)s are blocklisted", n=n))
     if n := found.get("address"):
         others.append(say_many("%(n)s has no valid address", "%(n)s have no valid address", n=n))
     if n := found.get("listed"):
@@ -60,4 +72,6 @@ def of(campaign: Campaign) -> Reach:
         )
     if n := found.get("refused"):
         others.append(say_many("%(n)s refused this channel", "%(n)s refused this channel", n=n))
-    return Reach(found.get("reachable", 0), others)
+    arms = arms_of(campaign.experiment)
+    shown = sum(arm.weight for arm in arms if arm.revision_id is not None)
+    return Reach(found.get("reachable", 0), others, shown)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from attune.kernel.errors import NotFound
 from attune.kernel.phrases import say
@@ -27,7 +27,7 @@ def campaign(campaign_id: uuid.UUID | str, *, lock: bool = False) -> Campaign:
 
 def sends(campaign_id: uuid.UUID | None = None) -> QuerySet[Send]:
     rows = Send.objects.select_related("campaign", "contact", "revision", "decision")
-    rows = rows.order_by("-sent_at", "-id")
+    rows = rows.order_by(F("sent_at").desc(nulls_last=True), "-id")
     return rows.filter(campaign_id=campaign_id) if campaign_id else rows
 
 

@@ -136,7 +136,10 @@ def envelope_of(send: Send) -> email.Envelope:
 
 
 def target_of(send: Send) -> str:
-    """Where the button leads: the first product of the brief that has an address."""
+    """Where the button leads: the text's own link, or the first product of the brief that has an
+    address."""
+    if own := send.components.get("link") or send.revision.components.get("link"):
+        return str(own)
     lines = BriefProduct.objects.filter(brief=send.revision.asset.brief_id).select_related(
         "product"
     )

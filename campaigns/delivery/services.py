@@ -92,14 +92,23 @@ def create(
     return campaign
 
 
-def change(*, campaign: Campaign, **values: object) -> None:
-    """Change a draft: the arguments of `create`. What was launched or scheduled stays as it is."""
+def change(
+    *,
+    campaign: Campaign,
+    name: str,
+    via: str,
+    audience: Segment,
+    experiment: Experiment,
+    endpoint: Endpoint | None,
+) -> None:
+    """Change a draft. What was launched or scheduled stays as it is."""
     if campaign.state != Campaign.State.DRAFT:
         raise Conflict(say("Only a draft can be changed; this campaign is %(state)s.",
                            state=word(campaign.state)))  # fmt: skip
-    before = {name: str(getattr(campaign, name)) for name in values}
-    for name, value in values.items():
-        setattr(campaign, name, value)
+    fields = ("name", "via", "audience", "experiment", "endpoint")
+    before = {field: str(getattr(campaign, field)) for field in fields}
+    campaign.name, campaign.via, campaign.endpoint = name, via, endpoint
+    campaign.audience, campaign.experiment = audience, experiment
     _save_sound(campaign)
     audit.record("campaigns.change", campaign, before=before)
 
@@ -173,11 +182,17 @@ def preflight(campaign: Campaign) -> Preflight:
     return Preflight(people, problems)
 
 
-def launch(*, campaign: Campaign) -> None:
-    """Start the experiment and load the audience; nothing unapproved gets past this."""
+def cleared(campaign: Campaign) -> Preflight:
+    """The checklist, or Invalid with everything that stands in the way."""
     check = preflight(campaign)
     if check.problems:
         raise Invalid([FieldError("campaign", problem) for problem in check.problems])
+    return check
+
+
+def launch(*, campaign: Campaign) -> None:
+    """Start the experiment and load the audience; nothing unapproved gets past this."""
+    check = cleared(campaign)
     if campaign.experiment.state == Experiment.State.DRAFT:
         experiments.start(experiment=campaign.experiment)
     verb = "open" if campaign.via == Campaign.Via.DECIDE else "launch"
@@ -213,7 +228,9 @@ def _move_experiment(experiment: Experiment, verb: str) -> None:
         experiments.pause(experiment=experiment)
     elif verb == "resume" and experiment.state == Experiment.State.PAUSED:
         experiments.resume(experiment=experiment)
-    elif verb == "cancel" and experiment.state != Experiment.State.STOPPED:
+    elif verb == "cancel" and experiment.state in {
+        Experiment.State.RUNNING, Experiment.State.PAUSED,
+    }:  # fmt: skip
         experiments.stop(experiment=experiment)
 
 

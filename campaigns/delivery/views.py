@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 
 from attune.kernel import audit
 from attune.kernel.errors import AttuneError, Invalid
+from attune.kernel.storable import as_uuid
 from attune.web.editing import Editing
 from attune.web.forms import add_refusal
 from attune.web.pages import filters, form_status, paged
@@ -85,8 +86,8 @@ def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "name": row.name, "via": row.via, "audience": str(row.audience_id),
         "experiment": str(row.experiment_id), "endpoint": str(row.endpoint_id or ""),
     }  # fmt: skip
-    form = CampaignForm(request.POST or None, initial=now, own=row.experiment)
-    editing = Editing(form, now, audit.latest_of(row))
+    form = CampaignForm(request.POST or None, initial=now, own=row)
+    editing = Editing(form, now, audit.latest_of(row, "campaigns.change"))
     if request.method == "POST" and form.is_valid() and editing.settled():
         try:
             services.change(campaign=row, **_values(form))
@@ -100,7 +101,7 @@ def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @page("campaigns.edit")
 def new(request: HttpRequest) -> HttpResponse:
-    form = CampaignForm(request.POST or None)
+    form = CampaignForm(request.POST or None, initial={"experiment": request.GET.get("experiment")})
     if request.method == "POST" and form.is_valid():
         try:
             row = services.create(**_values(form))
@@ -142,11 +143,15 @@ def move(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @page("sends.view")
 def outbox(request: HttpRequest) -> HttpResponse:
     """Every message that left, newest first."""
-    rows = selectors.sends()
+    campaign = as_uuid(request.GET.get("campaign", ""))
+    rows = selectors.sends(campaign)
     state = request.GET.get("state", "")
     if state in Send.State.values:
         rows = rows.filter(state=state)
-    context = {"page": paged(request, rows), "state": state, "states": Send.State.values}
+    context = {
+        "page": paged(request, rows), "state": state, "states": Send.State.values,
+        "campaigns": selectors.campaigns()[:100], "campaign": campaign,
+    }  # fmt: skip
     return render(request, "delivery/outbox.html", context)
 
 

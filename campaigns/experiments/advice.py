@@ -61,17 +61,7 @@ def recommend(
     better = [r for r in known if r.primary and sign * _toward(r.primary, sign) > 0]
     if better:
         best = max(better, key=lambda r: sign * (r.primary.difference if r.primary else 0))
-        return Recommendation(
-            "ship",
-            say(
-                "Ship %(arm)s: it beats %(control)s by %(gain)s, and the interval, valid at "
-                "every look, leaves zero out.",
-                arm=best.name,
-                control=control_name,
-                gain=_gain(best, rate=rate),
-            ),
-            best.key,
-        )
+        return _ship(best, control_name, rate)
     worse = [r for r in known if r.primary and sign * _away(r.primary, sign) < 0]
     if known and len(worse) == len(readings):
         return Recommendation(
@@ -79,6 +69,15 @@ def recommend(
             say("Roll back: every arm does worse than %(control)s.", control=control_name),
         )
     return _wait(readings, needed, per_day)
+
+
+def _ship(best: Reading, control: str, rate: bool) -> Recommendation:
+    sentence = say(
+        "Ship %(arm)s: it beats %(control)s by %(gain)s, and the interval, valid at every look, "
+        "leaves zero out.",
+        arm=best.name, control=control, gain=_gain(best, rate=rate),
+    )  # fmt: skip
+    return Recommendation("ship", sentence, best.key)
 
 
 def _invalid(srm: float | None) -> Recommendation | None:

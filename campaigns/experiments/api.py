@@ -10,6 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from attune.api.serializers import ModelSerializer
 from attune.api.viewsets import ReadViewSet
 from attune.kernel.errors import NotFound
 from attune.kernel.phrases import say
@@ -20,7 +21,7 @@ from campaigns.experiments import selectors, services
 from campaigns.experiments.models import Experiment, Snapshot
 
 
-class ExperimentOut(serializers.ModelSerializer):
+class ExperimentOut(ModelSerializer):
     class Meta:
         model = Experiment
         fields = (
@@ -51,19 +52,19 @@ class ExperimentIn(serializers.Serializer):
     target_lift = serializers.FloatField(min_value=0.001, max_value=10, default=0.1)
 
 
-class SnapshotOut(serializers.ModelSerializer):
+class SnapshotOut(ModelSerializer):
     class Meta:
         model = Snapshot
         fields = ("id", "at", "decided", "verdict", "sentence", "srm_p", "results")
 
 
-class MetricOut(serializers.ModelSerializer):
+class MetricOut(ModelSerializer):
     class Meta:
         model = Metric
         fields = ("id", "key", "name", "event_name", "kind", "higher_is_better")
 
 
-class DecisionOut(serializers.ModelSerializer):
+class DecisionOut(ModelSerializer):
     class Meta:
         model = Decision
         fields = (

@@ -7,7 +7,8 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from attune.kernel.models import TenantModel
-from attune.kernel.phrases import PhraseField
+from attune.kernel.phrase_field import PhraseField
+from attune.kernel.phrases import Phrase, say_many
 from attune.kernel.tenancy import TenantForeignKey
 from campaigns.content.models import Revision
 
@@ -39,6 +40,14 @@ class Experiment(TenantModel):
     started_at = models.DateTimeField(null=True, blank=True)
     stopped_at = models.DateTimeField(null=True, blank=True)
     winner = models.CharField(max_length=60, blank=True, default="")
+
+    @property
+    def window_words(self) -> Phrase:
+        """The window as people set it: in days where it is whole days."""
+        days, rest = divmod(self.window_hours, 24)
+        if rest:
+            return say_many("%(n)s hour", "%(n)s hours", n=self.window_hours)
+        return say_many("%(n)s day", "%(n)s days", n=days)
 
     class Meta(TenantModel.Meta):
         db_table = "experiment"

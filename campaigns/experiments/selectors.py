@@ -49,6 +49,14 @@ def latest(of: Experiment) -> Snapshot | None:
     return Snapshot.objects.filter(experiment=of).order_by("-at", "-id").first()
 
 
+def advised(latest: Snapshot | None) -> str:
+    """The key of the arm to keep if one stopped now: the winner, or the control where harm is
+    done; empty while nothing is decided."""
+    if latest is None or latest.verdict not in {"ship", "rollback"}:
+        return ""
+    return str(latest.results["arm" if latest.verdict == "ship" else "control"])
+
+
 def history(of: Experiment, most: int = 200) -> list[Snapshot]:
     """Looks over the whole life of an experiment, at most `most`, the newest among them."""
     ids = list(

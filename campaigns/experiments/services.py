@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,6 +30,7 @@ EXPERIMENT = Machine(
     "experiment",
     {
         ("draft", "start"): "running",
+        ("draft", "stop"): "stopped",
         ("running", "pause"): "paused",
         ("paused", "resume"): "running",
         ("running", "stop"): "stopped",
@@ -65,7 +67,8 @@ def create(
     key: str = "",
 ) -> Experiment:
     """A draft experiment with its arms and metrics. Raises Invalid with every mistake."""
-    _check(name, arms, kind, floor, window_hours, target_lift)
+    if errors := list(_faults(name, arms, kind, floor, window_hours, target_lift)):
+        raise Invalid(errors)
     _check_metrics(kind, primary, [*(secondary or []), *(guardrails or [])])
     total = sum(arm.weight for arm in arms)
     try:
@@ -94,30 +97,31 @@ def create(
     return experiment
 
 
-def _check(
+def _faults(
     name: str, arms: list[ArmPlan], kind: str, floor: float, hours: int, lift: float
-) -> None:
-    errors = []
+) -> Iterator[FieldError]:
     if not slugify(name):
-        errors.append(FieldError("name", say("Give the experiment a name with a letter or digit.")))
+        yield FieldError("name", say("Give the experiment a name with a letter or digit."))
     if kind not in Experiment.Kind.values:
-        errors.append(FieldError("kind", say("Choose fixed or thompson.")))
-    if len(arms) < 2 or len({a.key for a in arms}) != len(arms):
-        errors.append(FieldError("arms", say("Give at least two arms with different keys.")))
-    if any(not 0 < a.weight < 1e6 for a in arms):
-        errors.append(FieldError("arms", say("Every share must be more than 0.")))
-    if sum(a.is_control for a in arms) != 1 or all(a.revision is None for a in arms):
-        errors.append(
-            FieldError("arms", say("One arm is the control, and at least one shows a text."))
-        )
+        yield FieldError("kind", say("Choose fixed or thompson."))
     if not 0 <= floor <= 0.5:
-        errors.append(FieldError("floor", say("The floor is a share from 0 to 0.5.")))
+        yield FieldError("floor", say("The floor is a share from 0 to 0.5."))
     if not 1 <= hours <= 24 * 365:
-        errors.append(FieldError("window_hours", say("The window is 1 hour to 1 year.")))
+        yield FieldError("window_hours", say("The window is 1 hour to 1 year."))
     if not 0 < lift <= 10:
-        errors.append(FieldError("target_lift", say("The target effect is above 0, up to 10.")))
-    if errors:
-        raise Invalid(errors)
+        yield FieldError("target_lift", say("The target effect is above 0, up to 10."))
+    yield from _arm_faults(arms)
+
+
+def _arm_faults(arms: list[ArmPlan]) -> Iterator[FieldError]:
+    if len(arms) < 2 or len({a.key for a in arms}) != len(arms):
+        yield FieldError("arms", say("Give at least two arms with different keys."))
+    if any(not 0 < a.weight < 1e6 for a in arms):
+        yield FieldError("arms", say("Every share must be more than 0."))
+    if sum(a.is_control for a in arms) != 1 or all(a.revision is None for a in arms):
+        yield FieldError("arms", say("One arm is the control, and at least one shows a text."))
+    if len({a.revision.asset.channel for a in arms if a.revision}) > 1:
+        yield FieldError("arms", say("All texts must be of one channel."))
 
 
 def _check_metrics(kind: str, primary: Metric, others: list[Metric]) -> None:

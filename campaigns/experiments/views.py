@@ -43,6 +43,7 @@ def experiment(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "arms": arms,
         "goals": log.goals(row.pk),
         "latest": latest,
+        "advised": selectors.advised(latest),
         "health": health.checks(row, latest) if latest else [],
         "metrics": latest.results["metrics"] if latest else [],
         "effect_chart": charts.effect_over_time(history, arms),
@@ -58,7 +59,7 @@ def experiment(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @page("experiments.edit")
 def new(request: HttpRequest) -> HttpResponse:
-    form = ExperimentForm(request.POST or None)
+    form = ExperimentForm(request.POST or None, initial={"revisions": request.GET.getlist("text")})
     if request.method == "POST" and form.is_valid():
         try:
             row = services.create(**_plan(form.cleaned_data))

@@ -10,13 +10,14 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from attune.api.serializers import ModelSerializer
 from attune.api.viewsets import ReadViewSet
 from campaigns.contacts import selectors as contacts
 from campaigns.segments import selectors, services
 from campaigns.segments.models import Segment
 
 
-class SegmentOut(serializers.ModelSerializer):
+class SegmentOut(ModelSerializer):
     class Meta:
         model = Segment
         fields = (

@@ -21,7 +21,7 @@ def of(node: dict[str, Any], contact_id: uuid.UUID) -> Phrase | None:
     if "profile" in node:
         return _of_profile(node["profile"], contact_id)
     if "did" in node or "did_not" in node:
-        return _of_deeds(node, contact_id)
+        return _of_events(node, contact_id)
     if "consent" in node:
         rows = Consent.objects.filter(contact_id=contact_id, channel=node["consent"])
         row = rows.order_by("-created_at", "-id").first()
@@ -41,10 +41,14 @@ def _of_profile(field: str, contact_id: uuid.UUID) -> Phrase:
     if field == "revenue":
         return say("theirs: %(value)s", value=f"{profile.revenue_cents / 100:,.2f}")
     value = getattr(profile, field)
-    return say("theirs: %(value)s", value=word(value) if field == "lifecycle" else value or "–")
+    return say("theirs: %(value)s", value=word(value) if field == "lifecycle" else _known(value))
 
 
-def _of_deeds(node: dict[str, Any], contact_id: uuid.UUID) -> Phrase:
+def _known(value: Any) -> Any:
+    return "–" if value in (None, "") else value
+
+
+def _of_events(node: dict[str, Any], contact_id: uuid.UUID) -> Phrase:
     """How often within the condition's bounds, and when last."""
     name = node.get("did", node.get("did_not"))
     rows = Event.objects.filter(contact_id=contact_id, name=name, is_machine=False)

@@ -48,6 +48,14 @@ def segments(*, q: str = "", state: str = "") -> QuerySet[Segment]:
     return rows.filter(name__icontains=q) if q else rows
 
 
+def as_choices(own: Segment | None = None) -> list[tuple[str, str]]:
+    """Segments to choose an audience from; the one that stands there now is always among them."""
+    rows = list(segments())
+    if own is not None and own not in rows:
+        rows.insert(0, own)
+    return [(str(row.pk), f"{row.name} ({row.size:,})") for row in rows]
+
+
 def segment(segment_id: uuid.UUID | str, *, lock: bool = False) -> Segment:
     rows = Segment.objects.select_for_update() if lock else Segment.objects.all()
     row = rows.filter(pk=segment_id).first()

@@ -10,7 +10,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
 from attune.kernel import audit, live
-from attune.kernel.errors import Conflict, Invalid
+from attune.kernel.errors import Conflict, Invalid, NotFound
 from attune.kernel.phrases import say
 from attune.kernel.tenancy import current_tenant
 from campaigns.segments import rules
@@ -127,7 +127,10 @@ def restore(*, segment: Segment) -> None:
 @undo.deed("segments.archive", verb="segments.edit")
 def take_up(*, segment_id: str) -> None:
     """Restore by id: what takes an archiving back."""
-    restore(segment=Segment.objects.get(pk=segment_id))
+    segment = Segment.objects.filter(pk=segment_id).first()
+    if segment is None:
+        raise NotFound(say("There is no such segment in this workspace."))
+    restore(segment=segment)
 
 
 def _check_references(rule: Any, own: UUID | None) -> None:

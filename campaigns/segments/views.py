@@ -20,7 +20,7 @@ from campaigns.contacts import selectors as contacts
 from campaigns.segments import rules, selectors, services
 from campaigns.segments.forms import SegmentForm
 from campaigns.segments.models import Segment
-from tenants import undo
+from tenants import offers
 from tenants.pages import demand, go, page
 
 LABELLED = {
@@ -67,7 +67,7 @@ def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     row = selectors.segment(pk, lock=request.method == "POST")
     now = {"name": row.name, "description": row.description, "rule": row.rule}
     form = SegmentForm(request.POST or None, initial=now)
-    editing = Editing(form, now, audit.latest_of(row))
+    editing = Editing(form, now, audit.latest_of(row, "segments.change"))
     if request.method == "POST" and form.is_valid() and editing.settled():
         try:
             services.change(segment=row, version=row.version, **form.cleaned_data)
@@ -81,7 +81,7 @@ def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @page("segments.edit")
 def archive(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     services.archive(segment=selectors.segment(pk))
-    undo.offer(
+    offers.offer(
         request, say("Archived: it is not updated any more."), "segments.archive",
         segment_id=str(pk),
     )  # fmt: skip

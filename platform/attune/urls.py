@@ -67,7 +67,7 @@ urlpatterns = [
     path("docs/api/schema", SpectacularAPIView.as_view(urlconf=api), name="schema"),
     path("docs/api", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
     path("accounts/", include("allauth.urls")),
-    path("words/<str:language>.js", words.catalog, name="words"),
+    path("words/<str:language>.js", words.script, name="words"),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
     path("", include("campaigns.delivery.urls")),

@@ -50,6 +50,7 @@ def test_sign_up_workspace_two_factor_and_a_forgotten_password(
     page.click("button[type=submit]")
     page.wait_for_url("**/w/ada**")
 
+    page.locator(".account summary").click()
     page.get_by_role("link", name="Two-factor").click()
     page.get_by_role("link", name="Activate").first.click()
     page.fill("[name=password]", PASSWORD)  # a grave step asks who is there

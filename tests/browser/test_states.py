@@ -66,6 +66,7 @@ def test_an_empty_workspace_teaches_on_every_page(
 
 def test_every_page_is_whole_in_chinese(shop: int, address: str, sign_in: SignIn, wrong: list[str]):
     page = sign_in("owner")
+    page.locator(".account summary").click()
     with page.expect_navigation():
         page.get_by_label("Language").select_option("zh-hans")
     assert page.locator("html").get_attribute("lang") == "zh-hans"
@@ -84,6 +85,7 @@ def test_every_page_is_whole_in_chinese(shop: int, address: str, sign_in: SignIn
         page.get_by_role("button", name="添加条件", exact=True)
     ).to_be_visible()  # what the browser says
     page.goto(f"{address}/w/{demo.SLUG}/content/briefs/new")
+    page.locator(".account summary").click()
     with page.expect_navigation():
         page.get_by_label("语言").select_option("en")
     assert page.url.endswith("/content/briefs/new")

@@ -95,6 +95,9 @@ def test_what_would_stop_it_now_is_told_when_scheduling(tenant):
     campaign.refresh_from_db()
     with pytest.raises(Invalid, match="archived; choose another"):
         planning.schedule(campaign=campaign, at=in_an_hour(), by_id=None)
+    campaign.refresh_from_db()
+    assert (campaign.state, campaign.launch_at) == ("draft", None)
+    assert not JobRow.objects.filter(kind="delivery.launch_campaign").exists()
 
 
 def test_the_page_schedules_in_the_workspaces_time(tenant):
@@ -124,6 +127,8 @@ def test_the_calendar_puts_each_campaign_on_its_day_of_the_workspace(tenant):
         date(2026, 3, 30),
         date(2026, 5, 3),
     )
+    assert not found.empty
+    assert planning.month(date(2027, 4, 1), date(2026, 4, 2)).empty
     assert (found.before, found.after) == (date(2026, 3, 1), date(2026, 5, 1))
 
 
@@ -132,15 +137,28 @@ def test_a_month_that_is_none_is_this_month(text):
     assert planning.month_of(text, date(2026, 11, 25)) == date(2026, 11, 1)
 
 
+def test_a_scheduled_campaign_of_a_partners_channel_can_be_cancelled(tenant):
+    campaign = planned(via="decide")
+    planning.schedule(campaign=campaign, at=in_an_hour(), by_id=None)
+    campaign.refresh_from_db()
+    services.move(campaign=campaign, verb="cancel")
+    campaign.refresh_from_db()
+    assert (campaign.state, campaign.experiment.state) == ("cancelled", "draft")
+
+
 def test_only_a_draft_is_changed_and_a_refusal_changes_nothing(tenant):
     campaign = planned()
+    rest = {
+        "via": campaign.via, "audience": campaign.audience, "experiment": campaign.experiment,
+        "endpoint": None,
+    }  # fmt: skip
     with pytest.raises(Invalid, match="Give the campaign a name"):
-        services.change(campaign=campaign, name=" ")
-    services.change(campaign=Campaign.objects.get(pk=campaign.pk), name="Spring")
+        services.change(campaign=campaign, name=" ", **rest)
+    services.change(campaign=Campaign.objects.get(pk=campaign.pk), name="Spring", **rest)
     planning.schedule(campaign=campaign, at=in_an_hour(), by_id=None)
     campaign.refresh_from_db()
     with pytest.raises(Conflict, match="Only a draft"):
-        services.change(campaign=campaign, name="Summer")
+        services.change(campaign=campaign, name="Summer", **rest)
     campaign.refresh_from_db()
     assert campaign.name == "Spring"
 
@@ -153,13 +171,19 @@ def test_reach_tells_who_can_be_written_to_as_the_sending_will(tenant):
     contacts.record_consent(contact=people[2], state="refused", source="test")
     contacts.record_consent(contact=people[3], state="refused", source="test")
     contacts.record_consent(contact=people[3], state="given", source="test")
+    make.record({**make.identify("x"), "userId": None, "anonymousId": "a4"})
+    stranger = Contact.objects.get(external_id="")
+    contacts.record_consent(contact=stranger, state="refused", source="test")
+    make.record({**make.identify("p4"), "anonymousId": "a4"})  # who refused turns out to be p4
+    Contact.objects.filter(pk=people[5].pk).update(status="blocklisted")
     found = reach.of(campaign)
-    assert found.reachable == 3
+    assert found.reachable == 1
     assert found.others == [
-        "1 has no valid address", "1 is on the suppression list", "1 refused this channel",
+        "1 is blocklisted", "1 has no valid address", "1 is on the suppression list", "2 refused this channel",
     ]  # fmt: skip
     allowed = [
         suppression.may_send(person, channel="email", cap=3, days=7, now=timezone.now()).allowed
-        for person in Contact.objects.all()
+        for person in people
+        if not person.refresh_from_db()
     ]
     assert sum(allowed) == found.reachable

@@ -54,7 +54,7 @@ def test_an_event_becomes_a_decision_a_message_and_a_reward(tenant):
 
     steps = {s.key: s for s in chain.of_send(buyer)}
     assert list(steps) == [
-        "event", "profile", "brief", "checks", "review", "revision", "decision", "send", "reward",
+        "event", "profile", "brief", "checks", "revision", "review", "decision", "send", "reward",
     ]  # fmt: skip
     assert steps["decision"].facts["propensities"] == {"v1": 0.5, "holdout": 0.5}
     assert steps["reward"].facts["rewards"][0]["metric"] == "order"

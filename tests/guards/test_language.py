@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import translation
 
-from attune.web import catalog
+from attune.web import translations
 from tenants.models import Tenant, User
 from tenants.roles import PERMISSIONS
 from tests.guards.test_queries import every_path, fill
@@ -53,8 +53,7 @@ def test_a_word_outside_a_translation_is_seen() -> None:
 def test_every_word_of_every_template_is_marked() -> None:
     found = {
         str(path.relative_to(settings.ROOT)): words
-        for path in catalog.files(settings.ROOT, "*.html")
-        if path.name != "500.html"  # shown when nothing works, languages included
+        for path in translations.files(settings.ROOT, "*.html")
         if (words := unmarked(path.read_text()))
     }
     assert found == {}
@@ -95,7 +94,7 @@ def test_every_sentence_of_python_is_said() -> None:
     outside = ("embedded", "settings", "engines", "management", "replay.py", "demo.py", "api")
     found = {
         str(path.relative_to(settings.ROOT)): sentences
-        for path in catalog.files(settings.ROOT, "*.py")
+        for path in translations.files(settings.ROOT, "*.py")
         if not any(part in outside for part in path.parts) and path.name != "api.py"
         if (sentences := unsaid(path.read_text()))
     }
@@ -104,9 +103,9 @@ def test_every_sentence_of_python_is_said() -> None:
 
 def test_every_language_offered_has_its_catalogs() -> None:
     offered = {code for code, _ in settings.LANGUAGES} - {"en"}
-    assert offered == {language.lower().replace("_", "-") for language in catalog.LANGUAGES}
-    for language in catalog.LANGUAGES:
-        folder = Path(catalog.LOCALE) / language / "LC_MESSAGES"
+    assert offered == {language.lower().replace("_", "-") for language in translations.LANGUAGES}
+    for language in translations.LANGUAGES:
+        folder = Path(translations.LOCALE) / language / "LC_MESSAGES"
         assert sorted(p.name for p in folder.glob("*.po")) == ["django.po", "djangojs.po"]
 
 

@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from campaigns.catalog.models import Product
 from campaigns.content.models import Revision
+from campaigns.segments import services as segments
 from campaigns.segments.models import Segment
 from tenants.models import Tenant
 from tests import make
@@ -37,6 +38,10 @@ class Open:
 
     def save(self, **changed: Any) -> Any:
         values = {**self.values, "base": self.base, **changed}
+        values = {  # a browser ends each line of a text area with CR LF
+            name: value.replace("\n", "\r\n") if isinstance(value, str) else value
+            for name, value in values.items()
+        }
         return self.client.post(self.url, {k: v for k, v in values.items() if v is not None})
 
 
@@ -88,6 +93,87 @@ def test_a_clash_shows_what_only_the_other_changed_as_theirs_already(tenant, cli
     assert answer.status_code == 409
     assert (form["category"].value(), form["available"].value()) == ("green", False)
     assert editing.taken == ["Category", "Available"]
+
+
+def test_a_wrong_field_in_between_does_not_make_one_forget_where_one_began(tenant, client):
+    product = make.product(name="Old")
+    url = product_page(tenant, product)
+    mine, theirs = Open(client, url), Open(client, url)
+    assert theirs.save(name="Theirs").status_code == 302
+    refused = mine.save(price="a lot")
+    assert refused.status_code == 422
+    mine.base = base_of(refused)
+    assert mine.save(price="9.00").status_code == 302
+    product.refresh_from_db()
+    assert (product.name, product.price_cents) == ("Theirs", 900)
+
+
+def test_text_of_several_lines_that_nobody_touched_does_not_clash(tenant, client):
+    url = reverse("catalog:voice", args=[tenant.slug])
+    assert Open(client, url).save(banned_words="cheap\nbuy now").status_code == 302
+    mine, theirs = Open(client, url), Open(client, url)
+    assert theirs.save(banned_words="cheap").status_code == 302
+    assert mine.save(tone="dry").status_code == 302
+    answer = client.get(url)
+    assert (answer.context["form"]["tone"].value(), answer.context["form"]["banned_words"].value()) == (
+        "dry", "cheap",
+    )  # fmt: skip
+
+
+def test_a_clash_of_choices_is_told_in_words_and_can_be_put_back(tenant, client):
+    brief, tea = make.brief(), make.product(name="Green tea", price_cents=900)
+    url = reverse("content:edit-brief", args=[tenant.slug, brief.pk])
+    mine, theirs = Open(client, url), Open(client, url)
+    first = mine.values["products"][0]
+    assert theirs.save(products=[first, str(tea.pk)], channel="push").status_code == 302
+    answer = mine.save(products=[str(tea.pk)], channel="sms")
+    clash = {c.label: c for c in answer.context["editing"].clashes}
+    assert answer.status_code == 409
+    assert (clash["Channel"].theirs, clash["Channel"].mine) == ("Push", "SMS")
+    assert clash["Products"].mine == "Green tea · 9.00 EUR"
+    assert set(clash["Products"].value.split(", ")) == {first, str(tea.pk)}
+    assert clash["Products"].field == "id_products"
+    assert 'id="id_products"' in answer.content.decode()
+
+
+def test_editing_keeps_what_is_no_longer_offered(tenant, client):
+    product, segment = make.product(name="Sold out"), make.segment(name="Put away")
+    brief = make.brief(products=[product], audience=segment)
+    make.segment(name="Another")
+    campaign = make.campaign(
+        segment, make.experiment([make.approved()], holdout=0.1, running=False)
+    )
+    product.available = False
+    product.save()
+    segments.archive(segment=segment)
+    url = reverse("content:edit-brief", args=[tenant.slug, brief.pk])
+    page = Open(client, url)
+    assert page.values["products"] == [str(product.pk)]
+    assert page.save(offer="Last ones").status_code == 302
+    brief.refresh_from_db()
+    assert (brief.audience_id, [line.product_id for line in brief.lines.all()]) == (
+        segment.pk, [product.pk],
+    )  # fmt: skip
+    url = reverse("delivery_pages:edit", args=[tenant.slug, campaign.pk])
+    answer = Open(client, url).save(name="Renamed")
+    assert answer.status_code == 422  # an archived audience is told, not replaced
+    assert "is archived" in answer.content.decode()
+    campaign.refresh_from_db()
+    assert campaign.audience_id == segment.pk
+
+
+def test_a_draft_campaign_merges_and_clashes_like_any_form(tenant, client):
+    campaign = make.campaign(
+        make.segment(), make.experiment([make.approved()], holdout=0.1, running=False)
+    )
+    other = make.segment(name="Others")
+    url = reverse("delivery_pages:edit", args=[tenant.slug, campaign.pk])
+    mine, theirs = Open(client, url), Open(client, url)
+    assert theirs.save(audience=str(other.pk)).status_code == 302
+    assert mine.save(name="Spring").status_code == 302
+    campaign.refresh_from_db()
+    assert (campaign.name, campaign.audience_id) == ("Spring", other.pk)
+    assert mine.save(name="Summer").status_code == 409
 
 
 def test_the_same_change_by_both_is_no_clash(tenant, client):

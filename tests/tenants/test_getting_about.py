@@ -16,6 +16,7 @@ from campaigns.catalog.models import Product
 from campaigns.contacts.models import ContactImport
 from insights import next_steps, search
 from tenants import navigation, notices, saved_views
+from tenants import services as tenants
 from tenants.models import Notice, SavedView
 from tests import make
 
@@ -64,7 +65,7 @@ def test_authors_and_reviewers_are_told_and_nobody_of_their_own_deed(tenant):
     Notice.objects.all().delete()
     approval.decide(review=review, by=approval.Reviewer(reviewer.pk, "Rita"), kind="approve")
     notice = Notice.objects.get()
-    assert (notice.user_id, notice.text) == (author.pk, f"Rita: approve, “{text}”")
+    assert (notice.user_id, notice.text) == (author.pk, f"Rita: approved, “{text}”")
     client = Client()
     client.force_login(author)
     assert client.get(notice.url).status_code == 200
@@ -200,3 +201,34 @@ def test_several_jobs_are_retried_or_cancelled_at_once_and_the_others_say_why(te
     assert states == {"pending": 2, "done": 1}
     client.post(url, {"chosen": chosen, "verb": "cancel"})
     assert JobRow.objects.filter(pk__in=chosen, state="cancelled").count() == 2
+
+
+def test_a_persons_language_reaches_refusals_and_is_named_in_the_answer(tenant):
+    client = Client()
+    client.force_login(tenant.owner)
+    tenants.save_appearance(user_id=tenant.owner.pk, theme=None, language="zh-hans")
+    gone = client.get("/w/nowhere/")
+    assert (gone.status_code, gone["Content-Language"]) == (404, "zh-hans")
+    assert "工作区" in gone.content.decode()
+    api = client.get("/v1/contacts", headers={"Accept-Language": "zh-CN"})
+    assert (api.status_code, api["Content-Language"]) == (401, "en")
+    assert "Send an API key" in api.json()["detail"]
+    analyst = Client()
+    person = make.member(tenant, "analyst")
+    analyst.force_login(person)
+    tenants.save_appearance(user_id=person.pk, theme=None, language="zh-hans")
+    page = analyst.get(reverse("workspace:settings", args=[tenant.slug])).content.decode()
+    assert "所有者、管理员" in page
+
+
+def test_no_theme_is_no_choice(tenant):
+    client = Client()
+    client.force_login(tenant.owner)
+    client.post(reverse("tenants:appearance"), {"theme": "dark", "back": "/w/x/"})
+    client.post(reverse("tenants:appearance"), {"theme": "", "language": "en"})
+    tenant.owner.refresh_from_db()
+    assert (tenant.owner.theme, tenant.owner.language) == ("dark", "en")
+    away = client.post(
+        reverse("tenants:appearance"), {"language": "", "back": "https://evil.example/"}
+    )
+    assert away.url == "/"

@@ -48,3 +48,10 @@ def test_no_operation_answers_with_a_server_error(secret: str):
 
         attempt()
     assert called > 300
+
+
+def test_kept_sentences_are_text_in_the_schema(client):
+    schema = client.get("/docs/api/schema?format=json").json()["components"]["schemas"]
+    for name, field in [("JobOut", "note"), ("SendOut", "reason"), ("CheckOut", "message"),
+                        ("RejectedOut", "reason"), ("SnapshotOut", "sentence")]:  # fmt: skip
+        assert schema[name]["properties"][field]["type"] == "string", name

@@ -14,7 +14,7 @@ from campaigns.catalog import services
 from campaigns.catalog.models import Fact
 from campaigns.contacts.models import Contact
 from campaigns.segments.models import Segment
-from tenants import saved_views, undo
+from tenants import offers, saved_views
 from tenants.models import Membership, SavedView
 from tests import make
 
@@ -28,7 +28,7 @@ def client(tenant: make.Place) -> Client:
 
 def offered(answer: Any) -> str:
     tags = [m.extra_tags for m in get_messages(answer.wsgi_request)]
-    return [t.removeprefix(undo.TAG) for t in tags if t.startswith(undo.TAG)][-1]
+    return [t.removeprefix(offers.TAG) for t in tags if t.startswith(offers.TAG)][-1]
 
 
 def take_back(client: Client, tenant: make.Place, token: str) -> int:
@@ -87,6 +87,40 @@ def test_a_member_a_view_and_a_trait_come_back(tenant, client):
     assert Contact.objects.get().traits["plan"] == "pro"
 
 
+def test_what_was_changed_again_since_is_not_overwritten(tenant, client):
+    member = make.member(tenant, "marketer")
+    place = Membership.objects.get(user=member)
+    token = offered(post(client, tenant, "workspace:change-member", place.pk, role="analyst"))
+    post(client, tenant, "workspace:change-member", place.pk, role="sender")
+    assert take_back(client, tenant, token) == 409
+    assert Membership.objects.get(user=member).role == "sender"
+    make.record(make.identify("u1", plan="pro"))
+    contact = Contact.objects.get()
+    token = offered(post(client, tenant, "contacts:trait", contact.pk, key="plan", value="free"))
+    make.run_jobs()
+    make.record(make.identify("u1", plan="enterprise"))
+    assert take_back(client, tenant, token) == 409
+    make.run_jobs()
+    assert Contact.objects.get().traits["plan"] == "enterprise"
+
+
+def test_a_fact_comes_back_once_however_often_the_button_is_pressed(tenant, client):
+    fact = services.add_fact(text="Ships in two days.", product=make.product())
+    token = offered(post(client, tenant, "catalog:remove-fact", fact.pk))
+    assert [take_back(client, tenant, token), take_back(client, tenant, token)] == [302, 409]
+    assert list(Fact.objects.values_list("pk", flat=True)) == [fact.pk]
+
+
+def test_who_is_no_owner_any_more_makes_none_by_undo(tenant, client):
+    second = make.user()
+    place = Membership.objects.create(user=second, role="owner")
+    token = offered(post(client, tenant, "workspace:change-member", place.pk, role="marketer"))
+    Membership.objects.create(user=make.user(), role="owner")
+    Membership.objects.filter(user=tenant.owner).update(role="admin")
+    assert take_back(client, tenant, token) == 403
+    assert Membership.objects.get(user=second).role == "marketer"
+
+
 def test_nobody_else_takes_it_back_and_no_right_is_won_by_it(tenant, client):
     segment = make.segment()
     token = offered(post(client, tenant, "segments:archive", segment.pk))
@@ -104,5 +138,5 @@ def test_an_old_or_made_up_offer_is_refused(tenant, client, monkeypatch):
     assert take_back(client, tenant, foreign) == 404
     segment = make.segment()
     token = offered(post(client, tenant, "segments:archive", segment.pk))
-    monkeypatch.setattr(undo, "SECONDS", -1)
+    monkeypatch.setattr(offers, "SECONDS", -1)
     assert take_back(client, tenant, token) == 409

@@ -27,7 +27,7 @@ GOING = {"loading", "running"}
 @handles(LAUNCH_CAMPAIGN)
 def launch_campaign(payload: LaunchCampaign, run: Run) -> None:
     with run.unit():
-        campaign = selectors.campaign(payload.campaign_id)
+        campaign = selectors.campaign(payload.campaign_id, lock=True)
         planning.launch_due(campaign=campaign, at=payload.at)
 
 

@@ -9,7 +9,7 @@ from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from attune.kernel.phrases import say
-from campaigns.content.checks import PLACEHOLDER, VARIABLES
+from campaigns.content.checks import PLACEHOLDER, VARIABLES, part_name
 
 register = template.Library()
 
@@ -24,6 +24,12 @@ def chips(text: str) -> SafeString:
         end = match.end()
     pieces.append((conditional_escape(text[end:]),))
     return format_html_join("", "{}", pieces)
+
+
+@register.filter
+def part(name: str) -> str:
+    """What people call a part of a message."""
+    return str(part_name(name))
 
 
 def _chip(match: re.Match[str]) -> SafeString:

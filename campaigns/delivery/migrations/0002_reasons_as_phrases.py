@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from attune.kernel.phrases import TextToPhrases
+from attune.kernel.phrase_field import TextToPhrases
 
 
 class Migration(migrations.Migration):

@@ -8,12 +8,12 @@ class Migration(migrations.Migration):
 
     operations = [
         AddIndexConcurrently(
-            "send", models.Index(fields=["tenant_id", "-sent_at", "-id"], name="send_newest")
-        ),
-        AddIndexConcurrently(
             "send",
             models.Index(
-                fields=["tenant_id", "campaign", "-sent_at", "-id"], name="send_newest_of_campaign"
+                "tenant_id",
+                models.F("sent_at").desc(nulls_last=True),
+                models.F("id").desc(),
+                name="send_newest",
             ),
         ),
     ]

@@ -1,20 +1,21 @@
-"""Shapes shared by several endpoints."""
+"""Serializers that know the columns of the house."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.db import models
 from rest_framework import serializers
 
-
-class FieldProblem(serializers.Serializer):
-    field = serializers.CharField()
-    message = serializers.CharField()
+from attune.kernel.phrase_field import PhraseField
 
 
-class Problem(serializers.Serializer):
-    """problem+json, RFC 9457."""
+class ModelSerializer(serializers.ModelSerializer):
+    """A phrase is text to programs: its English sentence."""
 
-    type = serializers.CharField()
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    detail = serializers.CharField()
-    errors = FieldProblem(many=True, required=False)
+    def build_standard_field(
+        self, field_name: str, model_field: models.Field[Any, Any]
+    ) -> tuple[Any, dict[str, Any]]:
+        if isinstance(model_field, PhraseField):
+            return serializers.CharField, {"read_only": True}
+        return super().build_standard_field(field_name, model_field)

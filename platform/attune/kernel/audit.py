@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from django.db import models
+from django.utils import translation
 
 from attune.kernel.models import AuditEntry
 
@@ -47,10 +48,16 @@ def acting(who: Actor) -> Iterator[None]:
         _actor.reset(token)
 
 
-def latest_of(row: models.Model) -> AuditEntry | None:
-    """The newest entry about a thing: who touched it last."""
+def latest_of(row: models.Model, action: str) -> AuditEntry | None:
+    """The newest entry of one action on a thing: who did that to it last."""
     rows = AuditEntry.objects.filter(object_id=str(row.pk), object_type=row._meta.label_lower)
-    return rows.order_by("-id").first()
+    return rows.filter(action=action).order_by("-id").first()
+
+
+def _label(row: models.Model) -> str:
+    """The name of a thing, in English whoever acts: everybody reads the same log."""
+    with translation.override("en"):
+        return str(row)
 
 
 def record(action: str, row: models.Model | None = None, **details: object) -> AuditEntry:
@@ -60,7 +67,7 @@ def record(action: str, row: models.Model | None = None, **details: object) -> A
         action=action,
         object_type=row._meta.label_lower if row is not None else "",
         object_id=str(row.pk) if row is not None else "",
-        object_label=str(row)[:200] if row is not None else "",
+        object_label=_label(row)[:200] if row is not None else "",
         actor_kind=who.kind,
         actor_id=who.id,
         actor_label=who.label,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import reduce
 
 from attune.kernel.phrases import Phrase, as_is, say
@@ -40,7 +40,7 @@ class FieldError:
 class Invalid(AttuneError):
     """Input that names its wrong fields."""
 
-    errors: list[FieldError] = field(default_factory=list)
+    errors: list[FieldError]
 
     def __post_init__(self) -> None:
         told = [say("%(field)s: %(wrong)s", field=e.field, wrong=e.sentence()) for e in self.errors]

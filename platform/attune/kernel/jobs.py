@@ -218,14 +218,16 @@ def cancel(row: JobRow) -> None:
     audit.record("job.cancel", row)
 
 
-def change_many(job_ids: list[str], change: Callable[[JobRow], None]) -> tuple[int, list[Phrase]]:
+def change_many(
+    *, job_ids: list[str], change: Callable[[JobRow], None]
+) -> tuple[int, list[Phrase]]:
     """`retry` or `cancel` for several jobs, at most 100: how many took it, and why the others did
     not, each sentence once."""
     done, refused = 0, {}
     for text in job_ids[:100]:
         try:
             with transaction.atomic():
-                change(get(as_uuid(text) or uuid.UUID(int=0)))
+                change(get(text))
             done += 1
         except AttuneError as refusal:
             refused[refusal.detail] = as_is(refusal.detail)
@@ -234,7 +236,8 @@ def change_many(job_ids: list[str], change: Callable[[JobRow], None]) -> tuple[i
 
 def get(job_id: uuid.UUID | str) -> JobRow:
     """The job of this workspace, or NotFound."""
-    row: JobRow | None = JobRow.objects.filter(pk=job_id).first()
+    known = as_uuid(str(job_id))
+    row: JobRow | None = JobRow.objects.filter(pk=known).first() if known else None
     if row is None:
         raise NotFound(say("There is no such job in this workspace."))
     return row

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from attune.kernel.phrases import PhraseField
+from attune.kernel.phrase_field import PhraseField
 from attune.kernel.tenancy import TenantManager, current_tenant
 
 

@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, Self
 
-from django.db import migrations, models
 from django.utils.translation import gettext, ngettext
 
 Value = Any  # text, a number, a Phrase, or a list of these
@@ -92,39 +91,6 @@ def restored(kept: Any) -> Phrase:
     return Phrase(kept.get("text", ""), values, kept.get("many", ""))
 
 
-class PhraseField(models.JSONField):
-    """A column of phrases. A plain string may be assigned; it is kept as it is."""
-
-    def get_prep_value(self, value: Any) -> Any:
-        if isinstance(value, str):
-            value = as_is(value).stored() if value else {"text": ""}
-        return super().get_prep_value(value)
-
-    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
-        found = super().from_db_value(value, expression, connection)
-        return found if found is None else restored(found)
-
-
-class TextToPhrases(migrations.RunSQL):
-    """Turn a text column into one of phrases; what stands there is kept as it is."""
-
-    def __init__(self, table: str, column: str, model: str) -> None:
-        as_phrase = (
-            f"CASE {column} WHEN '' THEN '{{\"text\": \"\"}}'::jsonb ELSE jsonb_build_object("
-            f"'text', '%(text)s', 'values', jsonb_build_object('text', {column})) END"
-        )
-        self.made = (table, column, model)
-        super().__init__(
-            f"ALTER TABLE {table} ALTER COLUMN {column} TYPE jsonb USING {as_phrase}",
-            f"ALTER TABLE {table} ALTER COLUMN {column} TYPE text "
-            f"USING coalesce({column}->'values'->>'text', {column}->>'text')",
-            state_operations=[migrations.AlterField(model, column, PhraseField(default=str))],
-        )
-
-    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
-        return self.__class__.__name__, list(self.made), {}
-
-
 LETTERS = re.compile(r"[^\W\d_]")
 
 
@@ -141,7 +107,10 @@ def _fill(template: str, values: dict[str, str]) -> str:
 def _plain(value: Value) -> Value:
     if isinstance(value, list | tuple):
         return [_plain(part) for part in value]
-    return value if isinstance(value, str | int | float) else str(value)
+    if isinstance(value, str | int | float):
+        return value
+    named = getattr(value, "phrase", None)  # a row that is called by a phrase
+    return named if isinstance(named, Phrase) else str(value)
 
 
 def _raw(value: Value) -> str:

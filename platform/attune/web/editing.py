@@ -17,27 +17,29 @@ from django import forms
 from django.core import signing
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import QueryDict
-from django.utils.functional import cached_property
 
 from attune.kernel.models import AuditEntry
+from attune.kernel.phrases import say
 
 SALT = "attune.editing"
 
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """A field that two people changed: the other's value and one's own, as text."""
+    """A field that two people changed: both values as people read them, and the other's as the
+    form takes it."""
 
     field: str
     label: str
     theirs: str
     mine: str
+    value: str
 
 
 class Editing:
     """A form over a thing that exists. `now` are its values at this moment, by field.
 
-    `last` is the newest audit entry of the thing: it says who the other person was.
+    `last` is the newest audit entry of a save: it says who the other person was.
     Read the thing with a row lock when the form is posted, or two posts may pass at once.
     """
 
@@ -48,46 +50,53 @@ class Editing:
         self.now: dict[str, Any] = json.loads(json.dumps(dict(now), cls=DjangoJSONEncoder))
         self.clashes: list[Clash] = []
         self.taken: list[str] = []
+        self.compared = False
 
-    @cached_property
+    @property
     def base(self) -> str:
-        """The values at this moment, signed: the hidden field of the form that is shown."""
+        """The hidden field of the form that is shown: the values it begins from, signed.
+
+        A form that comes back for another reason than a clash still begins where it began.
+        """
+        posted = str(self.form.data.get("base", ""))
+        if self.form.is_bound and not self.compared and self._began() is not None:
+            return posted
         return signing.dumps(self.now, salt=SALT, compress=True)
 
     def settled(self) -> bool:
         """Whether the valid form may be saved: no field was changed by two people at once."""
         began = self._began()
         for name in self.now:
-            field = self.form.fields[name]
-            mine, theirs = self.form[name].data, self._value(name, self.now)
-            if not field.has_changed(theirs, mine):
+            if not self._differs(name, self.now):
                 continue  # both say the same
             if began is None or name not in began:
                 self._clash(name)
-                continue
-            before = self._value(name, began)
-            if not field.has_changed(before, mine):
-                self._take(name, theirs)  # only the other changed it
+            elif not self._differs(name, began):
+                self._take(name)  # only the other changed it
             elif self.now[name] != began[name]:
                 self._clash(name)
+        self.compared = True
         return not self.clashes
 
     def _began(self) -> dict[str, Any] | None:
         try:
-            began = signing.loads(self.form.data.get("base", ""), salt=SALT)
+            began = signing.loads(str(self.form.data.get("base", "")), salt=SALT)
         except signing.BadSignature:
             return None
         return began if isinstance(began, dict) else None
 
-    def _value(self, name: str, values: dict[str, Any]) -> Any:
-        return self.form.fields[name].to_python(values[name])
+    def _differs(self, name: str, values: dict[str, Any]) -> bool:
+        """Whether what was typed is another value; a line break is one however it was sent."""
+        field, mine = self.form.fields[name], self.form[name].data
+        return field.has_changed(_lines(field.to_python(values[name])), _lines(mine))
 
-    def _take(self, name: str, theirs: Any) -> None:
+    def _take(self, name: str) -> None:
         """Put the other's value into what is saved, and into the form should it be shown again."""
+        field = self.form.fields[name]
+        theirs = field.to_python(self.now[name])
         self.form.cleaned_data[name] = theirs
         data = cast(QueryDict, self.form.data).copy()
-        value = self.form.fields[name].prepare_value(theirs)
-        key = self.form.add_prefix(name)
+        value, key = field.prepare_value(theirs), self.form.add_prefix(name)
         if isinstance(value, list):
             data.setlist(key, value)
         elif value is False or value is None:
@@ -98,13 +107,30 @@ class Editing:
         self.taken.append(str(self.form[name].label))
 
     def _clash(self, name: str) -> None:
-        bound = self.form[name]
+        bound, field = self.form[name], self.form.fields[name]
+        place = bound.id_for_label or bound.auto_id
+        theirs, mine = self.now[name], bound.data
         self.clashes.append(
-            Clash(bound.id_for_label, str(bound.label), shown(self.now[name]), shown(bound.data))
+            Clash(place, str(bound.label), shown(theirs, field), shown(mine, field), raw(theirs))
         )
 
 
-def shown(value: Any) -> str:
+def _lines(value: Any) -> Any:
+    return value.replace("\r\n", "\n") if isinstance(value, str) else value
+
+
+def shown(value: Any, field: forms.Field) -> str:
+    """A field's value as a person reads it: choices by their labels, truth as yes or no."""
+    if isinstance(field, forms.BooleanField):
+        return str(say("yes") if field.to_python(value) else say("no"))
+    labels = {str(code): str(label) for code, label in getattr(field, "choices", [])}
+    if labels:
+        chosen = value if isinstance(value, list) else [value]
+        return ", ".join(labels.get(str(one), str(one)) for one in chosen)
+    return raw(value)
+
+
+def raw(value: Any) -> str:
     """A field's value as text that can be put back into the field."""
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
         return ", ".join(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,10 @@ def error_page(request: HttpRequest, refusal: AttuneError) -> HttpResponse:
     """The refusal as a page, a toast for htmx, or problem+json for the API."""
     status = 422 if isinstance(refusal, Invalid) else refusal.status
     reference = uuid.uuid4().hex[:12]
+    logger.warning(
+        "reference %s: %s %s answered %s: %s", reference, request.method, request.path, status,
+        str.__str__(refusal.detail),
+    )  # fmt: skip
     if request.path.startswith("/v1/"):
         body = {
             "type": f"urn:attune:{refusal.code}",
@@ -42,19 +47,17 @@ def error_page(request: HttpRequest, refusal: AttuneError) -> HttpResponse:
     if getattr(request, "htmx", None):
         response = HttpResponse(status=204)
         return toast(response, str(refusal.detail), kind="error")
-    context = {
-        "refusal": refusal, "status": status, "reference": reference, "back": _back(request),
-    }  # fmt: skip
+    back = ours(request, request.META.get("HTTP_REFERER", ""), "/")
+    context = {"refusal": refusal, "status": status, "reference": reference, "back": back}
     inside = getattr(request, "member", None) is not None
     name = "web/error_inside.html" if inside else "web/error.html"
     return render(request, name, context, status=status)
 
 
-def _back(request: HttpRequest) -> str:
-    """Where the person came from, when that was a page of ours; else the front door."""
-    came = request.META.get("HTTP_REFERER", "")
-    ours = url_has_allowed_host_and_scheme(came, allowed_hosts={request.get_host()})
-    return came if ours else "/"
+def ours(request: HttpRequest, address: str, other: str) -> str:
+    """An address that somebody sent, when it is one of this site; else the other one."""
+    inside = url_has_allowed_host_and_scheme(address, allowed_hosts={request.get_host()})
+    return address if inside else other
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -74,7 +77,10 @@ def server_error(request: HttpRequest) -> HttpResponse:
     It asks the database nothing, which may be what broke.
     """
     reference = uuid.uuid4().hex[:12]
-    logger.error("reference %s: server error at %s %s", reference, request.method, request.path)
+    logger.error(
+        "reference %s: server error at %s %s", reference, request.method, request.path,
+        exc_info=sys.exc_info(),
+    )  # fmt: skip
     if request.path.startswith("/v1/"):
         body = {
             "type": "urn:attune:server_error", "title": "Something broke on our side",
@@ -127,8 +133,8 @@ def paged(
     Far pages walk over ids alone and read whole rows, with what they join, only for the page.
     """
     page = Paginator(rows, size).get_page(request.GET.get("page"))
-    if isinstance(rows, QuerySet) and page.number > FAR:
+    if isinstance(rows, QuerySet) and page.number > FAR and not rows.query.is_sliced:
         ids = list(rows.values_list("pk", flat=True)[page.start_index() - 1 : page.end_index()])
-        found = rows.in_bulk(ids) if not rows.query.is_sliced else {}
+        found = rows.in_bulk(ids)
         page.object_list = [found[pk] for pk in ids if pk in found]
     return page

@@ -13,7 +13,7 @@ _view = JavaScriptCatalog.as_view(packages=["attune.web"])
 
 
 @cache_control(max_age=3600, public=True)
-def catalog(request: HttpRequest, language: str) -> HttpResponseBase:
+def script(request: HttpRequest, language: str) -> HttpResponseBase:
     """The djangojs messages of a language, for `t()` in the frontend."""
     if language not in dict(settings.LANGUAGES):
         raise Http404

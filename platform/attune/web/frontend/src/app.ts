@@ -50,13 +50,18 @@ document.addEventListener("submit", (event) => {
 
 // A live part that is drawn again keeps what a person opened, and waits while they type in it.
 const opened = new WeakMap<Element, Set<string>>();
+const last = new Map<string, string>();
 
 function detailKey(details: HTMLDetailsElement, index: number): string {
   return details.dataset.keep ?? `${index}:${details.querySelector("summary")?.textContent?.replace(/[\d,.]+/g, "#")}`;
 }
 
 document.addEventListener("htmx:beforeSwap", (event) => {
-  const { target } = (event as CustomEvent).detail as { target: Element };
+  const { target, serverResponse } = (event as CustomEvent).detail as { target: Element; serverResponse: string };
+  if (target.id && last.get(target.id) === serverResponse) {  // nothing is new: what is there stays, with its focus
+    (event as CustomEvent).detail.shouldSwap = false;
+    return;
+  }
   const busy = document.activeElement;
   const typing = busy && busy !== target && target.contains(busy) && busy.matches("input, textarea, select");
   if (typing || target.querySelector("input[name=chosen]:checked")) {  // rows that are being chosen stay
@@ -66,6 +71,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   const keys = new Set<string>();
   target.querySelectorAll("details").forEach((d, i) => { if (d.open) keys.add(detailKey(d, i)); });
   opened.set(target, keys);
+  if (target.id) last.set(target.id, serverResponse);
 });
 document.addEventListener("htmx:afterSwap", (event) => {
   const { target } = (event as CustomEvent).detail as { target: Element };

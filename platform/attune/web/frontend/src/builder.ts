@@ -82,7 +82,7 @@ export function startBuilder(): void {
     htmx.trigger(area, "rule-changed", {});
   });
   draw();
-  save();
+  if (!parse(area.value)) save();  // what exists is written again only when it was changed
 }
 
 function isGroup(node: Rule): boolean { return "all" in node || "any" in node || "not" in node; }

@@ -12,11 +12,13 @@ function confirmations(): void {
   let waiting: { form: HTMLFormElement; button: HTMLElement | null } | null = null;
   document.addEventListener("submit", (event) => {
     const form = event.target as HTMLFormElement;
-    if (!form.dataset.confirm || form.dataset.confirmed) return;
+    const button = (event as SubmitEvent).submitter;
+    const asks = button?.dataset.confirm ?? form.dataset.confirm;
+    if (!asks || form.dataset.confirmed) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    waiting = { form, button: (event as SubmitEvent).submitter };
-    dialog.querySelector("p")!.textContent = form.dataset.confirm;
+    waiting = { form, button };
+    dialog.querySelector("p")!.textContent = asks;
     dialog.returnValue = "";
     dialog.showModal();
   }, true);

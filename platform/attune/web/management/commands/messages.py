@@ -15,7 +15,7 @@ import polib
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from attune.web import catalog
+from attune.web import translations
 
 VALUE = re.compile(r"%\(\w+\)s")
 
@@ -31,9 +31,9 @@ class Command(BaseCommand):
     def handle(self, *arguments: Any, **options: Any) -> None:
         sources = {} if options["compile"] else found(settings.ROOT)
         problems: list[str] = []
-        for language in catalog.LANGUAGES:
+        for language in translations.LANGUAGES:
             for domain in ("django", "djangojs"):
-                path = catalog.LOCALE / language / "LC_MESSAGES" / f"{domain}.po"
+                path = translations.LOCALE / language / "LC_MESSAGES" / f"{domain}.po"
                 if options["check"]:
                     problems += wrong(path, sources[domain])
                 elif not options["compile"]:
@@ -44,11 +44,11 @@ class Command(BaseCommand):
             raise CommandError("\n".join(problems))
 
 
-def found(root: Path) -> dict[str, dict[catalog.Message, set[str]]]:
-    return {"django": catalog.server(root), "djangojs": catalog.browser(root)}
+def found(root: Path) -> dict[str, dict[translations.Message, set[str]]]:
+    return {"django": translations.server(root), "djangojs": translations.browser(root)}
 
 
-def update(path: Path, messages: dict[catalog.Message, set[str]], language: str) -> None:
+def update(path: Path, messages: dict[translations.Message, set[str]], language: str) -> None:
     """Add what is new, drop what nobody says, keep the translations; sorted, so that diffs are."""
     old = polib.pofile(str(path)) if path.exists() else polib.POFile()
     known = {(e.msgid, e.msgid_plural): e for e in old}
@@ -71,7 +71,7 @@ def update(path: Path, messages: dict[catalog.Message, set[str]], language: str)
     fresh.save(str(path))
 
 
-def wrong(path: Path, messages: dict[catalog.Message, set[str]]) -> list[str]:
+def wrong(path: Path, messages: dict[translations.Message, set[str]]) -> list[str]:
     """Sentences about what is missing in a catalog, left over, or says other values."""
     known = {(e.msgid, e.msgid_plural): e for e in polib.pofile(str(path))}
     told = [f"{path.name}: “{one}” is not in the catalog; run manage.py messages."
