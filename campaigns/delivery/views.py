@@ -40,13 +40,15 @@ def campaign(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 def _campaign(request: HttpRequest, row: Campaign, form: ScheduleForm) -> HttpResponse:
     counts = services.counts(row)
+    arms = experiment_services.arms_of(row.experiment)
     waits = row.state in {"draft", "scheduled"}
     personal = can(request, "sends.view")
     context = {
         "campaign": row,
         "counts": sorted(counts.items()),
         "total": sum(counts.values()),
-        "arms": experiment_services.arms_of(row.experiment),
+        "arms": arms,
+        "arm_names": {arm.key: arm.name for arm in arms},
         "latest": experiments.latest(row.experiment),
         "preflight": services.preflight(row) if waits else None,
         "sends": selectors.sends(row.pk)[:20] if personal else [],

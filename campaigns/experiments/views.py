@@ -38,6 +38,8 @@ def experiment(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     row = selectors.experiment(pk)
     latest, history = selectors.latest(row), selectors.history(row)
     arms = services.arms_of(row)
+    allocations = selectors.allocations(row)
+    bandit = row.kind == Experiment.Kind.THOMPSON and bool(allocations)
     context = {
         "experiment": row,
         "arms": arms,
@@ -48,8 +50,9 @@ def experiment(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "metrics": latest.results["metrics"] if latest else [],
         "effect_chart": charts.effect_over_time(history, arms),
         "allocation_chart": charts.allocation_over_time(
-            selectors.allocations(row), arms, until=row.stopped_at or timezone.now()
+            allocations, arms, until=row.stopped_at or timezone.now()
         ),
+        "shares_now": allocations[-1].weights if bandit else {},
         "campaigns": row.campaigns.all(),
     }
     part = request.htmx and request.headers.get("HX-Target") == "results"

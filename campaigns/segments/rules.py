@@ -13,12 +13,13 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Any
 
 from attune.kernel import limits
 from attune.kernel.errors import FieldError, Invalid
-from attune.kernel.phrases import known_words, say
+from attune.kernel.phrases import Phrase, known_words, say, word
 
 TRAIT_TESTS = ("is", "is_not", "in", "contains", "starts_with", "above", "below", "exists")
 PROFILE_NUMBERS = {"orders", "revenue", "events", "messages", "clicks"}
@@ -77,6 +78,18 @@ def depends_on_time(rule: Any) -> bool:
             return True
         return any(depends_on_time(v) for v in rule.values())
     return isinstance(rule, list) and any(depends_on_time(v) for v in rule)
+
+
+def place(path: str) -> Phrase:
+    """Where a mistake stands, as people count: rule.all[1].any[0].times is condition 2.1, times."""
+    numbers = [str(int(n) + 1) for n in re.findall(r"\[(\d+)\]", path)]
+    last = path.rpartition(".")[2]
+    if not numbers:
+        return say("The rule")
+    condition = say("Condition %(number)s", number=".".join(numbers))
+    if "[" in last or last in {"not", "all", "any", "rule"}:
+        return condition
+    return say("%(condition)s, %(field)s", condition=condition, field=word(last))
 
 
 def _check(node: Any, path: str, depth: int, errors: list[FieldError]) -> int:

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
 from attune.kernel import audit
-from attune.kernel.errors import AttuneError, Invalid
+from attune.kernel.errors import AttuneError, FieldError, Invalid
 from attune.kernel.phrases import say, word
 from attune.web.editing import Editing
 from attune.web.forms import add_refusal
@@ -57,6 +57,8 @@ def new(request: HttpRequest) -> HttpResponse:
                 name=values["name"], description=values["description"], rule=values["rule"]
             )
             return go(request, "segments:segment", row.pk)
+        except Invalid as refusal:
+            add_refusal(form, _at_the_rule(refusal))
         except AttuneError as refusal:
             add_refusal(form, refusal)
     return _builder(request, form)
@@ -72,6 +74,8 @@ def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         try:
             services.change(segment=row, version=row.version, **form.cleaned_data)
             return go(request, "segments:segment", pk)
+        except Invalid as refusal:
+            add_refusal(form, _at_the_rule(refusal))
         except AttuneError as refusal:
             add_refusal(form, refusal)
     return _builder(request, form, row=row, editing=editing)
@@ -93,6 +97,18 @@ def archive(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def restore(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     services.restore(segment=selectors.segment(pk))
     return go(request, "segments:segment", pk)
+
+
+def _at_the_rule(refusal: Invalid) -> Invalid:
+    """Mistakes within a rule, told at the rule's field with the place as people count."""
+    return Invalid(
+        [
+            FieldError("rule", say("%(place)s: %(wrong)s", place=rules.place(e.field),
+                                   wrong=e.sentence()))
+            if e.field.startswith("rule") else e
+            for e in refusal.errors
+        ]
+    )  # fmt: skip
 
 
 def _builder(request: HttpRequest, form: forms.Form, **extra: object) -> HttpResponse:
@@ -123,7 +139,7 @@ def preview(request: HttpRequest) -> HttpResponse:
     except orjson.JSONDecodeError as wrong:
         context = {"errors": [say("The rule is not valid JSON: %(why)s", why=wrong)]}
     except Invalid as refusal:
-        context = {"errors": [f"{e.field}: {e.sentence()}" for e in refusal.errors]}
+        context = {"errors": [e.sentence() for e in _at_the_rule(refusal).errors]}
     return render(request, "segments/preview.html", context)
 
 

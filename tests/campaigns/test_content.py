@@ -10,6 +10,7 @@ from campaigns.approval import services as approval
 from campaigns.approval.models import Review, Verdict
 from campaigns.content import checks, claims, rendering, services
 from campaigns.content.models import Revision
+from campaigns.content.templatetags.copy import chips
 from tests import make
 
 SOURCES = [
@@ -211,3 +212,70 @@ def test_claims_of_health_fame_and_rank_block_unless_a_fact_says_so(text, kind):
     assert kind in {c.kind for c in found}
     assert not any(c.supported for c in found)
     assert all(c.supported for c in claims.find(text, [{"source": "label", "text": text}]))
+
+
+def kinds(text: str, *sources: str) -> list[tuple[str, str]]:
+    found = claims.find(text, [{"source": f"s{n}", "text": s} for n, s in enumerate(sources)])
+    return [(c.kind, "yes" if c.supported else "no") for c in found]
+
+
+def test_numbers_in_words_centuries_and_the_weekend_are_claims_too():
+    assert kinds("It keeps tea warm for two hours.") == [("quantity", "no")]
+    assert kinds("It keeps tea warm for two hours.", "Keeps tea warm for 2 hours") == [
+        ("quantity", "yes")
+    ]
+    assert kinds("a 19th-century design, until the weekend") == [("date", "no"), ("date", "no")]
+    assert kinds("A two-hour walk and two cups.", "two cups a bag") == [
+        ("quantity", "no"),
+        ("quantity", "yes"),
+    ]
+
+
+def test_a_placeholder_with_single_braces_is_left_over():
+    found = checks.inspect("sms", {"body": "Hi {first_name}, come by."}, checks.Ground([]))
+    assert [(f.kind, f.verdict, f.span) for f in found if f.verdict == "block"] == [
+        ("placeholder", "block", "{first_name}")
+    ]
+
+
+def test_a_button_leads_to_a_page_of_a_product_and_nowhere_else(tenant):
+    tea = make.product(url="https://shop.example/oolong")
+    good = {
+        "headline": "A tea",
+        "body": "Come by.",
+        "cta": "Look",
+        "link": "https://shop.example/oolong?from=mail",
+    }
+    parts = {"name": "Banner", "channel": "banner", "author_id": None}
+    assert not services.create_asset(**parts, components=good).blocked
+    bad = services.create_asset(**parts, components={**good, "link": "https://evil.example/"})
+    assert bad.blocked
+    assert [c.message for c in bad.checks.filter(verdict="block")] == [
+        "The button must lead to the page of a product."
+    ]
+    assert tea.url in good["link"]
+
+
+def test_what_is_written_without_a_brief_stands_on_the_whole_catalogue(tenant):
+    make.product(name="Glass Teapot", price_cents=3200, currency="EUR")
+    text = {
+        "subject": "For slow days",
+        "body": "Our Glass Teapot is 32.00 EUR. It is cheap at 12.00 EUR.",
+    }
+    made = services.create_asset(name="By hand", channel="email", components=text, author_id=None)
+    wrong = list(made.checks.filter(verdict="block").values_list("kind", "span"))
+    assert wrong == [("claims", "12.00 EUR")]
+
+
+def test_texts_of_two_channels_are_not_compared(tenant):
+    with pytest.raises(Invalid, match="All texts must be of one channel"):
+        make.experiment([make.approved("email"), make.approved("banner")])
+
+
+def test_chips_show_what_a_placeholder_becomes_and_escape_the_rest():
+    shown = chips('Hi {{ first_name|default:"<b>you</b>" }} & <i>all</i> {{ nonsense }}')
+    assert 'class="chip"' in shown
+    assert "the contact&#x27;s first name, or “&lt;b&gt;you&lt;/b&gt;”" in shown
+    assert "&amp; &lt;i&gt;all&lt;/i&gt;" in shown
+    assert 'class="chip chip-bad"' in shown
+    assert "<b>" not in shown

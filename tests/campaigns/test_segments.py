@@ -214,3 +214,17 @@ def test_an_archived_segment_rests_and_one_in_use_cannot_be_archived(tenant):
     assert (inner.state, inner.size) == ("ready", 1)
     with pytest.raises(Conflict):
         services.restore(segment=inner)
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("rule", "The rule"),
+        ("rule.all", "The rule"),
+        ("rule.all[0]", "Condition 1"),
+        ("rule.all[1].any[0].within_days", "Condition 2.1, within days"),
+        ("rule.any[2].not", "Condition 3"),
+    ],
+)
+def test_the_place_of_a_mistake_is_told_as_people_count(path, told):
+    assert rules.place(path) == told
