@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode
 from django.db.models import Q, QuerySet
 
 from attune.kernel import audit
-from attune.kernel.errors import Invalid, NotFound
+from attune.kernel.errors import Conflict, Invalid, NotFound
 from attune.kernel.phrases import say
 from tenants import undo
 from tenants.models import SavedView
@@ -32,6 +32,13 @@ def of(*, user_id: int, page: str) -> QuerySet[SavedView]:
 
 
 @undo.deed("views.drop", verb="workspace.view")
+def put_back(*, user_id: int, page: str, name: str, query: str, shared: bool) -> None:
+    """A view that was forgotten, unless there is one of that name again."""
+    if SavedView.objects.filter(user_id=user_id, page=page, name=name).exists():
+        raise Conflict(say("There is a view of this name again."))
+    save(user_id=user_id, page=page, name=name, query=query, shared=shared)
+
+
 def save(*, user_id: int, page: str, name: str, query: str, shared: bool) -> SavedView:
     """Keep filters under a name; the same name again replaces them."""
     if page not in PAGES:

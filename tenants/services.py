@@ -134,7 +134,11 @@ def put_back_member(*, user_id: int, role: str, after: str, by_role: str) -> Non
         change_role(membership=membership, role=role, by_role=by_role)
         return
     _owners_only(by_role, role)
-    row = Membership.objects.create(user_id=user_id, role=role)
+    try:
+        with transaction.atomic():
+            row = Membership.objects.create(user_id=user_id, role=role)
+    except IntegrityError as twice:
+        raise Conflict(say("This was changed again since; change it by hand.")) from twice
     audit.record("members.put_back", row, role=role)
 
 

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from attune.api.serializers import ModelSerializer
 from attune.api.viewsets import ReadViewSet
+from attune.kernel.locking import locked
 from campaigns.catalog import services
 from campaigns.catalog.models import Fact, Product
 
@@ -72,7 +73,7 @@ class ProductViewSet(ReadViewSet):
     def partial_update(self, request: Request, pk: str) -> Response:
         data = ProductIn(data=request.data, partial=True)
         data.is_valid(raise_exception=True)
-        product = services.save_product(product=self.get_object(), **data.validated_data)
+        product = services.save_product(product=locked(self.get_object()), **data.validated_data)
         return Response(ProductOut(product).data)
 
     @extend_schema(request=FactIn, responses={201: FactOut})

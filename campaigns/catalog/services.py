@@ -24,9 +24,10 @@ def save_product(*, product: Product | None = None, **values: object) -> Product
         raise Invalid.one("price_cents", say("A price is not negative."))
     if not product.sku or not product.name:
         raise Invalid.one("sku" if not product.sku else "name", say("This field is needed."))
+    only = None if product._state.adding else list(values)  # what others set meanwhile stays
     try:
         with transaction.atomic():
-            product.save()
+            product.save(update_fields=only)
     except IntegrityError as clash:
         raise Invalid.one("sku", say("The SKU “%(sku)s” is taken.", sku=product.sku)) from clash
     audit.record("catalog.save_product", product, before=before)
@@ -58,9 +59,13 @@ def put_back_fact(
     if product_id and product is None:
         raise NotFound(say("There is no such product in this workspace."))
     until = date.fromisoformat(valid_until) if valid_until else None
-    fact = Fact.objects.create(
-        id=fact_id, text=text, product=product, source=source, valid_until=until
-    )
+    try:
+        with transaction.atomic():
+            fact = Fact.objects.create(
+                id=fact_id, text=text, product=product, source=source, valid_until=until
+            )
+    except IntegrityError as twice:
+        raise Conflict(say("This fact is there again already.")) from twice
     audit.record("catalog.add_fact", fact)
 
 

@@ -71,6 +71,13 @@ def latest_consent(contact_id: uuid.UUID, channel: str) -> Consent | None:
     )
 
 
+def trait_now(contact: Contact, key: str) -> Any:
+    """The value of a trait by the newest event that set it; the profile may not have followed."""
+    said = Event.objects.filter(contact=contact, type="identify", properties__has_key=key)
+    newest = said.order_by("-at", "-received_at", "-id").first()
+    return newest.properties[key] if newest is not None else contact.traits.get(key)
+
+
 def events_by_day(days: int = 30) -> list[dict[str, Any]]:
     since = timezone.now().date() - timedelta(days=days - 1)
     return list(

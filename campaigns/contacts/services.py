@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from attune.kernel import audit, live, storable
 from attune.kernel.errors import Conflict, Invalid
+from attune.kernel.locking import locked
 from attune.kernel.models import JobRow
 from attune.kernel.phrases import say
 from attune.kernel.tenancy import current_tenant
@@ -134,10 +135,10 @@ def replay_chosen(*, event_ids: list[str]) -> Receipt:
 
 @undo.deed("contacts.set_trait", verb="contacts.edit")
 def put_back_trait(*, contact_id: str, key: str, value: Any, after: Any) -> None:
-    """Give a trait the value it had, None takes it away; unless it is neither that nor `after`,
-    what the deed left (the profile may not have followed yet)."""
-    contact = selectors.contact(uuid.UUID(contact_id))
-    if contact.traits.get(key) not in (value, after):
+    """Give a trait the value it had, None takes it away; unless it is no longer `after`, what the
+    deed left."""
+    contact = locked(selectors.contact(uuid.UUID(contact_id)))
+    if selectors.trait_now(contact, key) != after:
         raise Conflict(say("This was changed again since; change it by hand."))
     set_traits(contact=contact, traits={key: value})
 

@@ -67,7 +67,7 @@ def set_trait(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         return _person(request, contact, form, ConsentForm())
     values = form.cleaned_data
     value = imports.typed(values["value"])
-    before = contact.traits.get(values["key"])
+    before = selectors.trait_now(contact, values["key"])
     try:
         services.set_traits(contact=contact, traits={values["key"]: None if value == "" else value})
     except AttuneError as refusal:

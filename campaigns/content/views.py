@@ -92,9 +92,10 @@ def brief(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 @page("content.generate")
 def generate(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    wanted = request.POST.get("wanted", "4")
+    asked = request.POST.get("wanted", "4")
+    wanted = int(asked) if asked.isdecimal() and len(asked) < 4 else 0
     services.request_variants(
-        brief=selectors.brief(pk), wanted=int(wanted) if wanted.isdecimal() else 0,
+        brief=selectors.brief(pk), wanted=wanted,
         author_id=request.user.pk,
     )  # fmt: skip
     return go(request, "content:brief", pk)

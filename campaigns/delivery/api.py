@@ -39,7 +39,10 @@ class VerbIn(serializers.Serializer):
     verb = serializers.ChoiceField(
         choices=["launch", "schedule", "unschedule", "pause", "resume", "cancel"]
     )
-    at = serializers.DateTimeField(required=False, help_text="When to launch; for schedule.")
+    at = serializers.DateTimeField(
+        required=False,
+        help_text="When to launch; for schedule. ISO 8601 with its zone; without one it is UTC.",
+    )
 
     def validate(self, values: dict[str, Any]) -> dict[str, Any]:
         if values["verb"] == "schedule" and "at" not in values:

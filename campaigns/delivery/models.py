@@ -77,6 +77,11 @@ class Campaign(TenantModel):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def plan(self) -> str:
+        """What it would send to whom, as one word: launching says which plan was seen."""
+        return f"{self.audience_id}:{self.experiment_id}:{self.via}"
+
 
 class Send(TenantModel):
     """One message to one person: who, what revision, by which decision, and what became of it.

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from attune.kernel import live
 from attune.kernel.errors import Conflict, Invalid
+from attune.kernel.locking import locked
 from attune.kernel.phrases import as_is, say
 from attune.kernel.states import advance
 from attune.kernel.tenancy import current_tenant
@@ -30,8 +31,8 @@ def schedule(*, campaign: Campaign, at: datetime, by_id: int | None) -> None:
     ahead = at - timezone.now()
     if not SOONEST <= ahead <= LATEST:
         raise Invalid.one("at", say("Choose a time from one minute to one year ahead."))
-    services.cleared(campaign)
     with transaction.atomic():
+        services.cleared(locked(campaign))
         Campaign.objects.filter(pk=campaign.pk).update(launch_at=at, launched_by=by_id)
         advance(services.CAMPAIGN, campaign, "schedule", at=at.isoformat())
     LAUNCH_CAMPAIGN.enqueue(LaunchCampaign(campaign.pk, at.isoformat()), run_at=at)

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from attune.kernel import audit, live
 from attune.kernel.errors import Conflict, FieldError, Invalid
+from attune.kernel.locking import locked
 from attune.kernel.models import new_id
 from attune.kernel.phrases import Phrase, say, word
 from attune.kernel.states import Machine, advance
@@ -92,6 +93,7 @@ def create(
     return campaign
 
 
+@transaction.atomic
 def change(
     *,
     campaign: Campaign,
@@ -102,6 +104,7 @@ def change(
     endpoint: Endpoint | None,
 ) -> None:
     """Change a draft. What was launched or scheduled stays as it is."""
+    locked(campaign)
     if campaign.state != Campaign.State.DRAFT:
         raise Conflict(say("Only a draft can be changed; this campaign is %(state)s.",
                            state=word(campaign.state)))  # fmt: skip
@@ -190,8 +193,16 @@ def cleared(campaign: Campaign) -> Preflight:
     return check
 
 
-def launch(*, campaign: Campaign) -> None:
-    """Start the experiment and load the audience; nothing unapproved gets past this."""
+@transaction.atomic
+def launch(*, campaign: Campaign, seen: str | None = None) -> None:
+    """Start the experiment and load the audience; nothing unapproved gets past this.
+
+    `seen` is the plan that whoever launches saw (`Campaign.plan`): another by now is a Conflict.
+    """
+    locked(campaign)
+    if seen is not None and seen != campaign.plan:
+        raise Conflict(say("This campaign was changed since you looked; look again."))
+    locked(campaign.audience)
     check = cleared(campaign)
     if campaign.experiment.state == Experiment.State.DRAFT:
         experiments.start(experiment=campaign.experiment)

@@ -136,7 +136,7 @@ def move(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     elif verb == "unschedule":
         planning.unschedule(campaign=row)
     elif verb == "launch":
-        services.launch(campaign=row)
+        services.launch(campaign=row, seen=request.POST.get("seen", ""))
     else:
         services.move(campaign=row, verb=verb)
     return go(request, "delivery_pages:campaign", pk)

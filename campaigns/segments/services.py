@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from attune.kernel import audit, live
 from attune.kernel.errors import Conflict, Invalid, NotFound
+from attune.kernel.locking import locked
 from attune.kernel.phrases import say
 from attune.kernel.tenancy import current_tenant
 from campaigns.segments import rules
@@ -67,6 +68,8 @@ def change(
 ) -> None:
     """A new definition. `version` is the one the editor saw; another since then is a Conflict."""
     rules.checked(rule)
+    Segment.objects.select_for_update().get(pk=segment.pk)  # an archiving waits, or is seen
+    segment.refresh_from_db(fields=["state"])
     if segment.state == Segment.State.ARCHIVED:
         raise Conflict(say("An archived segment is not changed; make a new one."))
     _check_references(rule, segment.pk)
@@ -100,6 +103,7 @@ def archive(*, segment: Segment) -> None:
 
     Raises Conflict while a segment that is kept up to date includes it.
     """
+    locked(segment)
     users = [
         other.name
         for other in Segment.objects.exclude(state=Segment.State.ARCHIVED)
@@ -140,7 +144,8 @@ def _check_references(rule: Any, own: UUID | None) -> None:
     while waiting:
         if own is not None and str(own) in waiting:
             raise Invalid.one("rule", say("The segment would include itself."))
-        usable = Segment.objects.exclude(state=Segment.State.ARCHIVED)
+        # held, so that none of them is archived while this one begins to need it
+        usable = Segment.objects.exclude(state=Segment.State.ARCHIVED).select_for_update()
         found = {str(s.pk): s for s in usable.filter(pk__in=waiting)}
         missing = waiting - set(found)
         if missing:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.test import Client
+from django.urls import reverse
 
 from attune.kernel.errors import Conflict, Forbidden, Invalid
 from campaigns.approval import services as approval
@@ -270,6 +272,13 @@ def test_what_is_written_without_a_brief_stands_on_the_whole_catalogue(tenant):
 def test_texts_of_two_channels_are_not_compared(tenant):
     with pytest.raises(Invalid, match="All texts must be of one channel"):
         make.experiment([make.approved("email"), make.approved("banner")])
+
+
+def test_an_absurd_number_of_variants_is_refused(tenant):
+    client = Client()
+    client.force_login(tenant.owner)
+    url = reverse("content:generate", args=[tenant.slug, make.brief().pk])
+    assert client.post(url, {"wanted": "9" * 5000}).status_code == 422
 
 
 def test_chips_show_what_a_placeholder_becomes_and_escape_the_rest():

@@ -9,11 +9,13 @@ from django.test.utils import CaptureQueriesContext
 
 from attune.kernel.errors import Conflict
 from campaigns.approval import services as approval
+from campaigns.catalog import services as catalog
 from campaigns.content import services as content
 from campaigns.content.models import GenerationRun
 from campaigns.delivery import services as delivery
 from campaigns.experiments import services as experiments
 from campaigns.experiments.models import Experiment
+from campaigns.segments import services as segments
 from tests import make
 
 
@@ -38,6 +40,53 @@ def test_who_changes_a_text_takes_its_asset_first(tenant):
     with CaptureQueriesContext(connection) as asked:
         approval.edit(revision=revision, components=changed, author_id=tenant.owner.pk)
     assert locks(asked)[0] == revision.asset._meta.db_table
+
+
+def test_what_was_changed_since_the_sender_looked_is_not_launched(tenant):
+    make.contact("u1")
+    trial = make.experiment([make.approved()], holdout=0.5, running=False)
+    campaign = make.campaign(make.segment(), trial)
+    seen, other = campaign.plan, make.segment(name="Others")
+    stale = type(campaign).objects.get(pk=campaign.pk)  # read before the edit, as by a rival
+    delivery.change(
+        campaign=campaign, name=campaign.name, via=campaign.via, audience=other,
+        experiment=campaign.experiment, endpoint=None,
+    )  # fmt: skip
+    with pytest.raises(Conflict, match="changed since you looked"):
+        delivery.launch(campaign=stale, seen=seen)
+    campaign.refresh_from_db()
+    assert (campaign.state, campaign.audience) == ("draft", other)
+    with CaptureQueriesContext(connection) as asked:
+        delivery.launch(campaign=stale, seen=campaign.plan)
+    assert locks(asked)[:2] == ["campaign", "segment"]
+    assert stale.audience == other
+    with pytest.raises(Conflict, match="Only a draft"):
+        delivery.change(
+            campaign=campaign, name="Late", via=campaign.via, audience=other,
+            experiment=campaign.experiment, endpoint=None,
+        )  # fmt: skip
+
+
+def test_two_programs_that_change_two_fields_of_a_product_both_win(tenant):
+    product = make.product(category="tea", description="Old")
+    stale = type(product).objects.get(pk=product.pk)
+    catalog.save_product(product=product, category="green tea")
+    catalog.save_product(product=stale, description="New")
+    product.refresh_from_db()
+    assert (product.category, product.description) == ("green tea", "New")
+
+
+def test_a_segment_is_not_archived_while_another_begins_to_need_it(tenant):
+    used = make.segment(name="Used")
+    with CaptureQueriesContext(connection) as asked:
+        segments.create(name="User", rule={"segment": str(used.pk)})
+    assert "segment" in locks(asked)
+    with pytest.raises(Conflict, match="includes this segment"):
+        segments.archive(segment=used)
+    stale = type(used).objects.get(name="User")
+    segments.archive(segment=type(used).objects.get(name="User"))
+    with pytest.raises(Conflict, match="archived segment is not changed"):
+        segments.change(segment=stale, rule={"profile": "orders", "above": 1}, version=1)
 
 
 def test_a_double_click_asks_the_model_once(tenant):

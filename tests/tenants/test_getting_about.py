@@ -84,7 +84,7 @@ def test_who_started_an_import_or_a_campaign_is_told_how_it_ended(tenant):
     trial = make.experiment([make.approved()], holdout=1e-9, running=False)
     campaign = make.campaign(audience, trial)
     move = reverse("delivery_pages:move", args=[tenant.slug, campaign.pk])
-    assert client.post(move, {"verb": "launch"}).status_code == 302
+    assert client.post(move, {"verb": "launch", "seen": campaign.plan}).status_code == 302
     make.run_jobs()
     told = list(notices.of(tenant.owner.pk).values_list("text", flat=True))
     assert f"“{campaign}” has been sent to 1 of 1 people" in told

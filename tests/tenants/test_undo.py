@@ -111,6 +111,29 @@ def test_a_fact_comes_back_once_however_often_the_button_is_pressed(tenant, clie
     assert list(Fact.objects.values_list("pk", flat=True)) == [fact.pk]
 
 
+def test_undo_of_a_trait_sees_what_was_said_before_the_profile_follows(tenant, client):
+    make.record(make.identify("u1", plan="A"))
+    contact = Contact.objects.get()
+    token = offered(post(client, tenant, "contacts:trait", contact.pk, key="plan", value="B"))
+    post(client, tenant, "contacts:trait", contact.pk, key="plan", value="C")  # not folded yet
+    assert take_back(client, tenant, token) == 409
+    make.run_jobs()
+    assert Contact.objects.get().traits["plan"] == "C"
+    token = offered(post(client, tenant, "contacts:trait", contact.pk, key="plan", value="D"))
+    assert [take_back(client, tenant, token), take_back(client, tenant, token)] == [302, 409]
+    make.run_jobs()
+    assert Contact.objects.get().traits["plan"] == "C"
+
+
+def test_a_view_that_was_made_again_is_not_replaced(tenant, client):
+    values = {"user_id": tenant.owner.pk, "page": "contacts:people", "name": "V", "shared": False}
+    old = saved_views.save(query="q=old", **values)
+    token = offered(post(client, tenant, "workspace:drop-view", old.pk))
+    saved_views.save(query="q=new", **values)
+    assert take_back(client, tenant, token) == 409
+    assert SavedView.objects.get().query == "q=new"
+
+
 def test_who_is_no_owner_any_more_makes_none_by_undo(tenant, client):
     second = make.user()
     place = Membership.objects.create(user=second, role="owner")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import uuid
@@ -93,8 +94,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def toast(response: HttpResponse, text: str, *, kind: str = "ok") -> HttpResponse:
     """Let the open page show a short message (an htmx response header)."""
-    event = orjson.dumps({"toast": {"text": text, "kind": kind}}).decode()
-    response.headers["HX-Trigger"] = event.encode("ascii", "backslashreplace").decode()
+    response.headers["HX-Trigger"] = json.dumps({"toast": {"text": text, "kind": kind}})
     return response
 
 
