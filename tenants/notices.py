@@ -32,6 +32,14 @@ def those_who_can(verb: str) -> list[int]:
     return list(rows.values_list("user_id", flat=True))
 
 
+def settle(page: str, *arguments: object) -> None:
+    """What the page asked for is done: nobody has to look any more, so its notices are read."""
+    slug = Tenant.objects.values_list("slug", flat=True).get(pk=current_tenant())
+    waiting = Notice.objects.filter(url=reverse(page, args=[slug, *arguments]), read_at=None)
+    if waiting.update(read_at=timezone.now()):
+        live.push(current_tenant(), "notices")
+
+
 def of(user_id: int) -> QuerySet[Notice]:
     return Notice.objects.filter(user_id=user_id).order_by("-id")
 

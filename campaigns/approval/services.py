@@ -99,6 +99,7 @@ def decide(
     )  # fmt: skip
     Review.objects.filter(pk=review.pk).update(closed_at=timezone.now())
     audit.record("approval.decide", verdict, revision=str(revision.pk))
+    notices.settle("approval:review", review.pk)
     told = say(
         "%(who)s: %(verdict)s, “%(revision)s”",
         who=by.label, verdict=word(REVIEW.moves["open", kind]), revision=revision,

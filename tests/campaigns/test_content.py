@@ -226,6 +226,9 @@ def test_numbers_in_words_centuries_and_the_weekend_are_claims_too():
     assert kinds("It keeps tea warm for two hours.", "Keeps tea warm for 2 hours") == [
         ("quantity", "yes")
     ]
+    assert kinds("a tea that can't be found anywhere else") == [
+        ("claim of fame or exclusivity", "no")
+    ]
     assert kinds("a 19th-century design, until the weekend") == [("date", "no"), ("date", "no")]
     assert kinds("A two-hour walk and two cups.", "two cups a bag") == [
         ("quantity", "no"),

@@ -71,6 +71,14 @@ def test_authors_and_reviewers_are_told_and_nobody_of_their_own_deed(tenant):
     assert client.get(notice.url).status_code == 200
 
 
+def test_a_review_that_was_decided_needs_nobody_any_more(tenant):
+    reviewer = make.member(tenant, "reviewer")
+    review = approval.submit(revision=make.draft(author_id=None), by_id=None)
+    assert notices.of(tenant.owner.pk).filter(read_at=None).count() == 1
+    approval.decide(review=review, by=approval.Reviewer(reviewer.pk, "Rita"), kind="approve")
+    assert notices.of(tenant.owner.pk).filter(read_at=None).count() == 0
+
+
 def test_who_started_an_import_or_a_campaign_is_told_how_it_ended(tenant):
     client = Client()
     client.force_login(tenant.owner)
