@@ -45,7 +45,8 @@ HEALTH = re.compile(
     re.IGNORECASE,
 )
 EXCLUSIVE = re.compile(
-    r"\b(only available|available only|exclusiv\w+|nowhere else|anywhere else|one of a kind|only (?:at|from|here)"
+    r"\b(only available|available only|exclusiv\w+|nowhere else|anywhere else|one of a kind"
+    r"|only (?:at|from|here)"
     r"|(?:world[- ])?(?:famous|renowned)|award\w*|best[- ]?sell\w+|everyone'?s favou?rite"
     r"|customers? (?:love|say|agree)|loved by|trusted by|recommended by|approved by|as seen)\b",
     re.IGNORECASE,
