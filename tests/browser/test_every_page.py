@@ -35,6 +35,7 @@ def paths(shop: int) -> dict[str, str]:
     rows: dict[str, Any] = {
         "contacts:person": Contact, "segments:segment": Segment, "segments:edit": Segment,
         "segments:why": Segment, "catalog:product": Product, "content:brief": Brief,
+        "content:edit-brief": Brief, "delivery_pages:edit": Campaign,
         "content:revision": Revision, "approval:edit": Revision, "approval:review": Review,
         "experiments:experiment": Experiment, "delivery_pages:campaign": Campaign,
     }  # fmt: skip

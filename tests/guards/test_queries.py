@@ -63,6 +63,7 @@ FROZEN: dict[str, int] = {
     "approval:review": 10,
     "experiments:experiment": 12,
     "delivery_pages:campaign": 10,
+    "delivery_pages:edit": 10,
     "delivery_pages:reach": 8,
     "delivery_pages:message": 9,
     "insights:chain": 13,
@@ -72,7 +73,7 @@ ROWS: dict[str, Any] = {
     "catalog:product": Product, "content:brief": Brief, "content:edit-brief": Brief,
     "content:revision": Revision, "approval:edit": Revision, "approval:review": Review,
     "experiments:experiment": Experiment, "delivery_pages:campaign": Campaign,
-    "delivery_pages:reach": Campaign, "delivery_pages:message": Send, "insights:chain": Send,
+    "delivery_pages:edit": Campaign, "delivery_pages:reach": Campaign, "delivery_pages:message": Send, "insights:chain": Send,
 }  # fmt: skip
 
 
