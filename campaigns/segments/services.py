@@ -68,8 +68,7 @@ def change(
 ) -> None:
     """A new definition. `version` is the one the editor saw; another since then is a Conflict."""
     rules.checked(rule)
-    Segment.objects.select_for_update().get(pk=segment.pk)  # an archiving waits, or is seen
-    segment.refresh_from_db(fields=["state"])
+    locked(segment)  # an archiving waits, or is seen
     if segment.state == Segment.State.ARCHIVED:
         raise Conflict(say("An archived segment is not changed; make a new one."))
     _check_references(rule, segment.pk)

@@ -57,10 +57,8 @@ def new(request: HttpRequest) -> HttpResponse:
                 name=values["name"], description=values["description"], rule=values["rule"]
             )
             return go(request, "segments:segment", row.pk)
-        except Invalid as refusal:
-            add_refusal(form, _at_the_rule(refusal))
         except AttuneError as refusal:
-            add_refusal(form, refusal)
+            add_refusal(form, _at_the_rule(refusal))
     return _builder(request, form)
 
 
@@ -74,10 +72,8 @@ def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         try:
             services.change(segment=row, version=row.version, **form.cleaned_data)
             return go(request, "segments:segment", pk)
-        except Invalid as refusal:
-            add_refusal(form, _at_the_rule(refusal))
         except AttuneError as refusal:
-            add_refusal(form, refusal)
+            add_refusal(form, _at_the_rule(refusal))
     return _builder(request, form, row=row, editing=editing)
 
 
@@ -99,8 +95,10 @@ def restore(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return go(request, "segments:segment", pk)
 
 
-def _at_the_rule(refusal: Invalid) -> Invalid:
+def _at_the_rule(refusal: AttuneError) -> AttuneError:
     """Mistakes within a rule, told at the rule's field with the place as people count."""
+    if not isinstance(refusal, Invalid):
+        return refusal
     return Invalid(
         [
             FieldError("rule", say("%(place)s: %(wrong)s", place=rules.place(e.field),
@@ -139,7 +137,8 @@ def preview(request: HttpRequest) -> HttpResponse:
     except orjson.JSONDecodeError as wrong:
         context = {"errors": [say("The rule is not valid JSON: %(why)s", why=wrong)]}
     except Invalid as refusal:
-        context = {"errors": [e.sentence() for e in _at_the_rule(refusal).errors]}
+        told = [e.sentence() for e in _at_the_rule(refusal).errors]
+        context = {"errors": told}
     return render(request, "segments/preview.html", context)
 
 

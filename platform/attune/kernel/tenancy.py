@@ -29,10 +29,6 @@ def current_tenant() -> int:
     return tenant_id
 
 
-def has_tenant() -> bool:
-    return _tenant.get() is not None
-
-
 @contextmanager
 def tenant_context(tenant_id: int) -> Iterator[None]:
     """Open one unit of work of one tenant: a transaction whose rows are that tenant's alone.
