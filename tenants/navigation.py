@@ -53,6 +53,7 @@ PLACES: tuple[tuple[Phrase | str, tuple[Place, ...]], ...] = (
         (
             Place("content:briefs", "pen", say("Briefs"), "content.view"),
             Place("approval:queue", "check", say("Review"), "approval.view", "reviews"),
+            Place("tuning:models", "spark", say("Models"), "models.view"),
             Place("catalog:products", "tag", say("Catalogue"), "catalog.view"),
         ),
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection, transaction
@@ -24,6 +25,8 @@ from campaigns.delivery import services as delivery
 from campaigns.delivery.models import Campaign
 from campaigns.experiments import services as experiments
 from campaigns.experiments.models import Experiment
+from campaigns.generators import registry
+from campaigns.generators.models import AdapterFile, ModelVersion
 from campaigns.segments import services as segments
 from campaigns.segments.models import Segment
 from tenants import services as tenants
@@ -214,3 +217,28 @@ def current_role() -> str:
 
 def atomic() -> Any:
     return transaction.atomic()
+
+
+def decided(trial: Experiment, person: Contact, arm: str) -> None:
+    """A decision of the experiment for this person, logged as it would be with an even split."""
+    now = timezone.now()
+    arms = [a.key for a in experiments.arms_of(trial)]
+    decisions.log(
+        [
+            decisions.Choice(
+                source="experiment", source_id=trial.pk, contact_id=person.pk,
+                propensities=dict.fromkeys(arms, 1 / len(arms)), action=arm, draw=0.5, at=now,
+                window_closes_at=now + timedelta(hours=trial.window_hours), version=trial.version,
+            )
+        ]
+    )  # fmt: skip
+
+
+def version(number: int, **fields: Any) -> ModelVersion:
+    """A version of the model that passed the gate, without its training."""
+    files = {"adapter_config.json": b"{}", "adapter_model.safetensors": str(number).encode()}
+    values = {"base": "b", "state": "evaluated", "gate": "passed", **fields}
+    row = ModelVersion.objects.create(number=number, digest=registry.digest_of(files), **values)
+    for name, data in files.items():
+        AdapterFile.objects.create(version=row, name=name, content=data)
+    return row

@@ -24,6 +24,7 @@ from tenants import services as tenants
 from tenants.models import ApiKey, Membership, Tenant, User
 from tenants.roles import Role
 from workers import runner, tasks
+from workers.demo_lessons import LESSONS
 
 assert tasks  # noqa: S101 - its import registers the handlers
 PASSWORD = "attune-demo-2026"  # noqa: S105 - printed on the screen, for a demo
@@ -166,6 +167,7 @@ def story(place: Demo) -> None:
     )  # fmt: skip
     _banner(place, visitors)
     _mail(place, coffee)
+    _lessons(place)
     content.save_brief(
         name="Oolong for tea lovers", goal="tell tea lovers about Mountain Oolong", channel="email",
         products=list(Product.objects.filter(sku="T-OOL")), audience=tea,
@@ -222,6 +224,26 @@ def _mail(place: Demo, audience: Segment) -> None:
         audience=audience,
         experiment=trial,
     )
+
+
+def _lessons(place: Demo) -> None:
+    """Text messages that were approved and rejected: enough for a first version of the model."""
+    by = approval.Reviewer(place.users["reviewer"], "Demo Reviewer")
+    for sku, goal, good, bad in LESSONS:
+        product = Product.objects.get(sku=sku)
+        brief = content.save_brief(
+            name=f"{product.name} by text message", goal=goal, channel="sms", products=[product],
+            author_id=place.users["marketer"],
+        )  # fmt: skip
+        for n, body in enumerate(good, start=1):
+            _approved(place, brief, f"{product.name} {n}", {"body": body})
+        for n, body in enumerate(bad, start=1):
+            revision = content.create_asset(
+                name=f"{product.name}, loud {n}", channel="sms", components={"body": body},
+                brief=brief, author_id=place.users["marketer"],
+            )  # fmt: skip
+            review = approval.submit(revision=revision, by_id=place.users["marketer"])
+            approval.decide(review=review, by=by, kind="reject", reason="wrong_tone")
 
 
 def _approved(place: Demo, brief: Brief, name: str, parts: dict[str, str]) -> Revision:

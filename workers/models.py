@@ -1,24 +1,71 @@
-"""Which runtime this process uses: a setting, looked up once. The torch code loads only here,
-and only in the process that serves the model queue."""
+"""Which model this process speaks to: the workspace's own server, our model process, or one loaded
+here. The torch code loads only in the last case, and only where the model queue is served."""
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
+import numpy as np
 from django.conf import settings
 
+from campaigns.generators import registry, servers
+from campaigns.generators.models import ModelVersion
+from campaigns.generators.servers import Server
 from workers.engines.openai_runtime import OpenAIRuntime
+from workers.engines.process_client import ProcessRuntime
 from workers.engines.protocol import Runtime
+from workers.outward import pinned_client
 
 
 @cache
 def runtime() -> Runtime:
-    """The model this process speaks to. Loading it takes seconds, the second call nothing."""
+    """The house's model. Loading it takes seconds, the second call nothing."""
     if settings.MODEL_RUNTIME == "openai":
         return OpenAIRuntime(settings.MODEL_BASE_URL, settings.MODEL_NAME, settings.MODEL_API_KEY)
-    local = importlib.import_module("workers.engines.transformers_runtime")
-    return local.TransformersRuntime(settings.MODEL_NAME, settings.VAR / "models")
+    if settings.MODEL_PROCESS_URL:
+        return ProcessRuntime(settings.MODEL_PROCESS_URL, settings.MODEL_PROCESS_KEY)
+    local = importlib.import_module("workers.engines.loading")
+    found: Runtime = local.local_runtime(
+        settings.MODEL_RUNTIME, settings.MODEL_NAME, settings.VAR / "models"
+    )
+    return found
+
+
+def writer() -> tuple[Runtime, Server | None]:
+    """Who writes for the open workspace: its own server where it chose one, else the house's."""
+    chosen = servers.server_for("writing")
+    if chosen is None:
+        return runtime(), None
+    return OpenAIRuntime(
+        chosen.base_url, chosen.model, chosen.key, seconds=chosen.seconds,
+        retries=chosen.retries, http_client=pinned_client(chosen.seconds),
+    ), chosen  # fmt: skip
+
+
+@cache
+def _encoder() -> Any:
+    local = importlib.import_module("workers.engines.embedding")
+    return local.Encoder(settings.EMBEDDING_NAME)
+
+
+def embed(texts: Sequence[str]) -> np.ndarray:
+    """(n, width) vectors of length 1."""
+    model = runtime()
+    if isinstance(model, ProcessRuntime):
+        return model.embed(texts)[0]
+    vectors: np.ndarray = _encoder().encode(list(texts))
+    return vectors
+
+
+def ready(model: Runtime, version: ModelVersion) -> str:
+    """Make sure that the runtime has this workspace's adapter; its name there. Call inside the
+    workspace's context: the files come through row-level security and are checked."""
+    if not model.has(version.digest):
+        model.bring(version.digest, registry.files_of(version))
+    return str(version.digest)
 
 
 def deadline_seconds() -> float:

@@ -23,6 +23,8 @@ class Review(TenantModel):
     revision = TenantForeignKey(Revision, on_delete=models.CASCADE, related_name="reviews")
     state = models.CharField(max_length=18, choices=State, default=State.OPEN)
     submitted_by = models.BigIntegerField(null=True)
+    assigned_to = models.BigIntegerField(null=True, blank=True)
+    due_on = models.DateField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(TenantModel.Meta):
@@ -83,3 +85,45 @@ class Verdict(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.kind} by {self.by_label}"
+
+
+class ReviewLink(TenantModel):
+    """A signed address by which someone without a login reads one revision and says what they
+    think. It decides nothing; it ends on a day, or when it is taken back."""
+
+    review = TenantForeignKey(Review, on_delete=models.CASCADE, related_name="links")
+    guest = models.CharField(max_length=120)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    made_by = models.BigIntegerField(null=True)
+
+    class Meta(TenantModel.Meta):
+        db_table = "review_link"
+
+    def __str__(self) -> str:
+        return self.guest
+
+
+class Opinion(TenantModel):
+    """What a guest said of a revision. Appended, never edited."""
+
+    class Kind(models.TextChoices):
+        FINE = "fine", _("Fine as it is")
+        CHANGE = "change", _("Please change")
+
+    link = TenantForeignKey(ReviewLink, on_delete=models.CASCADE, related_name="opinions")
+    kind = models.CharField(max_length=6, choices=Kind)
+    comment = models.CharField(max_length=1000, blank=True, default="")
+    hash = models.CharField(max_length=64)
+
+    class Meta(TenantModel.Meta):
+        db_table = "opinion"
+        constraints = [
+            models.CheckConstraint(
+                name="a_wish_for_change_says_which",
+                condition=~models.Q(kind="change", comment=""),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} by {self.link_id}"

@@ -10,6 +10,8 @@ from attune.kernel.errors import NotFound
 from attune.kernel.phrases import say
 from attune.kernel.storable import as_uuid
 from campaigns.approval.models import Review, Verdict
+from tenants import notices
+from tenants.models import User
 
 
 def open_reviews() -> QuerySet[Review]:
@@ -30,6 +32,12 @@ def review(review_id: uuid.UUID | str) -> Review:
     if row is None:
         raise NotFound(say("There is no such review in this workspace."))
     return row
+
+
+def reviewers() -> list[User]:
+    """Members who may decide."""
+    people = notices.those_who_can("approval.decide")
+    return list(User.objects.filter(pk__in=people).order_by("name", "email"))
 
 
 def verdicts_of(revision_id: uuid.UUID) -> list[Verdict]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from django.db import transaction
 from django.utils import timezone
@@ -14,6 +15,7 @@ from attune.kernel.states import Machine, advance
 from attune.kernel.tenancy import current_tenant
 from campaigns.approval import selectors
 from campaigns.approval.models import Review, Verdict
+from campaigns.content import selectors as content
 from campaigns.content.models import Asset, Revision
 from campaigns.content.services import REVISION
 from campaigns.content.services import edit as content_edit
@@ -119,6 +121,35 @@ def decide_many(
             with transaction.atomic():
                 review = selectors.review(review_id)
                 decide(review=review, by=by, kind=kind, reason=reason)
+            done += 1
+        except AttuneError as refusal:
+            refused.append(refusal.detail)
+    return done, sorted(set(refused))
+
+
+def assign(*, review: Review, to: int | None, due_on: date | None, by_id: int | None) -> None:
+    """Who looks at it (None: whoever comes), and until which day. The chosen one is told."""
+    if review.state != Review.State.OPEN:
+        raise Conflict(say("This review was decided already: %(state)s.", state=word(review.state)))
+    if to is not None and to not in notices.those_who_can("approval.decide"):
+        raise Invalid.one("to", say("This member may not decide on reviews."))
+    if due_on is not None and due_on < timezone.localdate():
+        raise Invalid.one("due", say("This day is over already."))
+    Review.objects.filter(pk=review.pk).update(assigned_to=to, due_on=due_on)
+    audit.record("approval.assign", review, to=to, due_on=str(due_on or ""))
+    if to is not None and to != by_id:
+        told = say("“%(revision)s” is yours to review", revision=review.revision)
+        notices.tell({to}, told, "approval:review", review.pk)
+    live.push(current_tenant(), "reviews", str(review.pk))
+
+
+def submit_many(*, revision_ids: list[str], by_id: int | None) -> tuple[int, list[str]]:
+    """Put several revisions before the reviewers: how many went, and why the others did not."""
+    done, refused = 0, []
+    for revision_id in revision_ids[:100]:
+        try:
+            with transaction.atomic():
+                submit(revision=content.revision(revision_id), by_id=by_id)
             done += 1
         except AttuneError as refusal:
             refused.append(refusal.detail)

@@ -7,6 +7,8 @@ import uuid
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
+from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_POST
 
 from attune.kernel import audit
@@ -15,7 +17,7 @@ from attune.kernel.phrases import say, word
 from attune.web.editing import Editing
 from attune.web.forms import add_refusal
 from attune.web.pages import form_status, paged
-from campaigns.approval import selectors, services
+from campaigns.approval import guests, selectors, services
 from campaigns.approval.models import Review, Verdict
 from campaigns.content import selectors as content
 from campaigns.content.forms import ComponentsForm
@@ -75,6 +77,9 @@ def _page(request: HttpRequest, row: Review, refusal: str = "") -> HttpResponse:
         "reasons": [r for r in Verdict.Reason.choices if r[0]],
         "own": revision.author_id == request.user.pk,
         "waiting": selectors.open_reviews().count(),
+        "links": [(link, guests.address(link)) for link in guests.links_of(row)],
+        "now": timezone.now(),
+        "reviewers": selectors.reviewers(),
         "refusal": refusal,
         "given": request.POST,
     }
@@ -109,6 +114,40 @@ def decide(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return go(request, "approval:review", following.pk)
 
 
+@require_POST
+@page("content.edit")
+def make_link(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """A link for somebody without a login."""
+    days = request.POST.get("days", "7")
+    guests.make_link(
+        review=selectors.review(pk), guest=request.POST.get("guest", ""),
+        days=int(days) if days.isdecimal() and len(days) < 4 else 0, by_id=request.user.pk,
+    )  # fmt: skip
+    messages.success(request, str(say("The link is made; copy it from the page.")))
+    return go(request, "approval:review", pk)
+
+
+@require_POST
+@page("content.edit")
+def revoke_link(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    row = guests.link(str(pk))
+    guests.revoke(row=row)
+    messages.success(request, str(say("The link is taken back.")))
+    return go(request, "approval:review", row.review_id)
+
+
+@require_POST
+@page("approval.decide")
+def assign(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Who looks at it, until when."""
+    who, due = request.POST.get("to", ""), request.POST.get("due", "")
+    services.assign(
+        review=selectors.review(pk), to=int(who) if who.isdecimal() and len(who) < 18 else None,
+        due_on=parse_date(due) if due else None, by_id=request.user.pk,
+    )  # fmt: skip
+    return go(request, "approval:review", pk)
+
+
 @page("content.edit")
 def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Edit the newest revision of a text, whichever one was asked for."""
@@ -124,6 +163,21 @@ def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
             add_refusal(form, refusal)
     context = {"form": form, "editing": editing, "revision": row}
     return render(request, "approval/edit.html", context, status=form_status(form, editing))
+
+
+@require_POST
+@page("content.edit")
+def submit_many(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Send the chosen variants of a brief to review; the refused say why."""
+    content.brief(pk)
+    done, refused = services.submit_many(
+        revision_ids=request.POST.getlist("chosen"), by_id=request.user.pk
+    )
+    if done:
+        messages.success(request, str(say("%(done)s wait for a reviewer now.", done=done)))
+    for sentence in refused:
+        messages.error(request, str(sentence))
+    return go(request, "content:brief", pk)
 
 
 @require_POST

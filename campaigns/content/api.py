@@ -15,8 +15,9 @@ from attune.api.viewsets import ReadViewSet
 from attune.kernel.errors import Invalid
 from attune.kernel.phrases import say
 from campaigns.catalog.models import Product
-from campaigns.content import services
-from campaigns.content.models import Brief, Channel, Check, GenerationRun, Revision
+from campaigns.contacts import selectors as contacts
+from campaigns.content import selectors, services
+from campaigns.content.models import Brief, Channel, Check, GenerationRun, Locale, Revision
 from campaigns.segments import selectors as segments
 
 
@@ -25,7 +26,7 @@ class BriefOut(ModelSerializer):
         model = Brief
         fields = (
             "id", "name", "goal", "channel", "audience_id", "offer", "notes", "locale",
-            "created_at",
+            "must_mention", "tone", "banned_words", "samples", "created_at",
         )  # fmt: skip
 
 
@@ -37,10 +38,22 @@ class BriefIn(serializers.Serializer):
     audience = serializers.UUIDField(required=False, allow_null=True)
     offer = serializers.CharField(max_length=300, default="", allow_blank=True)
     notes = serializers.CharField(max_length=5000, default="", allow_blank=True)
-    locale = serializers.CharField(max_length=10, default="en")
+    locale = serializers.ChoiceField(choices=Locale.choices, default="en")
+    must_mention = serializers.ListField(
+        child=serializers.CharField(max_length=200), max_length=20, default=list
+    )
+    tone = serializers.CharField(max_length=200, default="", allow_blank=True)
+    banned_words = serializers.ListField(
+        child=serializers.CharField(max_length=200), max_length=50, default=list
+    )
+    samples = serializers.ListField(
+        child=serializers.CharField(max_length=500), max_length=20, default=list
+    )
 
 
 class WantedIn(serializers.Serializer):
+    contact = serializers.UUIDField(required=False, allow_null=True)
+    like = serializers.UUIDField(required=False, allow_null=True)
     wanted = serializers.IntegerField(min_value=1, max_value=services.MOST_VARIANTS, default=4)
 
 
@@ -49,7 +62,8 @@ class RunOut(ModelSerializer):
         model = GenerationRun
         fields = (
             "id", "brief_id", "job_id", "state", "wanted", "budget", "tried", "passed", "model",
-            "prompt", "parameters", "seed", "new_tokens", "seconds", "note", "created_at",
+            "audience_profile", "contact_id", "prompt", "parameters", "seed", "new_tokens",
+            "seconds", "note", "created_at",
         )  # fmt: skip
 
 
@@ -66,7 +80,7 @@ class RevisionOut(ModelSerializer):
         model = Revision
         fields = (
             "id", "asset_id", "number", "components", "hash", "origin", "state", "blocked",
-            "run_id", "parent_id", "created_at", "checks",
+            "run_id", "parent_id", "version_id", "scores", "repaired", "created_at", "checks",
         )  # fmt: skip
 
     @extend_schema_field(CheckOut(many=True))
@@ -112,11 +126,12 @@ class BriefViewSet(ReadViewSet):
         """Ask the model for variants; watch the run and its job."""
         data = WantedIn(data=request.data)
         data.is_valid(raise_exception=True)
+        given = data.validated_data
         run = services.request_variants(
-            brief=self.get_object(),
-            wanted=data.validated_data["wanted"],
-            author_id=request.auth.created_by,
-        )
+            brief=self.get_object(), wanted=given["wanted"], author_id=request.auth.created_by,
+            contact=contacts.contact(given["contact"]) if given.get("contact") else None,
+            like=selectors.revision(given["like"]) if given.get("like") else None,
+        )  # fmt: skip
         return Response(RunOut(run).data, status=202)
 
 

@@ -7,19 +7,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from attune.kernel.phrases import Phrase, as_is, known_words, say, word
-from campaigns.content import claims
+from attune.kernel.privacy import EMAIL, PHONE
+from campaigns.content import claims, slots
 
 LIMITS: dict[str, dict[str, int]] = {
     "email": {"subject": 78, "preheader": 110, "body": 3000, "cta": 30, "link": 300},
     "banner": {"headline": 60, "body": 200, "cta": 25, "link": 300},
     "sms": {"body": 160},
     "push": {"title": 50, "body": 150, "link": 300},
+    "ad": {"headline": 40, "body": 90, "cta": 25, "link": 300},
+    "product": {"title": 80, "body": 800},
+    "recommend": {"title": 60, "body": 200, "link": 300},
 }
 REQUIRED: dict[str, tuple[str, ...]] = {
     "email": ("subject", "body"),
     "banner": ("headline", "body"),
     "sms": ("body",),
     "push": ("title", "body"),
+    "ad": ("headline", "body"),
+    "product": ("title", "body"),
+    "recommend": ("title", "body"),
 }
 TITLES = {"subject", "headline", "title", "cta", "preheader"}
 VARIABLES = {
@@ -34,11 +41,10 @@ LEFTOVER = re.compile(
     r"\{\{|\}\}|\{%|%\}|\{\w+\}|\[(?:your|insert|name|company|product|link)[^\]]*\]|<\|[^|]*\|>"
     r"|lorem ipsum"
     r"|as an ai\b|here(?:'s| is) (?:a|the|your) (?:subject|email|text|message)"
-    r"|\b(?:goal|tone|facts|readers|offer):|\bwrite (?:the|a|one) \w+",
+    r"|\b(?:this is how we write|words we like|write in the manner of)\b"
+    r"|\b(?:goal|tone|facts|readers|the reader|mention|offer):|\bwrite (?:the|a|one) \w+",
     re.IGNORECASE,
 )
-EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")
-PHONE = re.compile(r"(?<![\d.])\+?\d[\d\s()/-]{8,}\d")
 LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 SHOUT = re.compile(r"\b[A-Z]{4,}\b(?:\s+\b[A-Z]{3,}\b)+|!!+")
 
@@ -49,7 +55,7 @@ PARTS: dict[str, Phrase] = {
 }  # fmt: skip
 known_words(*LIMITS)
 known_words("length", "placeholder", "banned words", "personal data", "claims", "tone", "links")
-known_words("repetition", "pass", "warn", "block")
+known_words("repetition", "language", "mentions", "pass", "warn", "block")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,8 @@ class Ground:
     sources: list[dict[str, Any]]
     banned: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
+    must: tuple[str, ...] = ()
+    locale: str = "en"
 
 
 def inspect(channel: str, components: dict[str, str], ground: Ground) -> list[Finding]:
@@ -85,7 +93,10 @@ def inspect(channel: str, components: dict[str, str], ground: Ground) -> list[Fi
         found += _personal(name, text, ground)
         found += _claims(name, text, ground)
     found += _repetition(components)
-    kinds = ("length", "placeholder", "banned words", "personal data", "claims")
+    found += _language(components, ground.locale)
+    found += _mentions(components, ground)
+    kinds = ["length", "placeholder", "banned words", "personal data", "claims"]
+    kinds += ["mentions"] if ground.must else []
     wrong = {f.kind for f in found if f.verdict != "pass"}
     found += [Finding(k, "pass", PASSED[k]) for k in kinds if k not in wrong]
     return found
@@ -97,6 +108,7 @@ PASSED = {
     "banned words": say("No word of the brand's banned list."),
     "personal data": say("No personal data in the text."),
     "claims": say("Every price, number, date, name, promise and health word has its source."),
+    "mentions": say("It says all that the brief wants mentioned."),
 }
 
 
@@ -204,6 +216,31 @@ def _repetition(components: dict[str, str]) -> list[Finding]:
                 Finding("repetition", "block", say("The text goes in circles."), name, words_again)
             )
     return found
+
+
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+def _language(components: dict[str, str], locale: str) -> list[Finding]:
+    """A body in another script than the brief's language is not for its readers."""
+    text = PLACEHOLDER.sub("", components.get("body", ""))
+    letters = sum(c.isalpha() for c in text)
+    share = len(CHINESE.findall(text)) / letters if letters else 0.0
+    chinese = locale.startswith("zh")
+    if letters < 4 or (share >= 0.3 if chinese else share <= 0.3):
+        return []
+    message = say("The brief asks for Chinese.") if chinese else say("The brief asks for English.")
+    return [Finding("language", "block", message, "body")]
+
+
+def _mentions(components: dict[str, str], ground: Ground) -> list[Finding]:
+    """What the brief wants said and the message does not say: a slot error each."""
+    text = " ".join(v for k, v in components.items() if k != "link")
+    wanted = [slots.phrase_slot(phrase) for phrase in ground.must]
+    return [
+        Finding("mentions", "block", say("It does not mention what the brief asks for."), "", name)
+        for name in slots.errors(text, wanted).missing
+    ]
 
 
 def _personal(name: str, text: str, ground: Ground) -> list[Finding]:

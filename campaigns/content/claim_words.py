@@ -75,3 +75,22 @@ COMMON = frozenset(
         "november december english p.s ps christmas easter spring summer autumn winter eur usd"
     ).split()
 )
+
+
+# Chinese: no blanks between words, so no word boundaries either
+MONEY_ZH = re.compile(r"[￥¥]\s?\d[\d.,]*|\d[\d.,]*\s?(?:元|块钱|人民币)")
+PERCENT_ZH = re.compile(r"百分之[\d一二三四五六七八九十百]+|[\d.一二三四五六七八九]+\s?折")
+DATE_ZH = re.compile(
+    r"\d{1,2}\s?月\s?\d{1,2}\s?[日号]|今天|今晚|明天|本周|本月|周末|限时|仅限|最后[一二三\d]天"
+)
+QUANTITY_ZH = re.compile(
+    r"[\d.]+\s?(?:毫克|千克|公斤|克|毫升|升|厘米|毫米|米|小时|分钟|天|年|片|包|瓶|盒|袋|种|款|度|倍|万|次|位)"
+)
+PROMISE_ZH = re.compile(r"免费|包邮|保证|终身|有机|认证|获奖|零风险|全额退款|赠送|买一送一|无添加")
+HEALTH_ZH = re.compile(
+    r"治疗|治愈|疗效|抗癌|减肥|瘦身|排毒|美白|降血压|降血糖|免疫力|养生|保健|延年益寿|安神|助眠"
+)
+EXCLUSIVE_ZH = re.compile(r"独家|唯一|首创|专利|著名|驰名|国家级|世界级|百年|老字号")
+SUPERLATIVE_ZH = re.compile(
+    r"最(?!后|近|初|多可|少)[\u4e00-\u9fff]{1,2}|第一|顶级|极品|至尊|全网最低|绝无仅有"
+)

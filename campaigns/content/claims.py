@@ -15,19 +15,39 @@ from attune.kernel.phrases import known_words
 from campaigns.content.claim_words import (
     COMMON,
     DATE,
+    DATE_ZH,
     EXCLUSIVE,
+    EXCLUSIVE_ZH,
     HEALTH,
+    HEALTH_ZH,
     MONEY,
+    MONEY_ZH,
     NAME,
     NUMBERS,
     PERCENT,
+    PERCENT_ZH,
     PROMISE,
+    PROMISE_ZH,
     QUANTITY,
+    QUANTITY_ZH,
     SUPERLATIVE,
+    SUPERLATIVE_ZH,
 )
 
-known_words("price", "percentage", "date", "quantity", "promise", "health claim", "superlative")
+known_words(
+    "price", "percentage", "discount", "date", "quantity", "promise", "health claim", "superlative"
+)
 known_words("claim of fame or exclusivity", "name")
+
+
+PATTERNS = (
+    ("price", MONEY), ("price", MONEY_ZH), ("percentage", PERCENT), ("discount", PERCENT_ZH),
+    ("date", DATE), ("date", DATE_ZH), ("quantity", QUANTITY), ("quantity", QUANTITY_ZH),
+    ("promise", PROMISE), ("promise", PROMISE_ZH), ("health claim", HEALTH),
+    ("health claim", HEALTH_ZH), ("claim of fame or exclusivity", EXCLUSIVE),
+    ("claim of fame or exclusivity", EXCLUSIVE_ZH), ("superlative", SUPERLATIVE),
+    ("superlative", SUPERLATIVE_ZH),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +72,7 @@ def find(text: str, sources: list[dict[str, Any]], *, title_case: bool = False) 
     """
     claims: list[Claim] = []
     taken: list[tuple[int, int]] = []
-    for kind, pattern in (
-        ("price", MONEY),
-        ("percentage", PERCENT),
-        ("date", DATE),
-        ("quantity", QUANTITY),
-        ("promise", PROMISE),
-        ("health claim", HEALTH),
-        ("claim of fame or exclusivity", EXCLUSIVE),
-        ("superlative", SUPERLATIVE),
-    ):
+    for kind, pattern in PATTERNS:
         for match in pattern.finditer(text):
             if not _overlaps(match.span(), taken):
                 taken.append(match.span())
@@ -103,13 +114,14 @@ def _stands_in(kind: str, words: str, fact: str) -> bool:
 
 
 def _numbers(kind: str, fact: str) -> set[tuple[float, str]]:
-    pattern = {"price": MONEY, "percentage": PERCENT, "quantity": QUANTITY}[kind]
-    return {_number_and_unit(kind, m.group()) for m in pattern.finditer(fact)}
+    patterns = [pattern for name, pattern in PATTERNS if name == kind]
+    return {_number_and_unit(kind, m.group()) for p in patterns for m in p.finditer(fact)}
 
 
 UNITS = {
-    "€": "eur", "euro": "eur", "$": "usd", "dollar": "usd", "£": "gbp", "¥": "cny", "gram": "g",
-    "litre": "l", "liter": "l",
+    "€": "eur", "euro": "eur", "$": "usd", "dollar": "usd", "£": "gbp", "¥": "cny", "￥": "cny",
+    "元": "cny", "块钱": "cny", "人民币": "cny", "gram": "g", "litre": "l", "liter": "l", "克": "g",
+    "公斤": "kg", "千克": "kg", "毫升": "ml", "升": "l", "毫克": "mg",
 }  # fmt: skip
 
 

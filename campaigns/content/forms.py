@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from attune.kernel.phrases import Phrase, say
 from campaigns.catalog.models import Product
 from campaigns.content.checks import LIMITS, REQUIRED, VARIABLES, part_name
-from campaigns.content.models import Brief, Channel
+from campaigns.content.models import Brief, Channel, Locale
 from campaigns.segments import selectors as segments
 
 
@@ -38,6 +38,36 @@ class BriefForm(forms.Form):
     notes = forms.CharField(
         label=_("Notes"), required=False, widget=forms.Textarea(attrs={"rows": 3})
     )
+    locale = forms.ChoiceField(
+        label=_("Language of the text"), choices=Locale.choices, initial="en", required=False
+    )
+    must_mention = forms.CharField(
+        label=_("Must mention"), required=False, widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("One a line. A text that leaves one out is blocked."),
+    )  # fmt: skip
+    tone = forms.CharField(
+        label=_("Tone"), max_length=200, required=False,
+        help_text=_("Empty: the tone of the workspace's voice."),
+    )  # fmt: skip
+    samples = forms.CharField(
+        label=_("Samples"), required=False, widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("How this campaign sounds, one a line, beside the workspace's samples."),
+    )  # fmt: skip
+    banned_words = forms.CharField(
+        label=_("Banned words"), required=False, widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("One a line, beside the workspace's."),
+    )  # fmt: skip
+
+    LISTS = ("must_mention", "samples", "banned_words")
+
+    def values(self) -> dict[str, Any]:
+        """As the service takes them: text areas as lists of lines."""
+        values = dict(self.cleaned_data)
+        for name in self.LISTS:
+            lines = [line.strip()[:200] for line in values[name].splitlines()]
+            values[name] = [line for line in lines if line][:20]
+        values["locale"] = values["locale"] or "en"
+        return values
 
     def __init__(self, *arguments: Any, own: Brief | None = None, **options: Any) -> None:
         """`own` is the brief that is edited: what it names stays among the choices."""

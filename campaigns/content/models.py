@@ -7,11 +7,14 @@ from django.utils.translation import gettext_lazy as _
 
 from attune.kernel.models import JobRow, TenantModel
 from attune.kernel.phrase_field import PhraseField
-from attune.kernel.phrases import Phrase, say
+from attune.kernel.phrases import Phrase, known_words, restored, say
 from attune.kernel.tenancy import TenantForeignKey
 from campaigns.catalog.models import Product
+from campaigns.contacts.models import Contact
+from campaigns.generators.models import ModelVersion
 from campaigns.segments.models import Segment
 
+known_words("likelihood", "response", "voice", "repaired")  # the parts of a score, a check
 PART_ORDER = ("title", "headline", "subject", "preheader", "body", "cta", "link")
 
 
@@ -20,6 +23,16 @@ class Channel(models.TextChoices):
     BANNER = "banner", _("Web banner")
     SMS = "sms", _("SMS")
     PUSH = "push", _("Push")
+    AD = "ad", _("Advertisement")
+    PRODUCT = "product", _("Product description")
+    RECOMMEND = "recommend", _("Recommendation")
+
+
+class Locale(models.TextChoices):
+    """Languages that the prompts are kept in."""
+
+    EN = "en", _("English")
+    ZH = "zh-hans", _("Simplified Chinese")
 
 
 class Brief(TenantModel):
@@ -32,6 +45,10 @@ class Brief(TenantModel):
     offer = models.CharField(max_length=300, blank=True, default="")
     notes = models.TextField(blank=True, default="")
     locale = models.CharField(max_length=10, default="en")
+    must_mention = models.JSONField(default=list)
+    tone = models.CharField(max_length=200, blank=True, default="")  # empty: the workspace's
+    banned_words = models.JSONField(default=list)  # beside the workspace's
+    samples = models.JSONField(default=list)  # beside the workspace's
     author_id = models.BigIntegerField(null=True)
 
     class Meta(TenantModel.Meta):
@@ -80,6 +97,12 @@ class GenerationRun(TenantModel):
     prompt = models.JSONField(default=list)
     grounding = models.JSONField(default=list)
     audience_profile = models.JSONField(default=dict)
+    contact = TenantForeignKey(Contact, null=True, blank=True, on_delete=models.CASCADE)
+    like = TenantForeignKey(
+        "Revision", null=True, blank=True, on_delete=models.SET_NULL, related_name="likened"
+    )
+    drafts = models.JSONField(default=dict)  # what is being written now, part by part
+    trial = models.JSONField(default=dict)  # what a version in shadow would have written
     parameters = models.JSONField(default=dict)
     seed = models.BigIntegerField(default=0)
     new_tokens = models.IntegerField(default=0)
@@ -92,6 +115,11 @@ class GenerationRun(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.brief} ({self.model or 'waiting'})"
+
+    @property
+    def draft_parts(self) -> list[tuple[str, str]]:
+        """What is being written now, in the order people read it."""
+        return [(name, self.drafts[name]) for name in PART_ORDER if self.drafts.get(name)]
 
 
 class Asset(TenantModel):
@@ -138,6 +166,11 @@ class Revision(TenantModel):
     parent = TenantForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL)
     author_id = models.BigIntegerField(null=True)
     blocked = models.BooleanField(default=False)
+    version = TenantForeignKey(
+        ModelVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="revisions"
+    )
+    scores = models.JSONField(default=dict)
+    repaired = models.JSONField(default=dict)  # part: the text before its repair
 
     class Meta(TenantModel.Meta):
         db_table = "revision"
@@ -164,6 +197,11 @@ class Revision(TenantModel):
     def phrase(self) -> Phrase:
         """Its name, as each reader says it."""
         return say("%(text)s · revision %(number)s", text=self.asset, number=str(self.number))
+
+    @property
+    def differs(self) -> list[Phrase]:
+        """In what it is furthest from the brand's voice."""
+        return [restored(one) for one in self.scores.get("differs", [])]
 
     @property
     def parts(self) -> list[tuple[str, str]]:

@@ -48,11 +48,12 @@ def newest_revisions(brief_id: uuid.UUID) -> list[Revision]:
     rows = (
         Revision.objects.filter(asset__brief_id=brief_id)
         .exclude(state=Revision.State.SUPERSEDED)
-        .select_related("asset")
+        .select_related("asset", "version")
         .prefetch_related("checks")
         .order_by("blocked", "-id")
     )
-    return list(rows)
+    newest = {row.run_id: index for index, row in enumerate(rows)}
+    return sorted(rows, key=lambda r: (r.blocked, newest[r.run_id], r.scores.get("place", 99)))
 
 
 def runs(brief_id: uuid.UUID) -> list[GenerationRun]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -15,10 +16,10 @@ from attune.kernel.errors import Conflict, FieldError, Invalid
 from attune.kernel.phrases import say, word
 from attune.kernel.states import Machine, advance
 from attune.kernel.tenancy import current_tenant
-from campaigns.catalog import selectors as catalog
 from campaigns.catalog import services as catalog_services
 from campaigns.catalog.models import Product
-from campaigns.content import checks
+from campaigns.contacts.models import Contact
+from campaigns.content import checks, grounding
 from campaigns.content.jobs import GENERATE_VARIANTS, GenerateVariants
 from campaigns.content.models import (
     Asset,
@@ -27,8 +28,11 @@ from campaigns.content.models import (
     Channel,
     Check,
     GenerationRun,
+    Locale,
     Revision,
 )
+from campaigns.generators import meter
+from campaigns.generators.models import ModelVersion
 from campaigns.segments.models import Segment
 
 MOST_VARIANTS = 8
@@ -60,15 +64,25 @@ def save_brief(
     offer: str = "",
     notes: str = "",
     locale: str = "en",
+    must_mention: Sequence[str] = (),
+    tone: str = "",
+    banned_words: Sequence[str] = (),
+    samples: Sequence[str] = (),
     author_id: int | None = None,
     brief: Brief | None = None,
 ) -> Brief:
-    """Create or change a brief. A brief without products has nothing to write about: Invalid."""
-    if errors := list(_faults(name, goal, channel, products)):
-        raise Invalid(errors)
+    """Create or change a brief. A brief without products has nothing to write about, one that
+    wants said what it bans cannot be met: Invalid."""
+    wrong = [*_faults(name, goal, channel, products), *_clashes(must_mention, banned_words)]
+    if locale not in Locale.values:
+        wrong.append(FieldError("locale", say("Choose one of %(names)s.", names=list(Locale))))
+    if wrong:
+        raise Invalid(wrong)
     row = brief or Brief(author_id=author_id)
     row.name, row.goal, row.channel, row.audience = name[:120], goal[:300], channel, audience
-    row.offer, row.notes, row.locale = offer[:300], notes, locale
+    row.offer, row.notes, row.locale, row.tone = offer[:300], notes, locale, tone[:200]
+    row.must_mention, row.banned_words = list(must_mention), list(banned_words)
+    row.samples = list(samples)
     row.save()
     BriefProduct.objects.filter(brief=row).delete()
     BriefProduct.objects.bulk_create(BriefProduct(brief=row, product=p) for p in products)
@@ -92,45 +106,44 @@ def _faults(name: str, goal: str, channel: str, products: list[Product]) -> Iter
         )
 
 
-def brief_products(brief: Brief, *, facts: bool = False) -> list[Product]:
-    """What a brief is about, in its order; with `facts` those are read along."""
-    lines = BriefProduct.objects.filter(brief=brief).select_related("product").order_by("id")
-    if facts:
-        lines = lines.prefetch_related("product__facts")
-    return [line.product for line in lines]
+def _clashes(must: Sequence[str], banned: Sequence[str]) -> Iterator[FieldError]:
+    """What a brief wants mentioned, against what it or the workspace never says."""
+    never = [*banned, *catalog_services.voice().banned_words]
+    for phrase in must:
+        for word_never in never:
+            if re.search(rf"(?<!\w){re.escape(word_never)}(?!\w)", phrase, re.IGNORECASE):
+                yield FieldError(
+                    "must_mention",
+                    say("“%(phrase)s” holds a banned word: %(word)s.", phrase=phrase,
+                        word=word_never),
+                    say("Take it off one of the two lists."),
+                )  # fmt: skip
 
 
-def ground_of(brief: Brief | None) -> checks.Ground:
-    """What copy for this brief may say: facts of its products, the brief's own words. Without a
-    brief: the facts of everything that is offered."""
-    products = brief_products(brief) if brief else catalog.offered()
-    sources = catalog.grounding(products)
-    if brief:
-        for part in ("goal", "offer", "notes"):
-            if getattr(brief, part):
-                sources.append({"source": f"brief, {part}", "text": getattr(brief, part)})
-    voice = catalog_services.voice()
-    if voice.signature:
-        sources.append({"source": "brand voice, signature", "text": voice.signature})
-    links = tuple(p.url for p in products if p.url)
-    return checks.Ground(sources, tuple(voice.banned_words), links)
-
-
-def request_variants(*, brief: Brief, wanted: int, author_id: int | None) -> GenerationRun:
-    """Ask the model for variants: a run and its job, in one transaction."""
+def request_variants(
+    *, brief: Brief, wanted: int, author_id: int | None, contact: Contact | None = None,
+    like: Revision | None = None,
+) -> GenerationRun:  # fmt: skip
+    """Ask the model for variants: a run and its job, in one transaction. For one person with
+    `contact`, in the manner of an existing text with `like`."""
     if not 1 <= wanted <= MOST_VARIANTS:
         raise Invalid.one("wanted", say("Ask for 1 to %(most)s variants.", most=MOST_VARIANTS))
-    if not brief_products(brief):
+    if not grounding.products_of(brief):
         raise Invalid.one("products", say("The brief has no products any more."), say("Add one."))
+    if like is not None and (like.asset.brief_id != brief.pk):
+        raise Invalid.one("like", say("This text was not written for this brief."))
+    meter.demand_allowance()
     Brief.objects.select_for_update().get(pk=brief.pk)  # a double click asks once
     busy = [GenerationRun.State.QUEUED, GenerationRun.State.RUNNING]
     if GenerationRun.objects.filter(brief=brief, state__in=busy).exists():
         raise Conflict(
             say("The model is still writing for this brief; wait for it or cancel the job.")
         )
+    profile = grounding.reader_profile(contact) if contact else grounding.audience_profile(brief)
     run = GenerationRun.objects.create(
         brief=brief, wanted=wanted, budget=wanted * BUDGET_FACTOR, author_id=author_id,
-        grounding=ground_of(brief).sources, audience_profile=audience_profile(brief),
+        grounding=grounding.ground_of(brief).sources, audience_profile=profile,
+        contact=contact, like=like,
     )  # fmt: skip
     run.seed = run.pk.int % 2**31
     run.job = GENERATE_VARIANTS.enqueue(GenerateVariants(run.pk))
@@ -139,24 +152,16 @@ def request_variants(*, brief: Brief, wanted: int, author_id: int | None) -> Gen
     return run
 
 
-def audience_profile(brief: Brief) -> dict[str, Any]:
-    """What of the audience the prompt may know: its name, description and size. No person."""
-    if brief.audience is None:
-        return {}
-    return {
-        "segment": brief.audience.name,
-        "description": brief.audience.description,
-        "version": brief.audience.version,
-        "size": brief.audience.size,
-    }
-
-
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A candidate of the model with what the checks said."""
+    """A candidate of the model with what the checks said, which version wrote it (None: the base),
+    and each part as it was before its repair."""
 
     components: dict[str, str]
     findings: list[checks.Finding]
+    version: ModelVersion | None = None
+    repaired: dict[str, str] = field(default_factory=dict)
+    scores: dict[str, Any] = field(default_factory=dict)
 
 
 def add_drafts(*, run: GenerationRun, drafts: list[Draft]) -> list[Revision]:
@@ -178,6 +183,7 @@ def add_drafts(*, run: GenerationRun, drafts: list[Draft]) -> list[Revision]:
                 Revision.Origin.MODEL,
                 author_id=run.author_id,
                 run=run,
+                draft=draft,
             )
         )
     live.push(current_tenant(), "content", str(run.brief_id))
@@ -221,7 +227,7 @@ def _written(
         )
     if not all(isinstance(value, str) for value in components.values()):
         raise Invalid.one("components", say("Every part is text."))
-    findings = checks.inspect(asset.channel, components, ground_of(asset.brief))
+    findings = checks.inspect(asset.channel, components, grounding.ground_of(asset.brief))
     run = parent.run if parent else None
     return _revision(
         asset, components, findings, Revision.Origin.PERSON,
@@ -238,6 +244,7 @@ def _revision(
     author_id: int | None,
     run: GenerationRun | None = None,
     parent: Revision | None = None,
+    draft: Draft | None = None,
 ) -> Revision:
     revision = Revision.objects.create(
         asset=asset,
@@ -249,6 +256,9 @@ def _revision(
         parent=parent,
         author_id=author_id,
         blocked=checks.blocked(findings),
+        version=draft.version if draft else None,
+        repaired=draft.repaired if draft else {},
+        scores=draft.scores if draft else {},
     )
     Check.objects.bulk_create(
         Check(
@@ -288,6 +298,7 @@ def verify(revision: Revision) -> None:
 def finish_run(
     *, run_id: UUID, tried: int, passed: int, model: str, prompt: list[dict[str, str]],
     parameters: dict[str, Any], new_tokens: int, seconds: float, note: str, failed: bool = False,
+    trial: dict[str, Any] | None = None,
 ) -> None:  # fmt: skip
     """Close a run with what it took; `short` says that fewer passed than were wanted."""
     run = GenerationRun.objects.select_for_update().get(pk=run_id)
@@ -300,9 +311,16 @@ def finish_run(
         seconds,
         note,
     )
+    run.trial, run.drafts = trial or {}, {}
     run.save()
     audit.record("content.finish_run", run, tried=tried, passed=passed)
     live.push(current_tenant(), "content", str(run.brief_id))
+
+
+def rank(scores: dict[UUID, dict[str, Any]]) -> None:
+    """Keep how candidates were ranked: the score of each part, the total, P(y|x)."""
+    for revision_id, values in scores.items():
+        Revision.objects.filter(pk=revision_id).update(scores=values)
 
 
 def cancel_run(*, run: GenerationRun) -> None:

@@ -9,6 +9,7 @@ urlpatterns = [
     path("briefs/<uuid:pk>", views.brief, name="brief"),
     path("briefs/<uuid:pk>/edit", views.edit_brief, name="edit-brief"),
     path("briefs/<uuid:pk>/generate", views.generate, name="generate"),
+    path("briefs/<uuid:pk>/compare", views.compare, name="compare"),
     path("briefs/<uuid:pk>/cancel", views.cancel, name="cancel"),
     path("messages/new", views.new_message, name="new-message"),
     path("revisions/<uuid:pk>", views.revision, name="revision"),

@@ -11,17 +11,20 @@ from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
 from attune.kernel import audit, jobs
-from attune.kernel.errors import AttuneError, Conflict
+from attune.kernel.errors import AttuneError, Conflict, Invalid
+from attune.kernel.phrases import say
 from attune.kernel.storable import as_uuid
 from attune.web.editing import Editing
 from attune.web.forms import add_refusal
 from attune.web.pages import filters, form_status, paged
 from campaigns.catalog.models import Product
-from campaigns.content import selectors, services
+from campaigns.contacts import selectors as contacts
+from campaigns.contacts.models import Contact
+from campaigns.content import grounding, selectors, services
 from campaigns.content.forms import BriefForm, ComponentsForm, MessageForm
-from campaigns.content.models import Channel
+from campaigns.content.models import PART_ORDER, Channel, Locale
 from campaigns.segments import selectors as segments
-from tenants.pages import go, page
+from tenants.pages import demand, go, page
 
 
 @page("content.view")
@@ -48,7 +51,7 @@ def new_brief(request: HttpRequest) -> HttpResponse:
 
 
 def _brief_values(form: BriefForm) -> dict[str, Any]:
-    values = dict(form.cleaned_data)
+    values = form.values()
     values["products"] = list(Product.objects.filter(pk__in=values["products"]))
     values["audience"] = segments.segment(values["audience"]) if values["audience"] else None
     return values
@@ -57,9 +60,11 @@ def _brief_values(form: BriefForm) -> dict[str, Any]:
 @page("content.edit")
 def edit_brief(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     row = selectors.brief(pk, lock=request.method == "POST")
-    now = {name: getattr(row, name) for name in ("name", "goal", "channel", "offer", "notes")}
+    plain = ("name", "goal", "channel", "offer", "notes", "locale", "tone")
+    now = {name: getattr(row, name) for name in plain}
+    now |= {name: "\n".join(getattr(row, name)) for name in BriefForm.LISTS}
     now["audience"] = str(row.audience_id or "")
-    now["products"] = [str(p.pk) for p in services.brief_products(row)]
+    now["products"] = [str(p.pk) for p in grounding.products_of(row)]
     form = BriefForm(request.POST or None, initial=now, own=row)
     editing = Editing(form, now, audit.latest_of(row, "content.save_brief"))
     if request.method == "POST" and form.is_valid() and editing.settled():
@@ -79,7 +84,10 @@ def brief(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     runs, variants = selectors.runs(pk), selectors.newest_revisions(pk)
     context = {
         "brief": row,
-        "products": services.brief_products(row, facts=True),
+        "products": grounding.products_of(row, facts=True),
+        "voice": grounding.voice_of(row),
+        "commands": grounding.commands_in(row),
+        "language": dict(Locale.choices).get(row.locale, row.locale),
         "runs": runs,
         "busy": bool(runs) and runs[0].state in {"queued", "running"},
         "variants": [r for r in variants if not r.blocked],
@@ -94,11 +102,48 @@ def brief(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def generate(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     asked = request.POST.get("wanted", "4")
     wanted = int(asked) if asked.isdecimal() and len(asked) < 4 else 0
+    like, person = as_uuid(request.POST.get("like", "")), request.POST.get("person", "").strip()
     services.request_variants(
-        brief=selectors.brief(pk), wanted=wanted,
-        author_id=request.user.pk,
+        brief=selectors.brief(pk), wanted=wanted, author_id=request.user.pk,
+        contact=_person(request, person) if person else None,
+        like=selectors.revision(like) if like else None,
     )  # fmt: skip
     return go(request, "content:brief", pk)
+
+
+def _person(request: HttpRequest, known_as: str) -> Contact:
+    """The one contact that a message is for; who may not see people may not write to one."""
+    demand(request, "contacts.view_personal")
+    row = contacts.contact_by_user(known_as) or contacts.contacts(search=known_as).first()
+    if row is None:
+        raise Invalid.one("person", say("Nobody is known as “%(name)s”.", name=known_as))
+    return row
+
+
+@page("content.view")
+def compare(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Two texts or more side by side; what differs from the first is marked."""
+    row = selectors.brief(pk)
+    chosen = [as_uuid(text) for text in request.GET.getlist("chosen")[:6]]
+    revisions = [r for r in selectors.newest_revisions(pk) if r.pk in chosen]
+    first = revisions[0].components if revisions else {}
+    rows = [
+        {
+            "name": name,
+            "cells": [
+                {
+                    "text": r.components.get(name, ""),
+                    "diff": selectors.diff(first.get(name, ""), r.components.get(name, ""))
+                    if index and r.components.get(name) else [],
+                }
+                for index, r in enumerate(revisions)
+            ],
+        }
+        for name in PART_ORDER
+        if any(name in r.components for r in revisions)
+    ]  # fmt: skip
+    context = {"brief": row, "revisions": revisions, "rows": rows if len(revisions) > 1 else []}
+    return render(request, "content/compare.html", context)
 
 
 @require_POST
@@ -148,6 +193,10 @@ def revision(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "checks": row.checks.order_by("-verdict", "kind"),
         "history": row.asset.revisions.order_by("-number"),
         "components": _with_diff(row),
+        "voice": grounding.voice_score(
+            " ".join(t for n, t in row.parts if n not in ("cta", "link")),
+            grounding.voice_of(row.asset.brief),
+        ),
     }
     return render(request, "content/revision.html", context)
 

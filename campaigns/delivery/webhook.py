@@ -7,7 +7,6 @@ import contextlib
 import hashlib
 import hmac
 import http.client
-import ipaddress
 import secrets
 import socket
 import ssl
@@ -17,14 +16,9 @@ from urllib.parse import urlsplit
 import orjson
 from django.conf import settings
 
-from attune.kernel.errors import Invalid
-from attune.kernel.phrases import say
+from attune.kernel import outward
 
 TIMEOUT = 15
-EXTRA_BLOCKED = [
-    ipaddress.ip_network(net)
-    for net in ("64:ff9b::/96", "2002::/16", "192.0.0.0/24", "224.0.0.0/4", "ff00::/8")
-]
 
 
 def new_secret() -> str:
@@ -39,36 +33,8 @@ def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
 
 
 def safe_address(url: str) -> tuple[str, str, int]:
-    """(ip, host, port) of a URL that may be called. Resolves once and checks every address, so
-    that a name cannot point somewhere else between the check and the call."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"https", "http"} or not parts.hostname:
-        raise Invalid.one("url", say("Give an https:// address."))
-    try:
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError as wrong:
-        raise Invalid.one("url", say("The port lies between 1 and 65535.")) from wrong
-    try:
-        found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as unknown:
-        raise Invalid.one(
-            "url", say("The host %(hostname)s cannot be found.", hostname=parts.hostname)
-        ) from unknown
-    addresses = [str(info[4][0]) for info in found]
-    if not settings.WEBHOOK_ALLOW_PRIVATE:
-        if parts.scheme != "https" or port not in {443, 80}:
-            raise Invalid.one("url", say("Only https on the standard port is called."))
-        if any(_forbidden(address) for address in addresses):
-            raise Invalid.one("url", say("The address is not on the public internet."))
-    return addresses[0], parts.hostname, port
-
-
-def _forbidden(address: str) -> bool:
-    ip = ipaddress.ip_address(address.split("%")[0])
-    mapped = getattr(ip, "ipv4_mapped", None)
-    if mapped is not None:
-        ip = mapped
-    return not ip.is_global or any(ip in net for net in EXTRA_BLOCKED if net.version == ip.version)
+    """(ip, host, port) of a URL that may be called (kernel/outward.py)."""
+    return outward.safe_address(url, allow_private=settings.WEBHOOK_ALLOW_PRIVATE)
 
 
 def post(url: str, *, secret: str, message_id: str, timestamp: int, payload: object) -> int:

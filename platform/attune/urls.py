@@ -14,8 +14,10 @@ from campaigns.content.api import BriefViewSet, RevisionViewSet, RunViewSet
 from campaigns.delivery.api import CampaignViewSet, Decide, EndpointViewSet, SendViewSet
 from campaigns.experiments.api import DecisionViewSet, ExperimentViewSet, MetricViewSet
 from campaigns.segments.api import SegmentViewSet
+from campaigns.tuning.api import VersionViewSet
 from insights.api import SendChain
 from tenants.api import AuditViewSet, JobViewSet, Workspace
+from workers.serving import ChatView, EmbeddingsView, ModelsView
 
 handler404 = "attune.web.pages.not_found"
 handler500 = "attune.web.pages.server_error"
@@ -30,6 +32,7 @@ for name, view in {
     "revisions": RevisionViewSet,
     "reviews": ReviewViewSet,
     "metrics": MetricViewSet,
+    "model-versions": VersionViewSet,
     "experiments": ExperimentViewSet,
     "decisions": DecisionViewSet,
     "campaigns": CampaignViewSet,
@@ -47,6 +50,9 @@ api = [
     ),
     path("v1/batch", Batch.as_view(), name="api-batch"),
     path("v1/decide", Decide.as_view(), name="api-decide"),
+    path("v1/chat/completions", ChatView.as_view(), name="api-chat-completions"),
+    path("v1/embeddings", EmbeddingsView.as_view(), name="api-embeddings"),
+    path("v1/models", ModelsView.as_view(), name="api-models"),
     path("v1/workspace", Workspace.as_view(), name="api-workspace"),
     path("v1/sends/<uuid:pk>/chain", SendChain.as_view(), name="api-send-chain"),
     path("v1/", include(router.urls)),
@@ -59,6 +65,7 @@ workspace = [
     path("catalog/", include("campaigns.catalog.urls")),
     path("content/", include("campaigns.content.urls")),
     path("review/", include("campaigns.approval.urls")),
+    path("models/", include("campaigns.tuning.urls")),
     path("experiments/", include("campaigns.experiments.urls")),
     path("campaigns/", include("campaigns.delivery.urls_workspace")),
 ]
@@ -70,6 +77,7 @@ urlpatterns = [
     path("words/<str:language>.js", words.script, name="words"),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
+    path("", include("campaigns.approval.urls_public")),
     path("", include("campaigns.delivery.urls")),
     path("", include("tenants.urls")),
     path("w/<slug:workspace>/", include(workspace)),

@@ -25,7 +25,7 @@ from workers import demo
 pytestmark = [pytest.mark.browser]
 FRONT = Path(__file__).resolve().parents[2] / "platform/attune/web/frontend"
 AXE = FRONT / "node_modules/axe-core/axe.min.js"
-FRAGMENTS = {"insights:search", "insights:notices"}
+FRAGMENTS = {"tuning:evidence", "insights:search", "insights:notices"}
 
 
 @pytest.fixture

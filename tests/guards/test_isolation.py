@@ -26,6 +26,7 @@ from attune.asgi import application
 from attune.kernel import jobs, live
 from attune.kernel.models import JobRow, TenantModel
 from attune.kernel.tenancy import tenant_context
+from campaigns.approval import guests
 from campaigns.approval import services as approval
 from campaigns.catalog.services import add_fact
 from campaigns.contacts import services as contacts
@@ -37,6 +38,10 @@ from campaigns.delivery import services as delivery
 from campaigns.delivery.models import Send
 from campaigns.delivery.suppression import suppress
 from campaigns.experiments import services as experiments
+from campaigns.generators import meter
+from campaigns.generators.models import ModelServer
+from campaigns.tuning import services as tuning
+from campaigns.tuning.models import LessonItem
 from tenants import notices, saved_views
 from tenants import services as tenants
 from tenants.models import ApiKey, Membership
@@ -50,7 +55,7 @@ PUBLIC = {  # answered without a workspace, with the reason
     "health-live": "no data", "health-ready": "no data", "schema": "no data", "api-docs": "no data",
     "words": "our own words",
     "tenants:start": "redirects", "tenants:new": "makes one", "tenants:appearance": "own user",
-    "tenants:accept": "signed by its token", "delivery:unsubscribe": "signed token",
+    "tenants:accept": "signed by its token", "guests:review": "signed token", "delivery:unsubscribe": "signed token",
     "delivery:click": "signed token",
 }  # fmt: skip
 
@@ -108,6 +113,15 @@ def build(place: make.Place) -> dict[str, Any]:
         user_id=place.owner.pk, page="contacts:people", name=CANARY, query="q=x", shared=True
     )
     notices.tell([place.owner.pk], CANARY, "contacts:people")
+    link, _ = guests.make_link(review=review, guest=CANARY, days=3, by_id=place.owner.pk)
+    guests.give_opinion(row=link, kind="change", comment=CANARY)
+    version = make.version(1, base=CANARY)
+    LessonItem.objects.create(version=version, source="approval", chosen=text)
+    tuning.forget_words(words=CANARY, reason=CANARY)
+    meter.record(task="writing", model=CANARY, requests=1, tokens_in=1, tokens_out=1)
+    server = ModelServer.objects.create(
+        task="writing", base_url="http://127.0.0.1:9/v1", model=CANARY
+    )
     fact = add_fact(text=CANARY, product=make.product(name=CANARY))
     suppress(address="gone@b.example", reason="manual", source=CANARY)
     return {
@@ -118,7 +132,7 @@ def build(place: make.Place) -> dict[str, Any]:
         "job": JobRow.objects.first().pk, "rejected": RejectedEvent.objects.first().pk,
         "merge": IdentityMerge.objects.first().pk, "membership": Membership.objects.first().pk,
         "decision": campaign.sends.first().decision_id, "metric": make.metric().pk,
-        "view": view.pk,
+        "view": view.pk, "link": link.pk, "version": version.pk, "server": server.pk,
     }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from campaigns.content.models import Brief, Revision
 from campaigns.delivery import services as delivery
 from campaigns.delivery.models import Campaign, Send
 from campaigns.experiments.models import Experiment
+from campaigns.generators.models import ModelVersion
 from campaigns.segments.models import Segment
 from tests import make
 
@@ -34,6 +35,13 @@ FROZEN: dict[str, int] = {
     "content:briefs": 9,
     "content:new-brief": 7,
     "content:new-message": 6,
+    "content:compare": 8,
+    "tuning:models": 11,
+    "tuning:evidence": 11,
+    "tuning:usage": 12,
+    "tuning:forget": 5,
+    "tuning:new-server": 5,
+    "tuning:version": 10,
     "approval:queue": 7,
     "experiments:experiments": 10,
     "experiments:new": 7,
@@ -56,11 +64,11 @@ FROZEN: dict[str, int] = {
     "segments:segment": 9,
     "segments:edit": 10,
     "catalog:product": 8,
-    "content:brief": 11,
+    "content:brief": 14,
     "content:edit-brief": 10,
-    "content:revision": 8,
+    "content:revision": 9,
     "approval:edit": 8,
-    "approval:review": 10,
+    "approval:review": 13,
     "experiments:experiment": 12,
     "delivery_pages:campaign": 10,
     "delivery_pages:edit": 10,
@@ -71,7 +79,7 @@ FROZEN: dict[str, int] = {
 ROWS: dict[str, Any] = {
     "contacts:person": Contact, "segments:segment": Segment, "segments:edit": Segment,
     "catalog:product": Product, "content:brief": Brief, "content:edit-brief": Brief,
-    "content:revision": Revision, "approval:edit": Revision, "approval:review": Review,
+    "content:revision": Revision, "content:compare": Brief, "tuning:version": ModelVersion, "approval:edit": Revision, "approval:review": Review,
     "experiments:experiment": Experiment, "delivery_pages:campaign": Campaign,
     "delivery_pages:edit": Campaign, "delivery_pages:reach": Campaign, "delivery_pages:message": Send, "insights:chain": Send,
 }  # fmt: skip
@@ -90,6 +98,7 @@ def fill(place: make.Place, start: int, n: int) -> None:
         approval.submit(revision=draft, by_id=place.owner.pk)
         trial = make.experiment([make.approved()], holdout=0.01, running=False)
         campaign = make.campaign(audience, trial)
+        make.version(number + 1)
         if number % 2:
             delivery.launch(campaign=campaign)
             make.run_jobs()

@@ -15,7 +15,7 @@ from tests import make
 from workers import model_tasks, models, runner
 from workers.engines import copywriting
 from workers.engines.copywriting import Assignment
-from workers.engines.protocol import Completion, DeadlinePassed, Request
+from workers.engines.protocol import Completion, DeadlinePassed, Likelihood, Request
 from workers.engines.transformers_runtime import PACKAGED, TransformersRuntime, packaged_weights
 
 assert model_tasks
@@ -28,15 +28,31 @@ class Scripted:
 
     def __init__(self, bodies: list[str], fail: bool = False) -> None:
         self.bodies, self.fail, self.asked = iter(bodies), fail, []
+        self.brought: dict[str, dict[str, bytes]] = {}
 
-    def generate(self, request: Request, progress: object = None) -> list[Completion]:
-        self.asked.append(request)
+    def generate_many(self, requests: list[Request], heard: object = None):
+        self.asked += requests
         if self.fail:
             raise DeadlinePassed("Nothing was finished within 1 seconds.")
+        return [self._samples(request) for request in requests]
+
+    def _samples(self, request: Request) -> list[Completion]:
         last = request.messages[-1]["content"]
         if "two or three short sentences" in last:
             return [Completion(next(self.bodies), 20, True) for _ in range(request.n)]
         return [Completion("Taste Mountain Oolong", 4, True) for _ in range(request.n)]
+
+    def score(self, messages, texts, adapter=""):
+        return [Likelihood(-float(len(text)), 10) for text in texts]
+
+    def count(self, messages) -> int:
+        return sum(len(m["content"]) for m in messages) // 4
+
+    def has(self, adapter: str) -> bool:
+        return adapter in self.brought
+
+    def bring(self, adapter: str, files: dict[str, bytes]) -> None:
+        self.brought[adapter] = files
 
 
 def generate(monkeypatch: pytest.MonkeyPatch, model: object, wanted: int = 2):

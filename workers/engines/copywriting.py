@@ -1,8 +1,4 @@
-"""From a brief to prompts, from samples to candidates. Pure.
-
-Each part of a message is asked for by itself, with an example, so that a small model needs no
-format and a large one is not hindered. Facts stand last, next to the question.
-"""
+"""From a brief to prompts, from samples to candidates. Pure."""
 
 from __future__ import annotations
 
@@ -10,59 +6,16 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from workers.engines.prompts import ASK, BODY_TOKENS, LABELS, SHOTS, SYSTEM, TOKENS
 from workers.engines.protocol import Messages
 
-SYSTEM = (
-    "You write short marketing copy. Use only the facts you are given. Never invent prices, "
-    "discounts, dates, numbers or names. Answer with the text alone."
-)
-ASK = {
-    "subject": "Write the subject line of an e-mail, at most eight words.",
-    "preheader": "Write one short preview sentence for the e-mail.",
-    "body": "Write the e-mail in two or three short sentences to the reader.",
-    "cta": "Write the words on the button, two or three words.",
-    "headline": "Write a headline, at most six words.",
-    "title": "Write a title, at most six words.",
-}
-EXAMPLE_BRIEF = (
-    "Goal: bring back people who have not ordered for a while\n"
-    "Tone: warm, plain\nFacts:\n- Morning Roast is a medium roast coffee.\n"
-    "- Morning Roast costs 9.50 EUR.\n"
-)
-EXAMPLES = {
-    "subject": "Your Morning Roast is waiting",
-    "preheader": "A medium roast for slow mornings.",
-    "body": "It has been a while, and we kept your favourite ready. Morning Roast is a medium "
-    "roast coffee that makes the first cup easy to love, for 9.50 EUR.",
-    "cta": "See Morning Roast",
-    "headline": "Slow mornings, medium roast",
-    "title": "Morning Roast is back",
-}
-SECOND_BRIEF = (
-    "Goal: show gardeners a new tool\nTone: friendly, concrete\nFacts:\n"
-    "- Oak Trowel is a hand tool with an oak handle.\n- Oak Trowel costs 18.00 EUR.\n"
-)
-SECOND = {
-    "subject": "A trowel that fits your hand",
-    "preheader": "Oak handle, made for digging.",
-    "body": "Digging is easier with the right tool. Oak Trowel has an oak handle that sits well in "
-    "the hand, and it costs 18.00 EUR.",
-    "cta": "Meet Oak Trowel",
-    "headline": "An oak handle for your garden",
-    "title": "Meet Oak Trowel",
-}
-TOKENS = {"subject": 18, "preheader": 26, "body": 80, "cta": 8, "headline": 16, "title": 16}
-PARTS = {
-    "email": ("subject", "preheader", "body", "cta"),
-    "banner": ("headline", "body", "cta"),
-    "sms": ("body",),
-    "push": ("title", "body"),
-}
+MOST_FACTS, MOST_LETTERS = 10, 300
+CONTROL = re.compile(r"<\|[^|]{0,40}\|>|</?s>|\[/?INST\]|[\x00-\x08\x0b-\x1f]")
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What the model is told: words only, nothing about a single person."""
+    """What the model is told: words only. `reader` is what of one person's profile may be used."""
 
     channel: str
     goal: str
@@ -70,33 +23,79 @@ class Assignment:
     tone: str
     offer: str
     facts: tuple[str, ...]
+    locale: str = "en"
+    reader: str = ""
+    voice: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    must: tuple[str, ...] = ()
+    like: str = ""
 
 
-def prompt(part: str, task: Assignment) -> Messages:
-    """The conversation that ends in the question for one part."""
-    messages = [{"role": "system", "content": SYSTEM}]
-    for brief, answers in ((EXAMPLE_BRIEF, EXAMPLES), (SECOND_BRIEF, SECOND)):
-        messages.append({"role": "user", "content": brief + ASK[part]})
-        messages.append({"role": "assistant", "content": answers[part]})
-    messages.append({"role": "user", "content": brief_text(task) + ASK[part]})
+def language(locale: str) -> str:
+    """The language that prompts are kept in: zh for every Chinese locale, else en."""
+    return "zh" if locale.lower().startswith("zh") else "en"
+
+
+def prompt(part: str, task: Assignment, *, shots: bool = True) -> Messages:
+    """The conversation that ends in the question for one part. A base model is shown examples; an
+    adapter has learned the form, and is asked without (`shots=False`), as it was in training."""
+    tongue = language(task.locale)
+    question = ask(part, task.channel, tongue)
+    messages = [{"role": "system", "content": SYSTEM[tongue]}]
+    for brief, answers in SHOTS[tongue] if shots else []:
+        messages.append({"role": "user", "content": brief + question})
+        said = answers.get(f"{task.channel} {part}") or answers[part]
+        messages.append({"role": "assistant", "content": said})
+    messages.append({"role": "user", "content": brief_text(task) + question})
     return messages
 
 
+def ask(part: str, channel: str, tongue: str) -> str:
+    questions = ASK[tongue]
+    return questions.get(f"{channel} {part}") or questions[part]
+
+
+def most_tokens(part: str, channel: str) -> int:
+    """New tokens that a part may take: enough for its longest allowed text, no more."""
+    return BODY_TOKENS.get(channel, TOKENS[part]) if part == "body" else TOKENS[part]
+
+
 def brief_text(task: Assignment) -> str:
-    lines = [f"Goal: {task.goal}"]
-    if task.audience:
-        lines.append(f"Readers: {task.audience}")
-    lines.append(f"Tone: {task.tone}")
-    lines.append("Facts:")
-    lines += [f"- {fact}" for fact in task.facts[:10]]
+    """The brief as the model reads it. Values are single lines without a model's control signs, so
+    that a text of the catalogue stays data."""
+    tongue = language(task.locale)
+    label = LABELS[tongue]
+    colon = "：" if tongue == "zh" else ": "
+    lines = [
+        label[name] + colon + plain(value)
+        for name, value in (
+            ("goal", task.goal), ("readers", task.audience), ("reader", task.reader),
+            ("tone", task.tone), ("words", ", ".join(task.words[:8])),
+            ("must", ", ".join(task.must)), ("voice", " / ".join(task.voice[:2])),
+            ("like", task.like),
+        )
+        if value
+    ]  # fmt: skip
+    lines.append(label["facts"] + colon.rstrip())
+    lines += [f"- {plain(fact)}" for fact in task.facts[:MOST_FACTS]]
     if task.offer:
-        lines.append(f"- Offer: {task.offer}")
+        lines.append(f"- {label['offer']}{colon}{plain(task.offer)}")
     return "\n".join(lines) + "\n"
 
 
+def plain(text: str) -> str:
+    """One line, no control signs, at most 300 letters, cut at a sentence where there is one."""
+    text = " ".join(CONTROL.sub(" ", text).split())
+    if len(text) <= MOST_LETTERS:
+        return text
+    cut = text[:MOST_LETTERS]
+    end = max(cut.rfind(mark) for mark in (". ", "! ", "? ", "。", "！", "？"))
+    return cut[: end + 1] if end > MOST_LETTERS // 3 else cut
+
+
 LABEL = re.compile(
-    r"^\s*(?:subject(?: line)?|preheader|preview|body|e-?mail|button|headline|title|text|cta)"
-    r"\s*:\s*",
+    r"^\s*(?:subject(?: line)?|preheader|preview|body|e-?mail|button|headline|title|text|cta"
+    r"|主题|标题|正文|按钮|预览|短信)\s*[:：]\s*",
     re.IGNORECASE,
 )
 
@@ -109,9 +108,9 @@ def tidy(text: str, part: str) -> str:
     text = " ".join(lines) if part == "body" else lines[0]
     text = LABEL.sub("", text).strip().strip("\"“”'*").strip()
     if part == "body":
-        end = max(text.rfind("."), text.rfind("!"), text.rfind("?"))
+        end = max(text.rfind(mark) for mark in ".!?。！？")
         return text[: end + 1] if end > 10 else text
-    return text.rstrip(".") if part in {"subject", "cta", "headline", "title"} else text
+    return text.rstrip(".。") if part in {"subject", "cta", "headline", "title"} else text
 
 
 def compose(
@@ -153,7 +152,7 @@ def distinct(candidates: list[dict[str, str]], *, against: list[str]) -> list[di
 
 
 def _words(text: str) -> frozenset[str]:
-    return frozenset(re.findall(r"\w+", text.lower()))
+    return frozenset(re.findall(r"[\u4e00-\u9fff]|\w+?(?=[\u4e00-\u9fff]|\b)", text.lower()))
 
 
 def _overlap(a: frozenset[str], b: frozenset[str]) -> float:

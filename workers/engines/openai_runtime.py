@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
-import json
-import urllib.error
-import urllib.request
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
 
-from workers.engines.protocol import Completion, DeadlinePassed, Progress, Request
+import openai
+
+from workers.engines.protocol import (
+    Completion,
+    DeadlinePassed,
+    Heard,
+    Likelihood,
+    Messages,
+    Progress,
+    Request,
+)
 
 AT_ONCE = 4
+LETTERS_A_TOKEN = 4  # where a server does not count
+
+
+class ServerTrouble(RuntimeError):
+    """The server refused, hung up or answered nonsense; the words say which."""
 
 
 class OpenAIRuntime:
-    """POST {base}/chat/completions, one request a sample, a few at once.
+    """One request a sample, a few at once: `n` is not sent, llama.cpp and others ignore it.
 
-    `n` is not sent: llama.cpp and others ignore it.
+    Retries what may heal (time-outs, 408, 409, 429, 5xx) with back-off, `retries` times.
     """
 
-    def __init__(self, base_url: str, model: str, api_key: str) -> None:
+    def __init__(
+        self, base_url: str, model: str, api_key: str, *, seconds: float = 60, retries: int = 2,
+        http_client: Any = None,
+    ) -> None:  # fmt: skip
         if not base_url.startswith(("http://", "https://")):
             raise ValueError("Set MODEL_BASE_URL to the server's address, such as http://host/v1.")
-        self.url, self.model, self.key = base_url.rstrip("/"), model, api_key
+        self.client = openai.OpenAI(
+            base_url=base_url, api_key=api_key or "none", timeout=seconds, max_retries=retries,
+            http_client=http_client,
+        )  # fmt: skip
+        self.model, self.seconds = model, seconds
         self.name = f"{model} (server)"
 
     def generate(self, request: Request, progress: Progress | None = None) -> list[Completion]:
@@ -31,34 +52,65 @@ class OpenAIRuntime:
             progress(sum(c.new_tokens for c in found), request.n * request.max_new_tokens)
         return found
 
+    def generate_many(
+        self, requests: Sequence[Request], heard: Heard | None = None
+    ) -> list[list[Completion]]:
+        found = []
+        for index, request in enumerate(requests):
+            found.append(self.generate(request))
+            for sample, completion in enumerate(found[-1]):
+                if heard is not None:
+                    heard(index, sample, completion.text)
+        return found
+
     def _one(self, request: Request, index: int) -> Completion:
-        body = {
-            "model": self.model,
-            "messages": request.messages,
-            "max_tokens": request.max_new_tokens,
-            "temperature": request.temperature,
-            "top_p": request.top_p,
-            "seed": request.seed + index,
-        }
-        call = urllib.request.Request(  # noqa: S310 - the scheme is checked above
-            f"{self.url}/chat/completions",
-            json.dumps(body).encode(),
-            {"Content-Type": "application/json", "Authorization": f"Bearer {self.key}"},
-        )
         try:
-            with urllib.request.urlopen(call, timeout=request.seconds) as answer:  # noqa: S310
-                value = json.loads(answer.read())
-        except TimeoutError as late:
+            answer = self.client.with_options(
+                timeout=min(self.seconds, request.seconds)
+            ).chat.completions.create(
+                model=self.model,
+                messages=cast(Any, request.messages),
+                max_tokens=request.max_new_tokens,
+                temperature=request.temperature,
+                top_p=request.top_p,
+                seed=(request.seed + index) % 2**31,
+            )
+        except openai.APITimeoutError as late:
             raise DeadlinePassed(
-                f"The model server did not answer in {request.seconds:.0f} s."
+                f"The model server did not answer in {min(self.seconds, request.seconds):.0f} s."
             ) from late
-        except urllib.error.HTTPError as refusal:
-            detail = refusal.read(500).decode("utf-8", "replace")
-            raise RuntimeError(f"The model server answered {refusal.code}: {detail}") from refusal
-        try:
-            choice = value["choices"][0]
-            text = str(choice["message"]["content"] or "")
-        except (KeyError, IndexError, TypeError) as odd:
-            raise RuntimeError("The model server's answer has no choices[0].message.") from odd
-        tokens = int((value.get("usage") or {}).get("completion_tokens") or len(text.split()))
-        return Completion(text.strip(), tokens, choice.get("finish_reason") == "stop")
+        except openai.APIStatusError as refusal:
+            detail = str(refusal.message)[:500]
+            raise ServerTrouble(
+                f"The model server answered {refusal.status_code}: {detail}"
+            ) from refusal
+        except openai.APIError as away:
+            raise ServerTrouble(f"The model server cannot be reached: {away}") from away
+        except ValueError as odd:  # its body is no JSON
+            raise ServerTrouble("The model server's answer is no JSON.") from odd
+        return _completion(answer)
+
+    def score(
+        self, messages: Messages, texts: Sequence[str], adapter: str = ""
+    ) -> list[Likelihood]:
+        raise NotImplementedError("Servers do not say how likely a given text is.")
+
+    def has(self, adapter: str) -> bool:
+        return not adapter
+
+    def bring(self, adapter: str, files: dict[str, bytes]) -> None:
+        raise NotImplementedError("A server of others takes no adapter.")
+
+    def count(self, messages: Messages) -> int:
+        return sum(len(m["content"]) for m in messages) // LETTERS_A_TOKEN
+
+
+def _completion(answer: Any) -> Completion:
+    try:
+        choice = answer.choices[0]
+        text = str(choice.message.content or "")
+    except (AttributeError, IndexError, TypeError) as odd:
+        raise ServerTrouble("The model server's answer has no choices[0].message.") from odd
+    usage = getattr(answer, "usage", None)
+    tokens = int(getattr(usage, "completion_tokens", 0) or 0) or len(text.split())
+    return Completion(text.strip(), tokens, choice.finish_reason == "stop")

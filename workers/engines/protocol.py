@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 Messages = list[dict[str, str]]  # [{"role": "system" | "user" | "assistant", "content": text}]
 Progress = Callable[[int, int], None]  # (tokens made, tokens at most)
+Heard = Callable[[int, int, str], None]  # (request, sample, text so far)
 
 
 class DeadlinePassed(TimeoutError):
     """The model did not finish within its time; what was complete is in `partial`."""
 
 
+class AdapterMissing(LookupError):
+    """The runtime does not have this adapter: bring it, then ask again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`n` samples of one prompt, at most `max_new_tokens` each, within `seconds` in all."""
+    """`n` samples of one prompt, at most `max_new_tokens` each, within `seconds` in all. `adapter`
+    is the digest of a workspace's adapter that was brought before; empty: the base."""
 
     messages: Messages
     n: int
@@ -25,6 +31,7 @@ class Request:
     top_p: float
     seed: int
     seconds: float
+    adapter: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +43,43 @@ class Completion:
     finished: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """log p(text | prompt) in nats, and the tokens it is summed over."""
+
+    nats: float
+    tokens: int
+
+    @property
+    def per_token(self) -> float:
+        return self.nats / self.tokens if self.tokens else 0.0
+
+
 class Runtime(Protocol):
     """A model that can be asked. `name` says which, with its version, for the record."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def generate(self, request: Request, progress: Progress | None = None) -> list[Completion]:
         """Sample. Raises DeadlinePassed when nothing was finished in time."""
+
+    def generate_many(
+        self, requests: Sequence[Request], heard: Heard | None = None
+    ) -> list[list[Completion]]:
+        """Several prompts at once, in one batch where they share an adapter."""
+
+    def score(
+        self, messages: Messages, texts: Sequence[str], adapter: str = ""
+    ) -> list[Likelihood]:
+        """How likely each text is as the answer. Raises NotImplementedError where a server of
+        others does not say."""
+
+    def has(self, adapter: str) -> bool:
+        """Whether the adapter was brought."""
+
+    def bring(self, adapter: str, files: dict[str, bytes]) -> None:
+        """Keep an adapter's files under its digest."""
+
+    def count(self, messages: Messages) -> int:
+        """Tokens of a prompt."""

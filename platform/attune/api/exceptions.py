@@ -24,14 +24,15 @@ def problem(status: int, code: str, title: str, detail: str, **extra: Any) -> Re
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception hook. What the view wrote is undone."""
-    response = _translate(error)
+    response = translate(error)
     known = getattr(context["request"], "auth", None) is not None  # else no unit of work is open
     if response is not None and known and transaction.get_connection().in_atomic_block:
         transaction.set_rollback(True)
     return response
 
 
-def _translate(error: Exception) -> Response | None:
+def translate(error: Exception) -> Response | None:
+    """The problem that an error becomes; None for one that nobody foresaw."""
     if isinstance(error, Invalid):
         fields = [{"field": e.field, "message": e.sentence()} for e in error.errors]
         return problem(422, error.code, "Some fields are wrong", error.detail, errors=fields)

@@ -40,10 +40,12 @@ INSTALLED_APPS = [
     "campaigns.contacts",
     "campaigns.segments",
     "campaigns.catalog",
+    "campaigns.generators",
     "campaigns.content",
     "campaigns.approval",
     "campaigns.decisions",
     "campaigns.experiments",
+    "campaigns.tuning",
     "campaigns.delivery",
     "insights",
     "workers",
@@ -203,11 +205,21 @@ WEBHOOK_ALLOW_PRIVATE = env.flag(
 )
 
 MODEL_RUNTIME = env.text(
-    "MODEL_RUNTIME", "transformers", "transformers (in the model worker) or openai (a server)"
+    "MODEL_RUNTIME", "auto", "auto, openvino, transformers, or openai (a server)"
 )
 MODEL_NAME = env.text("MODEL_NAME", "smollm2-135m-instruct", "model folder, hub name or server id")
 MODEL_BASE_URL = env.text("MODEL_BASE_URL", "", "base URL of an OpenAI-compatible server")
 MODEL_API_KEY = env.text("MODEL_API_KEY", "", "key of that server")
+MODEL_PROCESS_URL = env.text(
+    "MODEL_PROCESS_URL", "", "our model process, if one runs: it serves adapters, API and workers"
+)
+MODEL_PROCESS_KEY = env.text("MODEL_PROCESS_KEY", "", "secret between us and our model process")
+MODEL_SERVER_ALLOW_PRIVATE = env.flag(
+    "MODEL_SERVER_ALLOW_PRIVATE", False, "let workspaces name model servers on private addresses"
+)
+EMBEDDING_NAME = env.text(
+    "EMBEDDING_NAME", "all-minilm-l6-v2", "sentence encoder: the packaged one or a folder"
+)
 MODEL_DEADLINE_SECONDS = env.number(
     "MODEL_DEADLINE_SECONDS", 300, "longest one generation run may take"
 )

@@ -171,6 +171,7 @@ def _cell(series: dict[str, Any], index: int) -> str:
 
 
 ICONS = {
+    "spark": "M12 3v5M12 16v5M3 12h5M16 12h5M6 6l3 3M15 15l3 3M18 6l-3 3M9 15l-3 3",
     "home": "M3 11 12 3l9 8v10h-6v-6H9v6H3z",
     "people": "M8 11a4 4 0 1 0 0-8 4 4 0 0 0 0 8zm-7 9c0-4 3-6 7-6s7 2 7 6zm16-9a3 3 0 1 0 0-6m1 8"
     "c3 0 5 2 5 5",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -49,6 +50,7 @@ class Command(BaseCommand):
             supervisor.run("setup", manage("setup_database"))
             self._say("seeding the demo workspace (only the first time)")
             supervisor.run("seed", manage("seed_demo", "--customers", str(options["customers"])))
+            self._model_process(supervisor)
             self._processes(supervisor, shop=not options["no_shop"])
             self._await(base)
             self._welcome(base, time.monotonic() - began)
@@ -112,6 +114,16 @@ class Command(BaseCommand):
                 "--timeout-graceful-shutdown", "5",
             ],
         )  # fmt: skip
+        if "MODEL_PROCESS_URL" in supervisor.environment and self.own_model:
+            port = supervisor.environment["MODEL_PROCESS_URL"].rpartition(":")[2]
+            supervisor.start(
+                "models",
+                [
+                    sys.executable, "-m", "workers.engines.server", "--model", settings.MODEL_NAME,
+                    "--runtime", settings.MODEL_RUNTIME, "--cache", str(settings.VAR / "models"),
+                    "--port", port,
+                ],
+            )  # fmt: skip
         supervisor.start("light", celery("worker", "-Q", "light", "-c", "2", "-n", "light@%h"))
         supervisor.start(
             "model",
@@ -122,6 +134,17 @@ class Command(BaseCommand):
         supervisor.start("beat", celery("beat"))
         if shop:
             supervisor.start("shop", manage("shop"))
+
+    def _model_process(self, supervisor: Supervisor) -> None:
+        """Where the model will answer; nothing where a server of others is set."""
+        self.own_model = settings.MODEL_RUNTIME != "openai" and not settings.MODEL_PROCESS_URL
+        if not self.own_model:
+            return
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        supervisor.environment["MODEL_PROCESS_URL"] = f"http://127.0.0.1:{port}"
+        supervisor.environment["MODEL_PROCESS_KEY"] = secrets.token_urlsafe(32)
 
     def _await(self, base: str) -> None:
         deadline = time.monotonic() + 60

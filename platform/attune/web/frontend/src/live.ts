@@ -16,7 +16,7 @@ export function connectLive(): void {
   }
 
   function everything(): void {
-    for (const topic of ["jobs", "content", "reviews", "experiments", "campaigns", "segments"]) dispatch(topic);
+    for (const topic of ["jobs", "content", "models", "reviews", "experiments", "campaigns", "segments"]) dispatch(topic);
   }
 
   function show(online: boolean): void {

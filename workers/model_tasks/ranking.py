@@ -1,0 +1,61 @@
+"""The candidates of a run, ranked: each part's score by who can give it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from uuid import UUID
+
+from attune.kernel.phrases import say
+from campaigns.content import grounding
+from campaigns.content.grounding import Voice
+from campaigns.content.models import Revision
+from workers import models
+from workers.engines import copywriting, ranking
+from workers.engines.copywriting import Assignment
+from workers.engines.protocol import Runtime
+from workers.model_tasks import response
+from workers.runner import Run
+
+logger = logging.getLogger(__name__)
+
+
+def scores(
+    made: list[Revision], runtime: Runtime, task: Assignment, voice: Voice, job: Run
+) -> dict[UUID, dict[str, Any]]:
+    """Scores by revision: the parts, P(y|x), the place. A part that cannot be had is left out: a
+    server that gives no likelihoods, no samples of the voice, too few experiments yet."""
+    if not made:
+        return {}
+    job.progress(note=say("ranking the candidates"))
+    texts = [_text(r) for r in made]
+    parts: dict[str, list[float]] = {}
+    near = [grounding.voice_score(text, voice) for text in texts]
+    known = [one for one in near if one is not None]
+    if known:
+        parts["voice"] = [one.value for one in known]
+    try:
+        found = runtime.score(
+            copywriting.prompt("body", task, shots=False),
+            [r.components.get("body", "") for r in made],
+        )
+        parts["likelihood"] = [one.per_token for one in found]
+    except NotImplementedError:
+        logger.info("%s gives no likelihoods", runtime.name)
+    vectors = models.embed(texts)
+    with job.unit():
+        expected = response.expected(vectors)
+    if expected is not None:
+        parts["response"] = expected
+    if not parts:
+        parts["voice"] = [0.0] * len(made)
+    return {
+        r.pk: {"parts": one.parts, "p": one.p, "diversity": one.diversity, "place": one.place,
+               "differs": [p.stored() for p in known[i].differs] if known else []}
+        for i, (r, one) in enumerate(zip(made, ranking.rank(parts, vectors), strict=True))
+    }  # fmt: skip
+
+
+def _text(revision: Revision) -> str:
+    """A message as one text: what the reader sees first, then the body."""
+    return " ".join(text for name, text in revision.parts if name not in ("cta", "link"))

@@ -1,0 +1,150 @@
+"""One completion that somebody waits for: run, metered, or streamed as server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from rest_framework.exceptions import APIException
+
+from attune.kernel.errors import AttuneError
+from attune.kernel.phrases import say
+from attune.kernel.tenancy import tenant_context
+from campaigns.generators import meter
+from campaigns.generators.servers import Server
+from workers.engines.openai_runtime import ServerTrouble
+from workers.engines.process_client import ModelAway
+from workers.engines.protocol import Completion, DeadlinePassed, Heard, Request, Runtime
+
+ABSENT = say(
+    "No model process runs in this installation: start workers.engines.server and set "
+    "MODEL_PROCESS_URL."
+)
+AWAY = say("The model process does not answer; it may be starting. Try again in a minute.")
+
+
+class NoModel(AttuneError):
+    """No model answers here."""
+
+    status, code, title = 503, "no_model", say("No model answers")
+
+
+class Hung(APIException):
+    status_code, default_code, default_detail = 504, "deadline", "The model took too long."
+
+
+class Trouble(APIException):
+    status_code, default_code, default_detail = 502, "model_trouble", "The model server failed."
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One call, ready to be answered: by whom, for whom, and what was asked."""
+
+    tenant_id: int
+    runtime: Runtime
+    server: Server | None
+    model: str
+    request: Request
+
+    def record(self, found: list[Completion], began: float) -> dict[str, int]:
+        """Meter the call; its usage as the API says it."""
+        tokens_in = self.runtime.count(self.request.messages)
+        tokens_out = sum(c.new_tokens for c in found)
+        micros = self.server.micros(tokens_in, tokens_out) if self.server else 0
+        with tenant_context(self.tenant_id):
+            meter.record(
+                task="writing", model=self.model, requests=1, tokens_in=tokens_in,
+                tokens_out=tokens_out, seconds=time.monotonic() - began, micros=micros,
+            )  # fmt: skip
+        return {"prompt_tokens": tokens_in, "completion_tokens": tokens_out,
+                "total_tokens": tokens_in + tokens_out}  # fmt: skip
+
+
+def guarded(asked: Asked, heard: Heard | None = None) -> list[Completion]:
+    try:
+        return asked.runtime.generate_many([asked.request], heard)[0]
+    except DeadlinePassed as late:
+        raise Hung(str(late)) from late
+    except ServerTrouble as trouble:
+        raise Trouble(str(trouble)) from trouble
+    except ModelAway as away:
+        raise NoModel(AWAY) from away
+    except RuntimeError as failure:
+        raise Trouble(str(failure)) from failure
+
+
+def envelope(asked: Asked, kind: str) -> dict[str, Any]:
+    return {"id": f"chatcmpl-{uuid.uuid4().hex}", "object": kind, "created": int(time.time()),
+            "model": asked.model}  # fmt: skip
+
+
+class _Gone(Exception):
+    """The reader hung up."""
+
+
+class Stream:
+    """A completion read while it is written. The model runs in a thread of its own; a reader who
+    hangs up stops it."""
+
+    def __init__(self, asked: Asked, began: float) -> None:
+        self.asked, self.began = asked, began
+        self.lines: asyncio.Queue[Any] = asyncio.Queue()
+        self.gone = threading.Event()
+        self.said: dict[int, int] = {}
+        self.head = envelope(asked, "chat.completion.chunk")
+
+    async def events(self, *, usage: bool) -> AsyncIterator[bytes]:
+        """The text as it grows, then why it ended, the usage where it was asked for, [DONE]."""
+        self.loop = asyncio.get_running_loop()
+        threading.Thread(target=self._work, daemon=True, name="completion").start()
+        try:
+            for sample in range(self.asked.request.n):
+                yield self._chunk(sample, {"role": "assistant", "content": ""})
+            while isinstance(line := await self.lines.get(), tuple):
+                yield self._chunk(line[0], {"content": line[1]})
+            if isinstance(line, Exception):
+                detail = str(getattr(line, "detail", line))
+                yield _event({"error": {"message": detail}})
+                return
+            for sample, one in enumerate(line):
+                yield self._chunk(sample, {}, "stop" if one.finished else "length")
+            counted = await asyncio.to_thread(self.asked.record, line, self.began)
+            if usage:
+                yield _event({**self.head, "choices": [], "usage": counted})
+            yield b"data: [DONE]\n\n"
+        finally:
+            self.gone.set()
+
+    def _work(self) -> None:
+        try:
+            self._say(guarded(self.asked, self._heard))
+        except _Gone:
+            return
+        except (APIException, AttuneError) as failure:
+            self._say(failure)
+
+    def _heard(self, _: int, sample: int, text: str) -> None:
+        if self.gone.is_set():
+            raise _Gone
+        fresh = text[self.said.get(sample, 0) :]
+        if fresh and not text.endswith("\ufffd"):  # half a character: the next token completes it
+            self.said[sample] = len(text)
+            self._say((sample, fresh))
+
+    def _say(self, line: Any) -> None:
+        self.loop.call_soon_threadsafe(self.lines.put_nowait, line)
+
+    def _chunk(self, index: int, delta: dict[str, str], reason: str | None = None) -> bytes:
+        choice = {"index": index, "delta": delta, "finish_reason": reason, "logprobs": None}
+        return _event({**self.head, "choices": [choice]})
+
+
+def _event(value: dict[str, Any]) -> bytes:
+    return f"data: {json.dumps(value, ensure_ascii=False)}\n\n".encode()
