@@ -142,26 +142,35 @@ def varied(one: Input, text: str, *, rng: random.Random) -> tuple[dict[str, str]
     development set knows one kind of place, two foods and twenty names, and copying is the skill.
     """
     given = dict(one.given)
-    new = {"name": _invented(rng), "near": rng.choice(BESIDE).format(_invented(rng))}
+    beside = _invented(rng)
+    if not beside.startswith("The "):
+        beside = rng.choice(BESIDE).format(beside)
+    new = {"name": _invented(rng), "near": beside}
     new["eatType"], new["food"] = rng.choice(TYPES), rng.choice(FOODS)
     for key, value in new.items():
         old = given.get(key)
         if old is None or len(re.findall(rf"\b{re.escape(old)}\b", text)) != 1:
             continue
-        given[key] = value
-        said = value if key != "food" else value.replace("Fast food", "fast")
-        if said == "fast" and not re.search(rf"\b{old} food\b", text):
-            given[key] = old
+        said = "fast" if value == "Fast food" else value
+        if said == "fast" and f"{old} food" not in text:
             continue
-        text = re.sub(
-            rf"\b(?:[Tt]he )?(?={re.escape(old)}\b)" if value.startswith("The ") else "$^", "", text
-        )
-        text = re.sub(rf"\b{re.escape(old)}\b", lambda _, said=said: said, text)
-    return given, re.sub(r"\b([Aa])n? (?=(\w))", _article, text)
+        given[key] = value
+        text = _said(text, old=old, new=said)
+    return given, text
 
 
-def _article(found: re.Match[str]) -> str:
-    return found[1] + ("n " if found[2].lower() in "aeiou" else " ")
+def _said(text: str, *, old: str, new: str) -> str:
+    """The text with another value, and the article that goes with it."""
+
+    def placed(found: re.Match[str]) -> str:
+        article = found[1] or ""
+        if new.startswith("The "):
+            article = ""
+        elif article.lower() in ("a ", "an "):
+            article = article[0] + ("n " if new[0].lower() in "aeiou" else " ")
+        return article + new
+
+    return re.sub(rf"\b([Tt]he |[Aa]n? )?{re.escape(old)}\b", placed, text)
 
 
 def line_of(given: dict[str, str]) -> str:

@@ -22,6 +22,7 @@ from campaigns.generators import meter, registry, servers
 from campaigns.generators.models import ModelServer, Usage
 from campaigns.tuning import charts, selectors, services
 from campaigns.tuning.forms import CapsForm, ForgetForm, ServerForm
+from campaigns.tuning.models import LessonItem
 from tenants.pages import go, page
 
 MOVES = ("shadow", "canary", "go_live", "retire", "revoke")
@@ -49,6 +50,9 @@ def evidence(request: HttpRequest) -> HttpResponse:
     known, verdict = services.state_of_evidence(timezone.now())
     context = {
         "evidence": known,
+        "sources": [
+            (dict(LessonItem.Source.choices)[source], n) for source, n in known.by_source.items()
+        ],
         "verdict": verdict,
         "contradictions": services.contradictions(known),
         "training": registry.by_state("training"),

@@ -29,6 +29,7 @@ from torch.nn.functional import cross_entropy, logsigmoid
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from workers.engines.protocol import Messages
+from workers.engines.transformers_runtime import PACKAGED, packaged_weights
 
 OUT_OF_MEMORY = 70  # the exit status that says so (EX_SOFTWARE); a kill by the kernel is -9
 PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -64,6 +65,7 @@ class Lesson:
     model: str
     examples: list[Example]
     pairs: list[Pair]
+    cache: str = ""  # where the packaged weights are, or are to be converted to
     held_out_examples: list[Example] = field(default_factory=list)
     held_out_pairs: list[Pair] = field(default_factory=list)
     rank: int = 8
@@ -117,8 +119,10 @@ def batches(items: list[Any], size: int, rng: random.Random, length: Any) -> Ite
 # -- network -------------------------------------------------------------------------------------
 
 
-def load(model: str) -> tuple[Any, Any]:
+def load(model: str, cache: str = "") -> tuple[Any, Any]:
     """Weights in bfloat16; no gradient for them."""
+    if model == PACKAGED:
+        model = str(packaged_weights(Path(cache)))
     tokenizer = AutoTokenizer.from_pretrained(model)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     base: Any = AutoModelForCausalLM.from_pretrained(model, dtype=torch.bfloat16)
@@ -169,7 +173,7 @@ def train(lesson: Lesson, folder: Path, report: Report) -> dict[str, Any]:
     began = time.monotonic()
     torch.manual_seed(lesson.seed)
     rng = random.Random(lesson.seed)  # noqa: S311 - the order of batches
-    tokenizer, base = load(lesson.model)
+    tokenizer, base = load(lesson.model, lesson.cache)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     held = _held_out(tokenizer, lesson)
     before = _judge(base.eval(), held, pad, lesson.batch)

@@ -88,7 +88,8 @@ def prepare(row: ModelVersion) -> Prepared:
     tasks = {brief: _task(revision) for brief, revision in briefs.items()}
     mask = _Mask(items, tasks.values())
     value: dict[str, Any] = {
-        "model": training_base(), "examples": [], "pairs": [], "held_out_examples": [],
+        "model": settings.MODEL_NAME,
+        "cache": str(settings.VAR / "models"), "examples": [], "pairs": [], "held_out_examples": [],
         "held_out_pairs": [],
         **PLAN,
     }  # fmt: skip
@@ -106,12 +107,6 @@ def prepare(row: ModelVersion) -> Prepared:
         copywriting.prompt("body", t, shots=False) for t in list(tasks.values())[:MOST_SAMPLES]
     ]
     return Prepared(value, groups, mask.found, shown)
-
-
-def training_base() -> str:
-    """The folder of the base that is trained on."""
-    from_package = settings.VAR / "models" / settings.MODEL_NAME
-    return str(from_package if from_package.exists() else settings.MODEL_NAME)
 
 
 def _task(revision: Revision) -> Assignment:
