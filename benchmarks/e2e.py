@@ -48,13 +48,13 @@ DATA = Path(bench.ROOT).parent / "shared/data/e2e_nlg"
 FOLDER = Path(bench.ROOT) / "var" / "bench-e2e"
 SEED = 0
 HELD_OUT = 55
-TEXTS_AN_INPUT = 3
+TEXTS_AN_INPUT = 2
 EPOCHS, BATCH, RATE, RANK = 2, 8, 1e-3, 16
 ROUNDS = ((7, 0.6), (8, 0.8), (8, 1.0), (8, 1.2))  # samples, temperature; and one greedy text
 NEW_TOKENS = 90
 TGEN = 65.93
 
-SYSTEM = "Describe the place in one or two sentences. Say every fact, and nothing else."
+SYSTEM = "Say every fact about the place, and nothing else."
 FOODS = ("Chinese", "English", "Fast food", "French", "Indian", "Italian", "Japanese")
 TYPES = ("coffee shop", "pub", "restaurant")  # the values the data's authors list
 FIRST = (

@@ -115,7 +115,7 @@ def run_jobs(most: int = 200) -> list[str]:
     for _ in range(most):
         row = (
             JobRow.objects.filter(state="pending", run_at__lte=timezone.now())
-            .exclude(queue="model")
+            .exclude(queue__in=["model", "training"])
             .order_by("id")
             .first()
         )

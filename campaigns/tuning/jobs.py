@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from attune.kernel.jobs import MODEL, Job
+from attune.kernel.jobs import TRAINING, Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,4 +13,4 @@ class TrainVersion:
     version_id: uuid.UUID
 
 
-TRAIN_VERSION = Job("tuning.train_version", MODEL, TrainVersion)
+TRAIN_VERSION = Job("tuning.train_version", TRAINING, TrainVersion)

@@ -327,7 +327,7 @@ def test_no_job_handler_reaches_another_workspace(two):
             for foreign in ids.values():
                 values = {f: foreign if "UUID" in str(fields[f].type) else False for f in fields}
                 row = job.enqueue(job.payload(**values))
-                if job.queue == "model" or row is None:
+                if job.queue != "light" or row is None:
                     continue
                 assert runner.run_job(a.id, row.pk) in {"done", "quarantined", "failed"}, name
     with tenant_context(b.id):

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import random
 import sys
 import time
@@ -331,6 +332,7 @@ def main(folder: Path) -> int:
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()
 
+    os.nice(10)  # who reads and writes now goes first
     try:
         result = train(read(folder / "lesson.json"), folder, report)
     except (MemoryError, torch.OutOfMemoryError) as full:

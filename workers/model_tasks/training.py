@@ -59,6 +59,7 @@ class Prepared:
 
 @handles(TRAIN_VERSION)
 def train_version(payload: TrainVersion, job: Run) -> None:
+    job.progress(done=0, note=say("loading the model"))
     with job.unit():
         row = registry.version(payload.version_id)
         if row.state != ModelVersion.State.TRAINING:

@@ -30,7 +30,7 @@ from attune.kernel.storable import as_uuid
 logger = logging.getLogger(__name__)
 P = TypeVar("P")
 REGISTRY: dict[str, Job[Any]] = {}
-LIGHT, MODEL = "light", "model"
+LIGHT, MODEL, TRAINING = "light", "model", "training"  # who trains lets nobody wait who writes
 MAX_ATTEMPTS = 8
 LEASE_SECONDS = 24
 SILENCE_SECONDS = 5.0

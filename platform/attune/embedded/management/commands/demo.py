@@ -125,12 +125,14 @@ class Command(BaseCommand):
                 ],
             )  # fmt: skip
         supervisor.start("light", celery("worker", "-Q", "light", "-c", "2", "-n", "light@%h"))
-        supervisor.start(
-            "model",
-            celery(
-                "worker", "-Q", "model", "-I", "workers.model_tasks", "-P", "solo", "-n", "model@%h"
-            ),
-        )
+        for queue in ("model", "training"):
+            supervisor.start(
+                queue,
+                celery(
+                    "worker", "-Q", queue, "-I", "workers.model_tasks", "-P", "solo",
+                    "-n", f"{queue}@%h",
+                ),
+            )  # fmt: skip
         supervisor.start("beat", celery("beat"))
         if shop:
             supervisor.start("shop", manage("shop"))
