@@ -10,10 +10,10 @@ level of a test says nothing about which of its headlines wins, so it is project
 targets are centred within each group with weights 1 / (v_i + residual variance).  What is left is a
 ridge regression.  s and the residual variance maximise its restricted marginal likelihood.
 
-The prior of a new test is N(offset_k, sd_k^2) per arm around an unknown common level.  After clicks
-the posterior is a Laplace approximation (Newton in closed form: diagonal plus rank one).  Two ways to
-spend the next batch: `thompson_shares` (randomised, has propensities) and `lookahead_choice`
-(deterministic, uses the remaining horizon).
+The prior of a new test is N(offset_k, sd_k^2) per arm around an unknown common level.  After
+clicks the posterior is a Laplace approximation (Newton in closed form: diagonal plus rank one).
+Two ways to spend the next batch: `thompson_shares` (randomised, has propensities) and
+`lookahead_choice` (deterministic, uses the remaining horizon).
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class ResponseModel:
     log_likelihood: float
 
     def predict(self, features: Matrix) -> tuple[Vector, Vector]:
-        """Mean and sd of the log-rate offsets of the (k, d) arms of ONE test, centred on their mean.
+        """Mean and sd of the log-rate offsets of the (k, d) arms of ONE test, around their mean.
 
         mean = (x - xbar)'w,    sd^2 = (x - xbar)' Cov(w) (x - xbar) + residual variance.
         """
@@ -135,9 +135,9 @@ def fit(
         features=features, target=target, weight=weight, group=group
     )
     gram = centred_features.T @ (weight[:, None] * centred_features)
-    covariance = np.linalg.inv(gram + identity / weight_variance)
-    levels = np.bincount(group, weight * target, group_count)
-    levels /= np.bincount(group, weight, group_count)  # (groups,)
+    covariance: Matrix = np.asarray(np.linalg.inv(gram + identity / weight_variance), np.float64)
+    weighed = np.bincount(group, weight * target, group_count)
+    levels: Vector = np.asarray(weighed / np.bincount(group, weight, group_count), np.float64)
     return ResponseModel(
         weights=covariance @ (centred_features.T @ (weight * centred_target)),
         covariance=covariance,
@@ -208,7 +208,7 @@ def lookahead_choice(
         t r_k + (remaining - t) E max(R_k, r_other),
 
     r = exp(mean + variance / 2), r_other the best other arm, R_k lognormal with mean r_k and log
-    variance u = variance^2 I / (1 + variance I), I = t exp(mean), the variance t impressions resolve.
+    variance u = variance^2 I / (1 + variance I), I = t exp(mean): what t impressions resolve.
     E max = r_k Phi(d) + r_other Phi(sqrt(u) - d), d = log(r_k / r_other) / sqrt(u) + sqrt(u) / 2.
     The choice maximises over k and t = length x batch.
     """
