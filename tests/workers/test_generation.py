@@ -9,8 +9,10 @@ import torch
 from django.conf import settings
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from campaigns.content import services
+from campaigns.catalog import services as catalog
+from campaigns.content import selectors, services
 from campaigns.content.models import Revision
+from campaigns.generators import registry
 from tests import make
 from workers import model_tasks, models, runner
 from workers.engines import copywriting
@@ -179,3 +181,94 @@ def test_the_packaged_model_loads_offline_and_speaks_of_the_facts():
     )  # fmt: skip
     made = runtime.generate(Request(copywriting.prompt("cta", task), 4, 8, 0.5, 0.9, 1, 120))
     assert any("Oolong" in c.text for c in made)
+
+
+def test_candidates_are_ranked_with_the_score_of_each_part(tenant, monkeypatch):
+    catalog.save_voice(tone="warm", audience="", banned_words=[], preferred_words=[],
+                       samples=["A slow cup for the morning."], signature="")  # fmt: skip
+    run, _ = generate(monkeypatch, Scripted(GOOD))
+    rows = list(Revision.objects.filter(run=run))
+    assert sorted(r.scores["place"] for r in rows) == [1, 2, 3, 4]
+    assert all(set(r.scores["parts"]) == {"voice", "likelihood"} for r in rows)
+    assert sum(r.scores["p"] for r in rows) == pytest.approx(1, abs=1e-3)
+    shown = selectors.newest_revisions(run.brief_id)
+    assert [r.scores["place"] for r in shown] == [1, 2, 3, 4]
+
+
+def test_a_version_in_canary_writes_its_share_beside_the_base(tenant, monkeypatch):
+    version = make.version(1)
+    registry.move(row=version, verb="canary")
+    model = Scripted([f"A slow cup of Mountain Oolong, {c * 3}." for c in "abcdefgh"])
+    run, _ = generate(monkeypatch, model, wanted=4)
+    wrote = [r.version_id for r in Revision.objects.filter(run=run)]
+    assert (wrote.count(None), wrote.count(version.pk)) == (4, 4)
+    assert set(model.brought) == {version.digest}
+    tuned = [r for r in model.asked if r.adapter]
+    assert {len(r.messages) for r in tuned} == {2}  # asked without examples, as it learned
+    assert {len(r.messages) for r in model.asked if not r.adapter} == {6}
+
+
+def test_a_version_in_shadow_is_counted_and_shown_to_nobody(tenant, monkeypatch):
+    version = make.version(1)
+    registry.move(row=version, verb="shadow")
+    model = Scripted([*GOOD, *[f"Unseen cup of Mountain Oolong, {c * 3}." for c in "abcd"]])
+    run, _ = generate(monkeypatch, model)
+    assert not Revision.objects.filter(run=run, version=version).exists()
+    assert not Revision.objects.filter(run=run, components__icontains="Unseen").exists()
+    assert (run.trial["version"], run.trial["tried"], run.trial["passed"]) == (
+        str(version.pk),
+        4,
+        4,
+    )
+
+
+def test_a_live_version_writes_most_and_the_base_stays_as_control(tenant, monkeypatch):
+    version = make.version(1)
+    for verb in ("canary", "go_live"):
+        registry.move(row=registry.version(version.pk), verb=verb)
+    model = Scripted([f"A slow cup of Mountain Oolong, {c * 3}." for c in "abcdefghijklmnop"])
+    run, _ = generate(monkeypatch, model, wanted=8)
+    wrote = [r.version_id for r in Revision.objects.filter(run=run)]
+    assert (wrote.count(None), wrote.count(version.pk)) == (4, 12)
+
+
+def test_what_a_check_blocks_is_mended_by_leaving_out_and_says_so(tenant, monkeypatch):
+    bodies = ["Mountain Oolong waits for a slow day. It costs only 3.00 EUR."] * 8
+    run, _ = generate(monkeypatch, Scripted(bodies), wanted=1)
+    row = Revision.objects.get(run=run)
+    assert row.components["body"] == "Mountain Oolong waits for a slow day."
+    assert row.repaired == {"body": bodies[0]}
+    assert not row.blocked
+    assert row.checks.filter(kind="repaired", verdict="warn").count() == 1
+
+
+def test_a_chinese_brief_is_asked_for_in_chinese(tenant, monkeypatch):
+    model = Scripted([])
+    monkeypatch.setattr(models, "runtime", lambda: model)
+    model._samples = lambda request: [Completion("高山乌龙，慢慢喝的一杯茶。", 9, True)] * request.n
+    run = services.request_variants(
+        brief=make.brief("sms", locale="zh-hans"), wanted=1, author_id=None
+    )
+    runner.run_job(run.tenant_id, run.job_id)
+    assert "只回答文案本身" in model.asked[0].messages[0]["content"]
+    assert Revision.objects.get(run=run).blocked is False
+
+
+def test_personal_data_in_a_brief_is_masked_in_the_prompt(tenant, monkeypatch):
+    model = Scripted(GOOD)
+    monkeypatch.setattr(models, "runtime", lambda: model)
+    brief = make.brief(goal="write to ada@example.com or +49 40 1234567 about tea")
+    run = services.request_variants(brief=brief, wanted=1, author_id=None)
+    runner.run_job(run.tenant_id, run.job_id)
+    told = str([r.messages for r in model.asked])
+    assert "write to [email] or [phone] about tea" in told
+    assert "ada@" not in told
+
+
+def test_a_product_text_of_ten_thousand_words_fits_the_prompt(tenant, monkeypatch):
+    model = Scripted(GOOD)
+    monkeypatch.setattr(models, "runtime", lambda: model)
+    product = make.product(description="A fine tea for you. " * 2500)
+    run = services.request_variants(brief=make.brief(products=[product]), wanted=1, author_id=None)
+    assert runner.run_job(run.tenant_id, run.job_id) == "done"
+    assert max(len(r.messages[-1]["content"]) for r in model.asked) < 1500
