@@ -63,7 +63,8 @@ def runs(brief_id: uuid.UUID) -> list[GenerationRun]:
 
 
 def approved_revisions(channel: str = "") -> QuerySet[Revision]:
-    rows = Revision.objects.filter(state=Revision.State.APPROVED).select_related("asset")
+    rows = Revision.objects.filter(state=Revision.State.APPROVED)
+    rows = rows.select_related("asset", "version")
     return rows.filter(asset__channel=channel).order_by("-id") if channel else rows.order_by("-id")
 
 

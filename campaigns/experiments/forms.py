@@ -42,7 +42,12 @@ class ExperimentForm(forms.Form):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.fields["revisions"].choices = [
-            (str(r.pk), f"{r.asset.get_channel_display()} · {r}")
+            (
+                str(r.pk),
+                " · ".join(
+                    [str(r.asset.get_channel_display()), str(r), str(r.version or "")]
+                ).strip(" ·"),
+            )
             for r in content.approved_revisions()[:100]
         ]
         metrics = [(m.key, m.name) for m in log.metrics()]

@@ -58,6 +58,20 @@ def made_by(version_id: uuid.UUID) -> dict[str, int]:
     return {str(state): n for state, n in counts}
 
 
+def ready_to_test(version_id: uuid.UUID) -> list[Revision]:
+    """Approved texts of one brief, of this version and not of it, two of each at most: the arms of
+    its next experiment. Empty while no brief has both."""
+    approved = Revision.objects.filter(
+        state=Revision.State.APPROVED, origin=Revision.Origin.MODEL, asset__brief__isnull=False
+    ).select_related("asset")
+    for own in approved.filter(version_id=version_id).order_by("-id")[:20]:
+        beside = approved.filter(asset__brief_id=own.asset.brief_id).order_by("-id")
+        others = list(beside.filter(~Q(version_id=version_id) | Q(version__isnull=True))[:2])
+        if others:
+            return [*others, *beside.filter(version_id=version_id)[:2]]
+    return []
+
+
 def live_tests(version_id: uuid.UUID) -> list[LiveTest]:
     """Experiments with an arm of this version and one that is not of it, the newest first."""
     arms = Arm.objects.filter(revision__isnull=False).select_related("revision")

@@ -81,6 +81,7 @@ def version(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "verbs": verbs,
         "shadow": selectors.shadow_runs(row.pk),
         "trials": selectors.live_tests(row.pk),
+        "arms": selectors.ready_to_test(row.pk) if row.state in {"canary", "live"} else [],
         "made": selectors.made_by(row.pk),
     }
     part = request.htmx and request.headers.get("HX-Target") == "version"

@@ -21,6 +21,7 @@ from campaigns.content import services as content
 from campaigns.content.models import GenerationRun, Revision
 from campaigns.generators import meter, registry
 from campaigns.generators.models import AdapterFile, ModelVersion, Usage
+from campaigns.tuning import selectors
 from campaigns.tuning import services as tuning
 from campaigns.tuning.models import Exclusion, LessonItem
 from tests import make
@@ -294,3 +295,22 @@ def test_a_command_in_a_product_text_neither_grounds_nor_reaches_the_model(tenan
     revision = content.create_asset(name="x", channel="sms", brief=brief, author_id=None,
                                     components={"body": "Get a free iPhone today."})  # fmt: skip
     assert revision.blocked
+
+
+def test_the_next_experiment_puts_a_version_beside_the_base(tenant):
+    version = make.version(1)
+    registry.move(row=version, verb="canary")
+    brief = make.brief("sms")
+    run = GenerationRun.objects.create(brief=brief, wanted=1, budget=1)
+    drafts = [content.Draft({"body": f"A slow cup, {w}."}, [], v)
+              for w, v in (("once", None), ("twice", version))]  # fmt: skip
+    made = content.add_drafts(run=run, drafts=drafts)
+    assert selectors.ready_to_test(version.pk) == []
+    for revision in made:
+        judge(revision, "approve")
+    assert [r.pk for r in selectors.ready_to_test(version.pk)] == [made[0].pk, made[1].pk]
+    for revision in made:
+        revision.refresh_from_db()
+    trial = make.experiment(made)
+    tests = selectors.live_tests(version.pk)
+    assert [(t.experiment.pk, t.arms) for t in tests] == [(trial.pk, ["Variant 2"])]
