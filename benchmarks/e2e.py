@@ -214,9 +214,10 @@ def tuned(lesson: Lesson) -> tuple[Path, dict]:
                 [sys.executable, "-m", "workers.engines.tuning", str(folder)],
                 check=True, cwd=bench.ROOT, stdout=progress, env={**os.environ, "PYTHONPATH": path},
             )  # fmt: skip
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
         result = json.loads((folder / "result.json").read_text())
-        (folder / "result.json").write_text(json.dumps({**result, "peak_mb": peak}))
+        result |= {"peak_mb": used.ru_maxrss / 1024, "cpu_s": used.ru_utime + used.ru_stime}
+        (folder / "result.json").write_text(json.dumps(result))
     return folder, json.loads((folder / "result.json").read_text())
 
 
@@ -412,6 +413,7 @@ def main() -> None:
             bench.row("e2e.held_out_nats (base)", result["before"]["nats_per_token"], "a token"),
             bench.row("e2e.held_out_nats (tuned)", result["after"]["nats_per_token"], "a token"),
             bench.row("e2e.training_s", result["seconds"], "s", goal=900, n=n),
+            bench.row("e2e.training_cpu_s", result["cpu_s"], "s of one core", n=n),
             bench.row("e2e.training_tokens_per_s", result["tokens_per_s"], "tokens/s", n=n),
             bench.row("e2e.training_peak_mb", result["peak_mb"], "MB"),
             bench.row("e2e.serving_s", serving, "s", n=sum(took) + len(plain)),

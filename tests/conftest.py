@@ -116,6 +116,10 @@ def use(url: str) -> None:
     """Point both aliases at a database."""
     base = settings.CONNECTION(url)
     for alias, fresh in base.items():
+        # a test is one transaction, and a model may work longer than a connection may idle
+        limit = "idle_in_transaction_session_timeout"
+        options = fresh["OPTIONS"]["options"].replace(f"{limit}=30s", f"{limit}=0")
+        fresh["OPTIONS"] = {**fresh["OPTIONS"], "options": options}
         connections[alias].close()
         if getattr(connections[alias], "pool", None):
             connections[alias].close_pool()
