@@ -60,6 +60,15 @@ def embed(texts: Sequence[str]) -> np.ndarray:
     return vectors
 
 
+def lower(texts: Sequence[str]) -> np.ndarray:
+    """(n, 4 * width) of the encoder's lower layers, for the response model."""
+    model = runtime()
+    if isinstance(model, ProcessRuntime):
+        return model.embed(texts, lower=True)[0]
+    vectors: np.ndarray = _encoder().lower(list(texts))
+    return vectors
+
+
 def ready(model: Runtime, version: ModelVersion) -> str:
     """Make sure that the runtime has this workspace's adapter; its name there. Call inside the
     workspace's context: the files come through row-level security and are checked."""

@@ -36,6 +36,7 @@ class Experiment(TenantModel):
     target_lift = models.FloatField(
         default=0.1, help_text=_("Smallest relative effect worth finding.")
     )
+    prior = models.JSONField(default=dict, blank=True)  # beliefs.ArmPrior.stored, and "texts"
     version = models.PositiveIntegerField(default=0)
     started_at = models.DateTimeField(null=True, blank=True)
     stopped_at = models.DateTimeField(null=True, blank=True)

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 from campaigns.decisions import selectors as log
 from campaigns.decisions.models import Goal, Metric
-from campaigns.experiments import advice, bandits, guardrails, statistics
+from campaigns.experiments import advice, bandits, beliefs, guardrails, statistics
 from campaigns.experiments.models import Allocation, Arm, Experiment
 from campaigns.experiments.statistics import Effect, Moments, Strata
 
@@ -37,10 +39,20 @@ def strata_of(experiment: Experiment, metric: Metric, until: datetime) -> dict[s
 def best_shares(
     experiment: Experiment, metric: Metric, arms: list[str], *, until: datetime
 ) -> dict[str, float]:
-    """P(best) of each arm, as if all had met the same mix of times (statistics.standardised)."""
+    """P(best) of each arm, as if all had met the same mix of times (statistics.standardised); for
+    rates from what the experiment believed beforehand, where it believed something."""
     strata = strata_of(experiment, metric, until)
     moments = statistics.standardised([strata.get(arm, {}) for arm in arms])
-    return dict(zip(arms, _shares(metric, moments), strict=True))
+    if experiment.prior and metric.kind == Metric.Kind.CONVERSION:
+        belief = beliefs.posterior(
+            prior=beliefs.ArmPrior.of(experiment.prior, arms),
+            clicks=np.array([m.total for m in moments], dtype=float),
+            impressions=np.array([m.n for m in moments], dtype=float),
+        )
+        shares = beliefs.probability_best(belief=belief).tolist()
+    else:
+        shares = _shares(metric, moments)
+    return dict(zip(arms, shares, strict=True))
 
 
 def report(experiment: Experiment, arms: list[Arm], *, until: datetime) -> Report:

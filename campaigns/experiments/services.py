@@ -24,6 +24,8 @@ from campaigns.decisions import selectors as log
 from campaigns.decisions import services as decisions
 from campaigns.decisions.models import Decision, Metric
 from campaigns.experiments import bandits, reading
+from campaigns.experiments.beliefs import ArmPrior
+from campaigns.experiments.jobs import LEARN_PRIOR, LearnPrior
 from campaigns.experiments.models import Allocation, Arm, Experiment, Snapshot
 
 EXPERIMENT = Machine(
@@ -137,7 +139,8 @@ def _check_metrics(kind: str, primary: Metric, others: list[Metric]) -> None:
 
 
 def start(*, experiment: Experiment) -> None:
-    """Start: every shown revision must be approved; the first allocation is written."""
+    """Start: every shown revision must be approved; the first allocation is written. A bandit on a
+    rate asks what the workspace's earlier texts teach of its own."""
     for arm in arms_of(experiment):
         if arm.revision is not None:
             verify(arm.revision)
@@ -145,6 +148,19 @@ def start(*, experiment: Experiment) -> None:
     Experiment.objects.filter(pk=experiment.pk).update(started_at=timezone.now())
     weights = {arm.key: arm.weight for arm in arms_of(experiment)}
     _allocate(experiment, weights, say("as planned"))
+    rate = log.goals(experiment.pk)[0].metric.kind == Metric.Kind.CONVERSION
+    if experiment.kind == Experiment.Kind.THOMPSON and rate:
+        LEARN_PRIOR.enqueue(LearnPrior(experiment.pk))
+
+
+def believe(*, experiment: Experiment, prior: ArmPrior, texts: int, now: datetime) -> None:
+    """What `texts` texts of earlier experiments teach of this bandit's arms (those that show one,
+    in their order) is its belief from now on; its shares follow at once."""
+    arms = [arm.key for arm in arms_of(experiment) if arm.revision_id is not None]
+    experiment.prior = {**prior.stored(arms), "texts": texts}
+    Experiment.objects.filter(pk=experiment.pk).update(prior=experiment.prior)
+    audit.record("experiments.believe", experiment, texts=texts)
+    reallocate(experiment=experiment, now=now)
 
 
 def pause(*, experiment: Experiment) -> None:
@@ -297,7 +313,10 @@ def reallocate(*, experiment: Experiment, now: datetime) -> Allocation | None:
     current = allocation_of(experiment).weights
     if all(abs(weights[key] - current[key]) < RESHUFFLE for key in weights):
         return None
-    return _allocate(experiment, weights, say("probability of being best, with floor"))
+    reason = say("probability of being best, with floor")
+    if experiment.prior:
+        reason = say("probability of being best, from what earlier texts taught, with floor")
+    return _allocate(experiment, weights, reason)
 
 
 def analyse(*, experiment: Experiment, now: datetime, again: bool = True) -> Snapshot:

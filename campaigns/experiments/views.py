@@ -17,7 +17,7 @@ from attune.web.pages import filters, form_status, paged
 from campaigns.content import selectors as content
 from campaigns.decisions import selectors as log
 from campaigns.decisions import services as decisions
-from campaigns.experiments import charts, health, selectors, services
+from campaigns.experiments import beliefs, charts, health, selectors, services
 from campaigns.experiments.forms import ExperimentForm, MetricForm
 from campaigns.experiments.models import Experiment
 from tenants.pages import go, page
@@ -53,6 +53,7 @@ def experiment(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
             allocations, arms, until=row.stopped_at or timezone.now()
         ),
         "shares_now": allocations[-1].weights if bandit else {},
+        "expected": beliefs.expected(row.prior),
         "campaigns": row.campaigns.all(),
     }
     part = request.htmx and request.headers.get("HX-Target") == "results"

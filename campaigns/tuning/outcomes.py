@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from campaigns.content.models import Revision
 from campaigns.decisions import selectors as log
 from campaigns.decisions.models import Metric
 from campaigns.experiments import reading, statistics
@@ -38,8 +39,11 @@ def arms(*, until: datetime) -> list[Outcome]:
         ):
             moments = statistics.pooled(strata.get(arm.key, {}))
             if moments.n >= LEAST_PEOPLE:
-                text = " ".join(
-                    text for name, text in arm.revision.parts if name not in ("cta", "link")
-                )
+                text = text_of(arm.revision)
                 found.append(Outcome(text, group, moments.n, round(moments.total)))
     return found
+
+
+def text_of(revision: Revision) -> str:
+    """A message as one text: what the reader sees first, then the body."""
+    return " ".join(text for name, text in revision.parts if name not in ("cta", "link"))

@@ -105,9 +105,9 @@ class ProcessRuntime:
         answer.raise_for_status()
         return [Likelihood(**row) for row in answer.json()]
 
-    def embed(self, texts: Sequence[str]) -> tuple[np.ndarray, int]:
-        """Vectors (n, width) of length 1, and the tokens read."""
-        answer = self._post("/embed", {"texts": list(texts)})
+    def embed(self, texts: Sequence[str], *, lower: bool = False) -> tuple[np.ndarray, int]:
+        """Vectors (n, width) of length 1, or of the lower layers, and the tokens read."""
+        answer = self._post("/embed", {"texts": list(texts), "lower": lower})
         answer.raise_for_status()
         value = answer.json()
         return np.asarray(value["vectors"], dtype=np.float32), int(value["tokens"])

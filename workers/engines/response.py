@@ -1,4 +1,4 @@
-"""Learned response prior for headline tests, and a bandit that uses it.
+"""What readers answer to a text, learned from experiments: a response model.
 
 Model.  Arm i of test g is shown n_i times and clicked c_i times:
 
@@ -10,46 +10,24 @@ level of a test says nothing about which of its headlines wins, so it is project
 targets are centred within each group with weights 1 / (v_i + residual variance).  What is left is a
 ridge regression.  s and the residual variance maximise its restricted marginal likelihood.
 
-The prior of a new test is N(offset_k, sd_k^2) per arm around an unknown common level.  After
-clicks the posterior is a Laplace approximation (Newton in closed form: diagonal plus rank one).
-Two ways to spend the next batch: `thompson_shares` (randomised, has propensities) and
-`lookahead_choice` (deterministic, uses the remaining horizon).
+The prior of a new test is N(offset_k, sd_k^2) per arm around an unknown common level
+(`campaigns.experiments.beliefs`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
-from math import erf, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
+
+from campaigns.experiments.beliefs import ArmPrior
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
 WEIGHT_VARIANCES = tuple(float(value) for value in np.geomspace(1e-4, 10.0, 16))
 RESIDUAL_VARIANCES = (0.01, 0.02, 0.03, 0.045, 0.06, 0.08, 0.11, 0.15)
-TRIAL_LENGTHS = (1, 3, 10, 30, 100, 300)
-
-
-@dataclass(frozen=True, slots=True)
-class ArmPrior:
-    """Prior of the arms of one test on the log rate: level + offset_k + N(0, sd_k^2)."""
-
-    offsets: Vector  # (k,)
-    sd: Vector  # (k,)
-    level_mean: float
-    level_variance: float
-
-
-@dataclass(frozen=True, slots=True)
-class ArmPosterior:
-    """Normal posterior of the log rates, covariance diag(diagonal) + common common'."""
-
-    mean: Vector  # (k,)
-    diagonal: Vector  # (k,)
-    common: Vector  # (k,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,88 +127,6 @@ def fit(
     )
 
 
-def posterior(
-    *, prior: ArmPrior, clicks: Vector, impressions: Vector, iterations: int = 20
-) -> ArmPosterior:
-    """Laplace posterior of the log rates of one test; clicks and impressions (k,).
-
-    The prior precision is diag(p) - a pp', p_k = 1 / sd_k^2, a = S / (1 + S sum p), S the level
-    variance.  With D = diag(n exp(theta) + p) the Newton step is (D - a pp')^-1 gradient, and by
-    Sherman-Morrison (D - a pp')^-1 = D^-1 + a (D^-1 p)(D^-1 p)' / (1 - a p'D^-1 p).
-    """
-    precision = 1.0 / prior.sd**2
-    coupling = prior.level_variance / (1.0 + prior.level_variance * precision.sum())
-    centre = prior.level_mean + prior.offsets
-    mean = centre.copy()
-    for _ in range(iterations):
-        expected = impressions * np.exp(mean)
-        error = mean - centre
-        gradient = clicks - expected - precision * (error - coupling * (precision @ error))
-        scaled = precision / (expected + precision)
-        shrink = 1.0 - coupling * (precision @ scaled)
-        step = gradient / (expected + precision)
-        step += scaled * (coupling * (scaled @ gradient) / shrink)
-        mean = mean + np.clip(step, -1.0, 1.0)
-    diagonal = 1.0 / (impressions * np.exp(mean) + precision)
-    scaled = precision * diagonal
-    common = scaled * np.sqrt(coupling / (1.0 - coupling * (precision @ scaled)))
-    return ArmPosterior(mean=mean, diagonal=diagonal, common=common)
-
-
-def thompson_shares(
-    *,
-    belief: ArmPosterior,
-    generator: np.random.Generator,
-    sharpness: float = 0.5,
-    draws: int = 1000,
-) -> Vector:
-    """Share of the next batch for each arm (k,): how often it wins a posterior draw.
-
-    The sd of the draws is multiplied by `sharpness`; 1 is Thompson sampling, 0 the best mean.
-    """
-    own = generator.standard_normal((draws, len(belief.mean))) * np.sqrt(belief.diagonal)
-    shared = generator.standard_normal((draws, 1)) * belief.common
-    winners = (belief.mean + sharpness * (own + shared)).argmax(axis=1)
-    return np.bincount(winners, minlength=len(belief.mean)) / draws
-
-
-def lookahead_choice(
-    *,
-    belief: ArmPosterior,
-    remaining: int,
-    batch: int,
-    lengths: tuple[int, ...] = TRIAL_LENGTHS,
-) -> int:
-    """Arm for the next batch when `remaining` impressions are left (at least two arms).
-
-    Value of showing arm k for t impressions and then the arm that looks best:
-
-        t r_k + (remaining - t) E max(R_k, r_other),
-
-    r = exp(mean + variance / 2), r_other the best other arm, R_k lognormal with mean r_k and log
-    variance u = variance^2 I / (1 + variance I), I = t exp(mean): what t impressions resolve.
-    E max = r_k Phi(d) + r_other Phi(sqrt(u) - d), d = log(r_k / r_other) / sqrt(u) + sqrt(u) / 2.
-    The choice maximises over k and t = length x batch.
-    """
-    variance = belief.diagonal + belief.common**2
-    rate = np.exp(belief.mean + variance / 2.0)
-    order = np.argsort(rate)
-    other = np.full(len(rate), rate[order[-1]])
-    other[order[-1]] = rate[order[-2]]
-    best_value, best_arm = -np.inf, 0
-    for arm, length in product(range(len(rate)), lengths):
-        trial = min(length * batch, remaining)
-        information = trial * np.exp(belief.mean[arm])
-        resolved = variance[arm] ** 2 * information / (1.0 + variance[arm] * information)
-        spread = sqrt(resolved)
-        margin = np.log(rate[arm] / other[arm]) / spread + spread / 2.0
-        reached = rate[arm] * _normal(margin) + other[arm] * _normal(spread - margin)
-        value = trial * rate[arm] + (remaining - trial) * reached
-        if value > best_value:
-            best_value, best_arm = value, arm
-    return best_arm
-
-
 def _centre(
     *, features: Matrix, target: Vector, weight: Vector, group: NDArray[np.int64]
 ) -> tuple[Matrix, Vector]:
@@ -241,8 +137,3 @@ def _centre(
     means /= total[:, None]
     level = np.bincount(group, weight * target) / total
     return features - means[group], target - level[group]
-
-
-def _normal(value: float) -> float:
-    """Standard normal distribution function."""
-    return 0.5 * (1.0 + erf(value / sqrt(2.0)))

@@ -167,10 +167,12 @@ class Door:
         return JSONResponse([asdict(f) for f in found])
 
     async def embed(self, call: Call) -> Response:
-        texts = (await call.json())["texts"]
+        value = await call.json()
+        texts = value["texts"]
         if self.encoder is None:
             return JSONResponse({"error": "no encoder"}, 503)
-        vectors = await asyncio.to_thread(self.encoder.encode, texts)
+        way = self.encoder.lower if value.get("lower") else self.encoder.encode
+        vectors = await asyncio.to_thread(way, texts)
         tokens = self.encoder.count(texts)
         return JSONResponse(
             {"vectors": vectors.tolist(), "tokens": tokens, "name": self.encoder.name}

@@ -10,6 +10,7 @@ from attune.kernel.phrases import say
 from campaigns.content import grounding
 from campaigns.content.grounding import Voice
 from campaigns.content.models import Revision
+from campaigns.tuning import outcomes
 from workers import models
 from workers.engines import copywriting, ranking
 from workers.engines.copywriting import Assignment
@@ -28,7 +29,7 @@ def scores(
     if not made:
         return {}
     job.progress(note=say("ranking the candidates"))
-    texts = [_text(r) for r in made]
+    texts = [outcomes.text_of(r) for r in made]
     parts: dict[str, list[float]] = {}
     near = [grounding.voice_score(text, voice) for text in texts]
     known = [one for one in near if one is not None]
@@ -44,7 +45,7 @@ def scores(
         logger.info("%s gives no likelihoods", runtime.name)
     vectors = models.embed(texts)
     with job.unit():
-        expected = response.expected(vectors)
+        expected = response.expected(texts)
     if expected is not None:
         parts["response"] = expected
     if not parts:
@@ -54,8 +55,3 @@ def scores(
                "differs": [p.stored() for p in known[i].differs] if known else []}
         for i, (r, one) in enumerate(zip(made, ranking.rank(parts, vectors), strict=True))
     }  # fmt: skip
-
-
-def _text(revision: Revision) -> str:
-    """A message as one text: what the reader sees first, then the body."""
-    return " ".join(text for name, text in revision.parts if name not in ("cta", "link"))

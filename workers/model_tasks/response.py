@@ -1,26 +1,65 @@
-"""What a workspace's own experiments say of texts not sent yet: the response model."""
+"""What a workspace's own experiments say of texts not sent yet: the response model, which helps to
+rank candidates and gives a bandit its first belief."""
 
 from __future__ import annotations
 
 import numpy as np
 from django.utils import timezone
 
+from campaigns.experiments import selectors as experiments
+from campaigns.experiments import services
+from campaigns.experiments.jobs import LEARN_PRIOR, LearnPrior
 from campaigns.tuning import outcomes
 from workers import models
 from workers.engines import response
+from workers.engines.response import ResponseModel
+from workers.engines.response_features import Scales, worded
+from workers.runner import Run, handles
 
 
-def expected(vectors: np.ndarray) -> list[float] | None:
-    """The expected log rate of each text relative to an average one, or None while too few arms
-    were read by enough people (outcomes.LEAST_ARMS). Call inside the workspace's context."""
+def learned(texts: list[str]) -> tuple[ResponseModel, np.ndarray, int] | None:
+    """The workspace's model, the features (n, d) of these texts, and how many arms taught it; None
+    while too few were read by enough people (outcomes.LEAST_ARMS). Call in the workspace's context.
+    """
     known = outcomes.arms(until=timezone.now())
     if len(known) < outcomes.LEAST_ARMS:
         return None
+    told = [arm.text for arm in known]
+    encoded, wordings = models.lower([*told, *texts]).astype(float), worded([*told, *texts])
+    scales = Scales.of(encoded[: len(told)], wordings[: len(told)])
+    features = scales.features(encoded, wordings)
     model = response.fit(
-        features=models.embed([arm.text for arm in known]).astype(float),
+        features=features[: len(told)],
         clicks=np.array([arm.successes for arm in known], dtype=float),
         impressions=np.array([arm.people for arm in known], dtype=float),
         groups=np.array([arm.group for arm in known]),
     )
-    mean, _ = model.predict(vectors.astype(float))
+    return model, features[len(told) :], len(known)
+
+
+def expected(texts: list[str]) -> list[float] | None:
+    """The expected log rate of each text relative to the average of them, or None."""
+    found = learned(texts)
+    if found is None:
+        return None
+    model, features, _ = found
+    mean, _ = model.predict(features)
     return [float(value) for value in mean]
+
+
+@handles(LEARN_PRIOR)
+def learn_prior(payload: LearnPrior, run: Run) -> None:
+    """A bandit of a workspace with too few earlier texts starts even."""
+    with run.unit():
+        experiment = experiments.experiment(payload.experiment_id)
+        texts = [
+            outcomes.text_of(arm.revision)
+            for arm in services.arms_of(experiment)
+            if arm.revision is not None
+        ]
+        found = learned(texts)
+        if found is not None:
+            model, features, count = found
+            services.believe(
+                experiment=experiment, prior=model.prior(features), texts=count, now=timezone.now()
+            )

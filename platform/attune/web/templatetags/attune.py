@@ -51,6 +51,12 @@ def percent(value: float | None, digits: int = 2) -> str:
 
 
 @register.filter
+def relative(value: float | None) -> str:
+    """0.1 as '+10 %'."""
+    return "–" if value is None else f"{value * 100:+.0f} %".replace("-", MINUS)
+
+
+@register.filter
 def signed(value: float | None, digits: int = 3) -> str:
     return "–" if value is None else f"{value:+.{digits}f}".replace("-", MINUS)
 
