@@ -78,6 +78,7 @@ class Lesson:
     pair_rate: float = 1e-4
     beta: float = 0.1
     most_tokens: int = 512
+    tokens_at_once: int = 512  # of a step's forward pass; more needs memory, not fewer steps
     seed: int = 0
 
 
@@ -115,6 +116,26 @@ def batches(items: list[Any], size: int, rng: random.Random, length: Any) -> Ite
         cut = [window[i : i + size] for i in range(0, len(window), size)]
         rng.shuffle(cut)
         yield from cut
+
+
+def portions(items: list[Any], length: Any, most: int) -> Iterator[list[Any]]:
+    """A batch in parts, each of at most `most` tokens when padded to its longest (or one item):
+    the activations of one part are what a step needs of memory."""
+    part: list[Any] = []
+    longest = 0
+    for item in items:
+        longest = max(longest, length(item))
+        if part and longest * (len(part) + 1) > most:
+            yield part
+            part, longest = [], length(item)
+        part.append(item)
+    if part:
+        yield part
+
+
+def pair_length(item: tuple[tuple[Encoded, Encoded], float]) -> int:
+    """Tokens of both texts of a pair, padded to the longer."""
+    return 2 * max(len(row.ids) for row in item[0])
 
 
 # -- network -------------------------------------------------------------------------------------
@@ -198,12 +219,13 @@ def train(lesson: Lesson, folder: Path, report: Report) -> dict[str, Any]:
     schedule = _decay(optimiser, per_epoch * lesson.epochs)
     for _ in range(lesson.epochs if texts else 0):
         for rows in batches(texts, lesson.batch, rng, lambda row: len(row.ids)):
-            sums, counts = likelihoods(model, rows, pad)
-            weights = torch.tensor([row.weight for row in rows], device=sums.device)  # (B,)
-            loss = -(weights * sums).sum() / (weights * counts).sum()
-            _step(optimiser, schedule, model, loss)
+            whole = sum(row.weight * (len(row.ids) - row.start) for row in rows)
+            losses = (
+                _unlikely(model, part, pad) / whole
+                for part in portions(rows, lambda row: len(row.ids), lesson.tokens_at_once)
+            )
+            note("approved", _step(optimiser, schedule, model, losses))
             tokens += sum(len(row.ids) for row in rows)
-            note("approved", loss.item())
 
     optimiser = _optimiser(model, lesson.pair_rate)
     schedule = _decay(optimiser, per_pair_epoch * lesson.pair_epochs)
@@ -211,16 +233,13 @@ def train(lesson: Lesson, folder: Path, report: Report) -> dict[str, Any]:
     indexed = list(zip(pairs, start, strict=True))
     for _ in range(lesson.pair_epochs if pairs else 0):
         for group in batches(indexed, max(1, lesson.batch // 2), rng, lambda i: len(i[0][0].ids)):
-            rows = [row for pair, _ in group for row in pair]
-            sums, _ = likelihoods(model, rows, pad)  # (2P,)
-            margin = sums[0::2] - sums[1::2]  # (P,)
-            reference = torch.tensor([m for _, m in group], device=sums.device)  # (P,)
-            weights = torch.tensor([pair[0].weight for pair, _ in group], device=sums.device)
-            lost = -weights * logsigmoid(lesson.beta * (margin - reference))
-            loss = lost.sum() / weights.sum()
-            _step(optimiser, schedule, model, loss)
-            tokens += sum(len(row.ids) for row in rows)
-            note("preferred", loss.item())
+            whole = sum(pair[0].weight for pair, _ in group)
+            losses = (
+                _not_preferred(model, part, pad, lesson.beta) / whole
+                for part in portions(group, pair_length, lesson.tokens_at_once)
+            )
+            note("preferred", _step(optimiser, schedule, model, losses))
+            tokens += sum(len(row.ids) for pair, _ in group for row in pair)
 
     after = _judge(model.eval(), held, pad, lesson.batch, against=before)
     model.save_pretrained(folder / "adapter")
@@ -251,14 +270,35 @@ def _decay(optimiser: torch.optim.Optimizer, steps: int) -> Any:
     )
 
 
-def _step(optimiser: Any, schedule: Any, model: Any, loss: torch.Tensor) -> None:
-    if not math.isfinite(loss.item()):
-        raise FloatingPointError("The loss is not a number; lower the rate.")
+def _unlikely(model: Any, rows: list[Encoded], pad: int) -> torch.Tensor:
+    """The weighted nats of these answers, summed."""
+    sums, _ = likelihoods(model, rows, pad)  # (B,)
+    weights = torch.tensor([row.weight for row in rows], device=sums.device)  # (B,)
+    return -(weights * sums).sum()
+
+
+def _not_preferred(model: Any, group: list[Any], pad: int, beta: float) -> torch.Tensor:
+    """DPO's weighted loss of these (pair, margin under p0), summed."""
+    sums, _ = likelihoods(model, [row for pair, _ in group for row in pair], pad)  # (2P,)
+    margin = sums[0::2] - sums[1::2]  # (P,)
+    reference = torch.tensor([m for _, m in group], device=sums.device)  # (P,)
+    weights = torch.tensor([pair[0].weight for pair, _ in group], device=sums.device)
+    return -(weights * logsigmoid(beta * (margin - reference))).sum()
+
+
+def _step(optimiser: Any, schedule: Any, model: Any, losses: Iterator[torch.Tensor]) -> float:
+    """One step on the sum of the losses, whose gradients are gathered one after the other."""
     optimiser.zero_grad(set_to_none=True)
-    torch.autograd.backward(loss)
+    total = 0.0
+    for loss in losses:
+        total += loss.item()
+        if not math.isfinite(total):
+            raise FloatingPointError("The loss is not a number; lower the rate.")
+        torch.autograd.backward(loss)
     torch.nn.utils.clip_grad_norm_((p for p in model.parameters() if p.requires_grad), 1.0)
     optimiser.step()
     schedule.step()
+    return total
 
 
 # -- result --------------------------------------------------------------------------------------
