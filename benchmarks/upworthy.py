@@ -259,7 +259,8 @@ def _normal(value: float) -> float:
 
 
 def lookahead(trial: Trial, generator: np.random.Generator) -> float:
-    """Ours, when the number of views is known: what trying an arm is worth to those who follow."""
+    """A bound for ours: the number of views is known, so it knows what trying an arm is worth to
+    those who follow. It leaves no propensities, so the product does not play it."""
 
     def share(shown: np.ndarray, clicked: np.ndarray, left: int) -> np.ndarray:
         belief = beliefs.posterior(prior=trial.prior, clicks=clicked, impressions=shown)
@@ -324,15 +325,15 @@ def accuracy(data: Data, found: np.ndarray, metric: str, **more: float) -> dict:
     )
 
 
-def policy_rows(found: dict[str, np.ndarray], label: str = "") -> list[dict]:
+def policy_rows(found: dict[str, np.ndarray]) -> list[dict]:
     best, plain = found["oracle"], found["uniform A/B"]
     peer = (
         round(100 * (1 - found["Thompson"].sum() / best.sum()), 2) if "Thompson" in found else None
     )
     rows = []
     for name, clicks in found.items():
-        bare = name == "prior, lookahead" and not label
-        suffix = "" if bare else f" ({name}{label})"
+        bare = name == "prior, Thompson"
+        suffix = "" if bare else f" ({name})"
         more = {"peer": peer, "peer_name": "Thompson, same replay", "goal": 7.0} if bare else {}
         lost = 100 * (1 - clicks.sum() / best.sum())
         rows.append(bench.row(f"upworthy.clicks_lost{suffix}", lost, "% of the best arm's",
