@@ -33,7 +33,9 @@ def past(people: int = 50) -> None:
     now, tracked = timezone.now(), []
     for topic in TOPICS:
         texts = [
-            make.approved("banner", headline=f"Slow down with {topic}", body="Come and taste it with us."),
+            make.approved(
+                "banner", headline=f"Slow down with {topic}", body="Come and taste it with us."
+            ),
             make.approved("banner", headline=f"News about {topic}", body="It is in the shop."),
         ]
         event = f"Bought {topic}"
@@ -55,7 +57,9 @@ def past(people: int = 50) -> None:
 def bandit() -> Experiment:
     texts = [
         make.approved("banner", headline="Our jasmine tea", body="It is in the shop."),
-        make.approved("banner", headline="Slow down with jasmine tea", body="Come and taste it with us."),
+        make.approved(
+            "banner", headline="Slow down with jasmine tea", body="Come and taste it with us."
+        ),
     ]
     return make.experiment(texts, kind="thompson", floor=0.05)
 
