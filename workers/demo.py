@@ -188,7 +188,7 @@ def _banner(place: Demo, audience: Segment) -> None:
     arms.insert(0, experiments.ArmPlan("holdout", "No banner", 0.1, None, is_control=True))
     trial = experiments.create(
         name="Home banner", arms=arms, primary=_metric("order"), secondary=[_metric("revenue")],
-        kind="thompson", floor=0.05, window_hours=24, target_lift=0.3,
+        kind="thompson", floor=0.01, window_hours=24, target_lift=0.3,
         hypothesis="A concrete taste invites more than a claim or a price.",
     )  # fmt: skip
     campaign = delivery.create(

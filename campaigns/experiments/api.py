@@ -47,7 +47,7 @@ class ExperimentIn(serializers.Serializer):
         child=serializers.SlugField(max_length=60), default=list, max_length=10
     )
     hypothesis = serializers.CharField(max_length=300, default="", allow_blank=True)
-    floor = serializers.FloatField(min_value=0, max_value=0.5, default=0.05)
+    floor = serializers.FloatField(min_value=0, max_value=0.5, default=0.01)
     window_hours = serializers.IntegerField(min_value=1, max_value=8760, default=168)
     target_lift = serializers.FloatField(min_value=0.001, max_value=10, default=0.1)
 

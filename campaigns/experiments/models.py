@@ -31,7 +31,7 @@ class Experiment(TenantModel):
     hypothesis = models.CharField(max_length=300, blank=True, default="")
     kind = models.CharField(max_length=8, choices=Kind, default=Kind.FIXED)
     state = models.CharField(max_length=8, choices=State, default=State.DRAFT)
-    floor = models.FloatField(default=0.05, help_text=_("Least share of an arm in a bandit."))
+    floor = models.FloatField(default=0.01, help_text=_("Least share of an arm in a bandit."))
     window_hours = models.PositiveIntegerField(default=168)
     target_lift = models.FloatField(
         default=0.1, help_text=_("Smallest relative effect worth finding.")

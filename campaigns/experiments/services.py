@@ -63,7 +63,7 @@ def create(
     secondary: list[Metric] | None = None,
     guardrails: list[Metric] | None = None,
     hypothesis: str = "",
-    floor: float = 0.05,
+    floor: float = 0.01,
     window_hours: int = 168,
     target_lift: float = 0.1,
     key: str = "",

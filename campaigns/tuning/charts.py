@@ -20,7 +20,9 @@ def learning_curve(curve: list[dict[str, Any]]) -> dict[str, Any] | None:
         values = [p["loss"] if p["phase"] == phase else None for p in curve]
         if any(v is not None for v in values):
             series.append({"name": name, "values": _smooth(values)})
-    return {"kind": "line", "unit": say("loss"), "x": steps, "series": series}
+    return {
+        "kind": "line", "unit": say("loss"), "along": say("Step"), "x": steps, "series": series
+    }  # fmt: skip
 
 
 def _smooth(values: list[float | None], width: int = 5) -> list[float | None]:

@@ -18,6 +18,7 @@ from attune.kernel.phrases import say, say_many, word
 from attune.web.editing import Editing
 from attune.web.forms import add_refusal
 from attune.web.pages import form_status
+from campaigns.content.models import Channel
 from campaigns.generators import meter, registry, servers
 from campaigns.generators.models import ModelServer, Usage
 from campaigns.tuning import charts, selectors, services
@@ -76,6 +77,7 @@ def version(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     context = {
         "version": row,
         "curve": charts.learning_curve(row.results.get("curve", [])),
+        "channels": [(Channel(key).label, n) for key, n in row.card.get("channels", {}).items()],
         "samples": row.results.get("samples", []),
         "items": selectors.items_by_source(row.pk),
         "verbs": verbs,
@@ -85,7 +87,7 @@ def version(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "made": selectors.made_by(row.pk),
     }
     part = request.htmx and request.headers.get("HX-Target") == "version"
-    return render(request, "tuning/state.html" if part else "tuning/version.html", context)
+    return render(request, "tuning/version_body.html" if part else "tuning/version.html", context)
 
 
 @require_POST

@@ -14,11 +14,15 @@ from django.db import connections
 from django.urls import reverse
 from playwright.sync_api import WebSocketRoute, expect
 
+from attune.kernel import live
 from campaigns.catalog.models import Product
 from campaigns.experiments.models import Experiment
+from campaigns.generators import registry
+from campaigns.generators.models import ModelVersion
 from campaigns.segments.models import Segment
 from tenants import services as tenants
 from tenants.models import User
+from tests import make
 from tests.browser.conftest import SignIn, in_database
 from tests.browser.test_every_page import FRAGMENTS, grave
 from tests.tenants.test_tenants import PAGES
@@ -31,7 +35,7 @@ WEIGHT = 300 * 1024  # bytes gzipped, without charts
 def empty_workspace() -> str:
     """A second workspace of the demo's owner, with nothing in it; its slug."""
 
-    def make() -> str:
+    def made() -> str:
         owner = User.objects.get(email="owner@demo.attune.example")
         try:
             return tenants.create_workspace(name="Quite empty", owner=owner).slug
@@ -39,7 +43,7 @@ def empty_workspace() -> str:
             connections.close_all()
 
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(make).result(60)
+        return thread.submit(made).result(60)
 
 
 def test_an_empty_workspace_teaches_on_every_page(
@@ -116,10 +120,31 @@ def test_a_page_is_light_and_charts_come_only_where_one_is(
         weight = sum(len(gzip.compress(part.encode())) for part in parts)
         if weight > WEIGHT:
             heavy[name] = weight
-        has_chart = page.locator(".chart").count() > 0
-        assert (name in charts) == has_chart or name in {"contacts:events", "experiment"}, name
+        drawn = page.locator(".chart-canvas svg").count()
+        assert (name in charts, page.locator(".chart").count()) == (drawn > 0, drawn), name
     assert heavy == {}
     assert charts <= {"insights:home", "contacts:events", "workspace:design", "experiment"}
+
+
+def test_a_training_that_ends_shows_its_curve_without_a_reload(
+    shop: int, address: str, sign_in: SignIn
+):
+    page = sign_in("owner")
+    version = in_database(shop, lambda: make.version(90, state="training", gate=""))
+    page.goto(address + reverse("tuning:version", args=[demo.SLUG, version.pk]))
+    page.get_by_role("heading", name="It is learning").wait_for()
+    curve = [{"phase": "approved", "step": n, "loss": 3 / n} for n in range(1, 9)]
+
+    def end() -> None:
+        ModelVersion.objects.filter(pk=version.pk).update(
+            state="evaluated", gate="passed", results={"curve": curve, "masked": {}}
+        )
+        live.push(shop, "models")
+
+    in_database(shop, end)
+    page.locator("#version .chart-canvas svg").wait_for()
+    assert page.get_by_role("button", name="Canary").is_visible()
+    in_database(shop, lambda: registry.move(row=registry.version(version.pk), verb="revoke"))
 
 
 def test_a_chart_is_saved_as_numbers_and_as_a_picture(

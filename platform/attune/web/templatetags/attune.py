@@ -155,9 +155,12 @@ def status(state: str) -> SafeString:
 
 @register.inclusion_tag("web/chart.html")
 def chart(identity: str, data: dict[str, Any], title: str) -> dict[str, Any]:
-    """A chart with its table: `data` is {x, series[{name, values, low?, high?}], unit, kind}."""
+    """A chart with its table: `data` is {x, series[{name, values, low?, high?}], unit, kind,
+    along?}; `along` says what x is where it is no time."""
     named = [{**one, "name": str(one["name"])} for one in data["series"]]
     data = {**data, "unit": str(data["unit"]), "series": named}
+    if "along" in data:
+        data["along"] = str(data["along"])
     rows = [
         {"x": x, "cells": [_cell(series, index) for series in data["series"]]}
         for index, x in enumerate(data["x"])

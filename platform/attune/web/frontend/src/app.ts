@@ -80,6 +80,17 @@ document.addEventListener("htmx:afterSwap", (event) => {
   if (keys && now) now.querySelectorAll("details").forEach((d, i) => { if (keys.has(detailKey(d, i))) d.open = true; });
 });
 
+// Pages with a chart load what draws it; a chart may also come with a later part of the page.
+const chartsFile = (document.currentScript as HTMLScriptElement | null)?.dataset.charts;
+let chartsAsked = false;
+function needCharts(): void {
+  if (chartsAsked || !chartsFile || !document.querySelector(".chart")) return;
+  chartsAsked = true;
+  document.head.append(Object.assign(document.createElement("script"), { src: chartsFile }));
+}
+document.addEventListener("DOMContentLoaded", needCharts);
+document.addEventListener("htmx:afterSettle", needCharts);
+
 // One key for each verdict: a approve, r reject (with a reason), c ask for changes (with a comment).
 document.addEventListener("keydown", (event) => {
   const target = event.target as HTMLElement;

@@ -11,7 +11,7 @@ echarts.use([BarChart, LineChart, CustomChart, GridComponent, LegendComponent, L
 echarts.registerLocale("ZH", langZH);
 
 interface Series { name: string; values: (number | null)[]; low?: (number | null)[]; high?: (number | null)[] }
-interface ChartData { kind: "line" | "bar" | "area"; unit: string; zero?: boolean; time?: boolean; limit?: number | null; x: string[]; series: Series[] }
+interface ChartData { kind: "line" | "bar" | "area"; unit: string; zero?: boolean; time?: boolean; limit?: number | null; along?: string; x: string[]; series: Series[] }
 
 // Okabe and Ito's palette, told apart by every common kind of colour vision.
 const PALETTE = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1"];
@@ -45,7 +45,7 @@ function options(data: ChartData): echarts.EChartsCoreOption {
     if (one.low && one.high) series.push(band(data, one, color ?? "#0072b2"));
   });
   return {
-    animation: false, useUTC: true, color: PALETTE, textStyle: { fontFamily: "inherit", color: ink },
+    animation: false, useUTC: true, color: PALETTE, textStyle: { fontFamily: getComputedStyle(document.body).fontFamily.replaceAll('"', "'"), color: ink },
     grid: { left: 56, right: 16, top: data.series.length > 1 ? 36 : 16, bottom: 28 },
     legend: data.series.length > 1 ? { type: "scroll", top: 0, left: 56, itemGap: 18, textStyle: { color: ink }, data: data.series.map((s) => s.name) } : undefined,
     tooltip: { trigger: "axis", renderMode: "richText", valueFormatter: (v: unknown) => (typeof v === "number" ? `${v.toPrecision(4)} ${data.unit}` : "–") },
@@ -98,7 +98,7 @@ function csv(data: ChartData): string {
   const guard = (text: string): string => `"${(/^[=+\-@]/.test(text) ? "'" : "") + text.replaceAll('"', '""')}"`;
   const heads = data.series.flatMap((s) => (s.low ? [s.name, `${s.name} ${t("low")}`, `${s.name} ${t("high")}`] : [s.name]));
   const lines = data.x.map((x, i) => [guard(x), ...data.series.flatMap((s) => (s.low ? [s.values[i], s.low[i], s.high?.[i]] : [s.values[i]]))].join(","));
-  return [[guard(`${t("when")} (${data.unit})`), ...heads.map(guard)].join(","), ...lines].join("\n");
+  return [[guard(`${data.along ?? t("when")} (${data.unit})`), ...heads.map(guard)].join(","), ...lines].join("\n");
 }
 
 function download(url: string, name: string): void {
@@ -127,5 +127,5 @@ function save(svg: string, name: string, kind: string, from: HTMLElement): void 
 function drawAll(): void {
   document.querySelectorAll<HTMLElement>(".chart").forEach(draw);
 }
-document.addEventListener("DOMContentLoaded", drawAll);
+drawAll();  // app.ts loads this file when a page holds a chart
 document.addEventListener("htmx:afterSettle", drawAll);
