@@ -68,6 +68,21 @@ def submit(*, revision: Revision, by_id: int | None) -> Review:
     return review
 
 
+def edit_and_submit(
+    *, revision: Revision, components: dict[str, str], author_id: int | None
+) -> Review:
+    """A person's edit of a text that waits: the new revision waits in its place, if the checks let
+    it, for the same reviewer until the same day. Call in a transaction: a refusal leaves the old
+    one waiting."""
+    old = Review.objects.filter(revision=revision, state=Review.State.OPEN).first()
+    fresh = edit(revision=revision, components=components, author_id=author_id)
+    review = submit(revision=fresh, by_id=author_id)
+    if old is not None:
+        review.assigned_to, review.due_on = old.assigned_to, old.due_on
+        review.save(update_fields=["assigned_to", "due_on"])
+    return review
+
+
 def decide(
     *, review: Review, by: Reviewer, kind: str, reason: str = "", comment: str = ""
 ) -> Verdict:

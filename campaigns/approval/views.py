@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -21,6 +22,7 @@ from campaigns.approval import guests, selectors, services
 from campaigns.approval.models import Review, Verdict
 from campaigns.content import selectors as content
 from campaigns.content.forms import ComponentsForm
+from campaigns.content.models import Revision
 from tenants.pages import go, page
 
 VERDICTS = {kind: state for (_, kind), state in services.REVIEW.moves.items()}
@@ -152,9 +154,7 @@ def assign(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Edit the newest revision of a text, whichever one was asked for."""
     row = content.newest_of(content.revision(pk), lock=request.method == "POST")
-    form = ComponentsForm(row.asset.channel, request.POST or None, initial=row.components)
-    now = {name: row.components.get(name, "") for name in form.fields}
-    editing = Editing(form, now, audit.latest_of(row, "content.revision"))
+    form, editing = _editing(request, row)
     if request.method == "POST" and form.is_valid() and editing.settled():
         try:
             fresh = services.edit(revision=row, components=form.filled(), author_id=request.user.pk)
@@ -163,6 +163,38 @@ def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
             add_refusal(form, refusal)
     context = {"form": form, "editing": editing, "revision": row}
     return render(request, "approval/edit.html", context, status=form_status(form, editing))
+
+
+@page("content.edit")
+def edit_here(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Edit a text in its row of the queue; the new revision takes its place there."""
+    waiting = selectors.review(pk)
+    revision = content.newest_of(waiting.revision, lock=request.method == "POST")
+    form, editing = _editing(request, revision)
+    form.auto_id = f"id_{waiting.pk}_%s"  # several rows may be open at once
+    if request.method == "POST" and form.is_valid() and editing.settled():
+        try:
+            with transaction.atomic():
+                fresh = services.edit_and_submit(
+                    revision=revision, components=form.filled(), author_id=request.user.pk
+                )
+            return render(request, "approval/row.html", {"r": fresh})
+        except AttuneError as refusal:
+            add_refusal(form, refusal)
+    context = {"form": form, "editing": editing, "r": waiting}
+    return render(request, "approval/edit_row.html", context)
+
+
+@page("approval.view")
+def row(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """One row of the queue, as it is now."""
+    return render(request, "approval/row.html", {"r": selectors.review(pk)})
+
+
+def _editing(request: HttpRequest, row: Revision) -> tuple[ComponentsForm, Editing]:
+    form = ComponentsForm(row.asset.channel, request.POST or None, initial=row.components)
+    now = {name: row.components.get(name, "") for name in form.fields}
+    return form, Editing(form, now, audit.latest_of(row, "content.revision"))
 
 
 @require_POST

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models import Count
@@ -12,6 +15,7 @@ from attune.kernel.errors import Invalid, NotFound
 from attune.kernel.models import JobRow
 from attune.web import pages
 from campaigns.approval import services as approval
+from campaigns.approval.models import Review
 from campaigns.catalog.models import Product
 from campaigns.contacts.models import ContactImport
 from insights import next_steps, search
@@ -155,6 +159,30 @@ def test_several_reviews_are_decided_at_once_and_the_refused_say_why(tenant):
     assert {r.state for r in others if not r.refresh_from_db()} == {"approved"}
     mine.refresh_from_db()
     assert mine.state == "open"
+
+
+def test_a_text_is_edited_in_its_row_of_the_queue_and_waits_there_as_a_new_revision(tenant):
+    old = approval.submit(revision=make.draft(body="Come and taste it please do."), by_id=None)
+    approval.assign(review=old, to=None, due_on=date(2030, 1, 2), by_id=None)
+    client = Client()
+    client.force_login(tenant.owner)
+    path = reverse("approval:edit-here", args=[tenant.slug, old.pk])
+    shown = client.get(path).content.decode()
+    assert f"id_{old.pk}_body" in shown
+    base = re.search(r'name="base" value="([^"]+)"', shown)[1]
+    parts = {**old.revision.components, "base": base, "body": "90 % of doctors agree."}
+    refused = client.post(path, parts).content.decode()
+    assert "90 % of doctors agree." in refused  # what was typed stays, with the reason
+    assert "A check blocks it" in refused
+    old.refresh_from_db()
+    assert old.state == "open"
+    row = client.post(path, {**parts, "body": "Come and taste."}).content.decode()
+    new = Review.objects.get(state="open")
+    assert f'id="review-{new.pk}"' in row
+    assert (new.revision.components["body"], new.due_on) == ("Come and taste.", date(2030, 1, 2))
+    assert new.revision.parent_id == old.revision_id
+    old.refresh_from_db()
+    assert old.state == "cancelled"
 
 
 def test_home_says_what_to_do_next_for_what_a_role_may_do(tenant):
