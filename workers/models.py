@@ -39,10 +39,20 @@ def writer() -> tuple[Runtime, Server | None]:
     chosen = servers.server_for("writing")
     if chosen is None:
         return runtime(), None
+    return _at(chosen), chosen
+
+
+def _at(server: Server) -> OpenAIRuntime:
     return OpenAIRuntime(
-        chosen.base_url, chosen.model, chosen.key, seconds=chosen.seconds,
-        retries=chosen.retries, http_client=pinned_client(chosen.seconds),
-    ), chosen  # fmt: skip
+        server.base_url, server.model, server.key, seconds=server.seconds,
+        retries=server.retries, http_client=pinned_client(server.seconds),
+    )  # fmt: skip
+
+
+def embed_at(server: Server, texts: Sequence[str]) -> tuple[np.ndarray, int]:
+    """Vectors by the workspace's own server, and the tokens they took. Raises DeadlinePassed and
+    ServerTrouble."""
+    return _at(server).embed(texts)
 
 
 @cache

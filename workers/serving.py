@@ -26,9 +26,11 @@ from attune.kernel.phrases import say
 from attune.kernel.tenancy import tenant_context
 from campaigns.generators import meter, registry, servers
 from campaigns.generators.models import ModelVersion
+from campaigns.generators.servers import Server
 from workers import models
+from workers.engines.openai_runtime import ServerTrouble
 from workers.engines.process_client import ModelAway, ProcessRuntime
-from workers.engines.protocol import Request, Runtime
+from workers.engines.protocol import DeadlinePassed, Request, Runtime
 from workers.streaming import ABSENT, AWAY, Asked, NoModel, Stream, envelope, guarded
 
 BASE, WRITER = "attune-base", "attune"
@@ -170,27 +172,41 @@ class EmbeddingsView(ModelView):
         given = data.validated_data
         with tenant_context(request.auth.tenant_id):
             meter.demand_allowance()
-        runtime = _house()
-        if not isinstance(runtime, ProcessRuntime):
-            raise NoModel(ABSENT)
+            server = servers.server_for("embedding")
         began = time.monotonic()
-        try:
-            vectors, tokens = runtime.embed(given["input"])
-        except ModelAway as away:
-            raise NoModel(AWAY) from away
+        vectors, tokens = _vectors(server, given["input"])
+        model, micros = settings.EMBEDDING_NAME, 0
+        if server is not None:
+            model, micros = server.model, server.micros(tokens, 0)
         with tenant_context(request.auth.tenant_id):
             meter.record(
-                task="embedding", model=settings.EMBEDDING_NAME, requests=1, tokens_in=tokens,
-                tokens_out=0, seconds=time.monotonic() - began,
+                task="embedding", model=model, requests=1, tokens_in=tokens, tokens_out=0,
+                seconds=time.monotonic() - began, micros=micros,
             )  # fmt: skip
         rows = [
             {"object": "embedding", "index": i, "embedding": _encoded(v, given["encoding_format"])}
             for i, v in enumerate(vectors)
         ]
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-        return Response(
-            {"object": "list", "data": rows, "model": settings.EMBEDDING_NAME, "usage": usage}
-        )
+        return Response({"object": "list", "data": rows, "model": model, "usage": usage})
+
+
+def _vectors(server: Server | None, texts: list[str]) -> tuple[Any, int]:
+    """By the workspace's own server where it chose one for this, else by the house's process."""
+    if server is not None:
+        try:
+            return models.embed_at(server, texts)
+        except (DeadlinePassed, ServerTrouble) as trouble:
+            raise NoModel(
+                say("The workspace's model server: %(trouble)s", trouble=str(trouble))
+            ) from trouble
+    runtime = _house()
+    if not isinstance(runtime, ProcessRuntime):
+        raise NoModel(ABSENT)
+    try:
+        return runtime.embed(texts)
+    except ModelAway as away:
+        raise NoModel(AWAY) from away
 
 
 def _encoded(vector: Any, kind: str) -> Any:

@@ -259,7 +259,9 @@ def other_server(answers: list[Any], calls: list[Any]) -> Starlette:
             return JSONResponse({"error": {"message": "no"}}, answer)
         return JSONResponse(answer)
 
-    return Starlette(routes=[Route("/v1/chat/completions", completions, methods=["POST"])])
+    routes = [Route(f"/v1/{path}", completions, methods=["POST"])
+              for path in ("chat/completions", "embeddings")]  # fmt: skip
+    return Starlette(routes=routes)
 
 
 def said(text: str) -> dict[str, Any]:
@@ -302,6 +304,30 @@ def test_a_workspaces_own_server_writes_and_its_cost_is_metered(tenant, settings
         assert row.tokens_out == 50 * len(calls)
         assert row.micros == round((row.tokens_in * 200 + row.tokens_out * 1000) / 100)
         assert "sk-x" not in str(ModelServer.objects.values())
+        break
+
+
+def vectors(*rows: list[float]) -> dict[str, Any]:
+    data = [{"object": "embedding", "index": i, "embedding": row} for i, row in enumerate(rows)]
+    return {"object": "list", "model": "e", "data": data,
+            "usage": {"prompt_tokens": 40, "total_tokens": 40}}  # fmt: skip
+
+
+def test_a_workspaces_own_server_embeds_and_what_it_answers_is_checked(client, settings):
+    settings.MODEL_SERVER_ALLOW_PRIVATE = True
+    answers = [vectors([3.0, 4.0], [0.0, 2.0]), vectors([1.0, 0.0]), {"a": 1}]
+    for url in served(other_server(answers, [])):
+        with tenant_context(client.place.id):
+            servers.save_server(task="embedding", base_url=f"{url}/v1", model="wide", cents_in=500)
+        found = client.embeddings.create(model="x", input=["tea", "coffee"])
+        assert [d.embedding for d in found.data] == [pytest.approx([0.6, 0.8]), [0.0, 1.0]]
+        assert (found.model, found.usage.total_tokens) == ("wide", 40)
+        for said in ("one vector for each text", r"no data\[\]\.embedding"):
+            with pytest.raises(openai.APIStatusError, match=said):
+                client.embeddings.create(model="x", input=["tea", "coffee"])
+        with tenant_context(client.place.id):
+            row = Usage.objects.get(task="embedding", model="wide")
+            assert (row.tokens_in, row.micros) == (40, 200)
         break
 
 

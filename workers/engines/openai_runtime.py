@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, cast
 
+import numpy as np
 import openai
 
 from workers.engines.protocol import (
@@ -64,10 +66,9 @@ class OpenAIRuntime:
         return found
 
     def _one(self, request: Request, index: int) -> Completion:
-        try:
-            answer = self.client.with_options(
-                timeout=min(self.seconds, request.seconds)
-            ).chat.completions.create(
+        seconds = min(self.seconds, request.seconds)
+        with _told(seconds):
+            answer = self.client.with_options(timeout=seconds).chat.completions.create(
                 model=self.model,
                 messages=cast(Any, request.messages),
                 max_tokens=request.max_new_tokens,
@@ -75,20 +76,23 @@ class OpenAIRuntime:
                 top_p=request.top_p,
                 seed=(request.seed + index) % 2**31,
             )
-        except openai.APITimeoutError as late:
-            raise DeadlinePassed(
-                f"The model server did not answer in {min(self.seconds, request.seconds):.0f} s."
-            ) from late
-        except openai.APIStatusError as refusal:
-            detail = str(refusal.message)[:500]
-            raise ServerTrouble(
-                f"The model server answered {refusal.status_code}: {detail}"
-            ) from refusal
-        except openai.APIError as away:
-            raise ServerTrouble(f"The model server cannot be reached: {away}") from away
-        except ValueError as odd:  # its body is no JSON
-            raise ServerTrouble("The model server's answer is no JSON.") from odd
         return _completion(answer)
+
+    def embed(self, texts: Sequence[str]) -> tuple[np.ndarray, int]:
+        """(n, width) vectors of length 1, and the tokens that the server counted."""
+        with _told(self.seconds):
+            answer = self.client.embeddings.create(
+                model=self.model, input=list(texts), encoding_format="float"
+            )
+        try:
+            rows = np.array([one.embedding for one in answer.data], dtype=np.float32)
+            sizes = np.linalg.norm(rows, axis=1, keepdims=True)
+        except (AttributeError, TypeError, ValueError) as odd:
+            raise ServerTrouble("The model server's answer has no data[].embedding.") from odd
+        if len(rows) != len(texts) or not np.all(np.isfinite(rows)) or not np.all(sizes > 0):
+            raise ServerTrouble("The model server did not give one vector for each text.")
+        tokens = int(getattr(getattr(answer, "usage", None), "total_tokens", 0) or 0)
+        return rows / sizes, tokens or sum(map(len, texts)) // LETTERS_A_TOKEN
 
     def score(
         self, messages: Messages, texts: Sequence[str], adapter: str = ""
@@ -103,6 +107,24 @@ class OpenAIRuntime:
 
     def count(self, messages: Messages) -> int:
         return sum(len(m["content"]) for m in messages) // LETTERS_A_TOKEN
+
+
+@contextmanager
+def _told(seconds: float) -> Iterator[None]:
+    """What went wrong at the server, as ours: DeadlinePassed or ServerTrouble."""
+    try:
+        yield
+    except openai.APITimeoutError as late:
+        raise DeadlinePassed(f"The model server did not answer in {seconds:.0f} s.") from late
+    except openai.APIStatusError as refusal:
+        detail = str(refusal.message)[:500]
+        raise ServerTrouble(
+            f"The model server answered {refusal.status_code}: {detail}"
+        ) from refusal
+    except openai.APIError as away:
+        raise ServerTrouble(f"The model server cannot be reached: {away}") from away
+    except ValueError as odd:  # its body is no JSON
+        raise ServerTrouble("The model server's answer is no JSON.") from odd
 
 
 def _completion(answer: Any) -> Completion:
