@@ -69,6 +69,17 @@ def review(page: Page, browser: Browser) -> None:
     other.close()
 
 
+def learn(page: Page) -> None:
+    """The version of the model, trained now unless one was."""
+    page.goto(f"{ROOT}/models/")
+    if page.locator("main table a").count():
+        page.locator("main table a").first.click()
+    else:
+        page.get_by_role("button", name="Train a version").click()
+    page.locator("#version .chart-canvas svg").wait_for(timeout=900_000)
+    shot(page, "model")
+
+
 def main() -> None:
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
@@ -87,6 +98,7 @@ def main() -> None:
         shot(page, "experiment")
         page.goto(f"{ROOT}/")
         shot(page, "home")
+        learn(page)
         browser.close()
 
 
