@@ -35,11 +35,10 @@ class StrictJSONField(forms.JSONField):
 
 
 def add_refusal(form: forms.Form, refusal: AttuneError) -> None:
-    """Put each wrong field's sentence beside its field; the rest above the form."""
+    """Put each wrong field's sentence beside its field; those of no field of the form above it."""
     if not isinstance(refusal, Invalid):
         form.add_error(None, str(refusal.detail))
         return
     for error in refusal.errors:
         name = error.field if error.field in form.fields else None
-        sentence = str(error.sentence()) if name else f"{error.field}: {error.sentence()!s}"
-        form.add_error(name, sentence)
+        form.add_error(name, str(error.sentence()))

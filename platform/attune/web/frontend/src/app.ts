@@ -12,6 +12,7 @@ window.htmx = htmx;
 htmx.config.allowEval = false;
 htmx.config.includeIndicatorStyles = false;
 htmx.config.historyCacheSize = 0;
+htmx.config.attributesToSettle = ["class"];  // not style, which the policy of the page forbids
 
 function csrf(): string {
   return document.querySelector<HTMLMetaElement>("meta[name=csrf]")?.content ?? "";
