@@ -122,6 +122,10 @@ def test_samples_are_tidied_into_parts():
     assert copywriting.tidy('Subject: "A quiet cup"\nmore', "subject") == "A quiet cup"
     assert copywriting.tidy("First line is whole. Second is bro", "body") == "First line is whole."
     assert copywriting.tidy("", "body") == ""
+    for said, kept in (("A quiet cup waits. A short", "A quiet cup waits"),
+                       ("A cup of mountain o", "A cup of mountain"), ("Oolong", "Oolong")):  # fmt: skip
+        assert copywriting.tidy(said, "subject", whole=False) == kept
+        assert copywriting.tidy(said, "subject") == said
 
 
 def test_candidates_are_composed_from_sound_parts_first():

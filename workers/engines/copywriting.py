@@ -100,8 +100,10 @@ LABEL = re.compile(
 )
 
 
-def tidy(text: str, part: str) -> str:
-    """A sample as a part: no label, no quotes, one line for titles, whole sentences for a body."""
+def tidy(text: str, part: str, *, whole: bool = True) -> str:
+    """A sample as a part: no label, no quotes, one line for titles, whole sentences for a body.
+    A title that was not written to its end (not `whole`) ends with its last sentence, else with
+    its last whole word."""
     lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
     if not lines:
         return ""
@@ -110,6 +112,9 @@ def tidy(text: str, part: str) -> str:
     if part == "body":
         end = max(text.rfind(mark) for mark in ".!?。！？")
         return text[: end + 1] if end > 10 else text
+    if not whole and len(lines) == 1:
+        end = max(text.rfind(mark) for mark in ".!?。！？")
+        text = text[: end + 1] if end > 10 else text.rpartition(" ")[0] or text
     return text.rstrip(".。") if part in {"subject", "cta", "headline", "title"} else text
 
 

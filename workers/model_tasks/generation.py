@@ -205,7 +205,7 @@ def _candidates(
     writing.tokens_in += sum(writing.runtime.count(r.messages) for r in requests)
     writing.new_tokens += sum(c.new_tokens for row in found for c in row)
     samples = {
-        part: [copywriting.tidy(made.text, part) for made in row]
+        part: [copywriting.tidy(made.text, part, whole=made.finished) for made in row]
         for part, row in zip(parts, found, strict=True)
     }
     return copywriting.compose(
