@@ -181,8 +181,10 @@ def change_key(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         for verb in key.scopes:
             demand(request, verb)
         _, secret = services.rotate_key(key=key, by=request.user)
-    else:
+    elif request.POST.get("verb") == "revoke":
         services.revoke_key(key=key)
+    else:
+        raise Invalid.one("verb", say("Choose one of %(names)s.", names="rotate, revoke"))
     context = {"form": KeyForm(), "rows": ApiKey.objects.order_by("-id"), "secret": secret}
     return render(request, "tenants/keys.html", context)
 

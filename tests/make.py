@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -237,7 +238,7 @@ def decided(trial: Experiment, person: Contact, arm: str) -> None:
 def version(number: int, **fields: Any) -> ModelVersion:
     """A version of the model that passed the gate, without its training."""
     files = {"adapter_config.json": b"{}", "adapter_model.safetensors": str(number).encode()}
-    values = {"base": "b", "state": "evaluated", "gate": "passed", **fields}
+    values = {"base": settings.MODEL_NAME, "state": "evaluated", "gate": "passed", **fields}
     row = ModelVersion.objects.create(number=number, digest=registry.digest_of(files), **values)
     for name, data in files.items():
         AdapterFile.objects.create(version=row, name=name, content=data)

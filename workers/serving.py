@@ -35,6 +35,7 @@ from workers.streaming import ABSENT, AWAY, Asked, NoModel, Stream, envelope, gu
 
 BASE, WRITER = "attune-base", "attune"
 SECONDS = 120.0
+MOST_LETTERS = 16_000  # about 4,000 tokens: what a model of two cores reads in a few seconds
 
 
 class Part(serializers.Serializer):
@@ -66,6 +67,15 @@ class ChatIn(serializers.Serializer):
     seed = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
     stream = serializers.BooleanField(default=False)
     stream_options = serializers.DictField(required=False)
+
+    def validate_messages(self, value: list[dict[str, str]]) -> list[dict[str, str]]:
+        letters = sum(len(m["content"]) for m in value)
+        if letters > MOST_LETTERS:
+            raise serializers.ValidationError(
+                str(say("%(n)s characters in all; a prompt has at most %(most)s.", n=letters,
+                        most=MOST_LETTERS))
+            )  # fmt: skip
+        return value
 
 
 class EmbeddingsIn(serializers.Serializer):
@@ -256,7 +266,13 @@ def _version(name: str) -> ModelVersion | None:
         return registry.writers()[0]
     number = name.removeprefix("attune-v")
     row = ModelVersion.objects.filter(number=number).first() if number.isdecimal() else None
-    if row is None or row.gate != "passed" or row.state == "revoked" or row.tainted_at:
+    if (
+        row is None
+        or row.gate != "passed"
+        or row.state == "revoked"
+        or row.tainted_at
+        or not registry.fits(row)
+    ):
         raise NotFound(
             say("There is no model “%(name)s” here; GET /v1/models names them.", name=name)
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import threading
 import time
 import uuid
@@ -11,6 +12,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import connections
 from rest_framework.exceptions import APIException
 
 from attune.kernel.errors import AttuneError
@@ -18,10 +20,11 @@ from attune.kernel.phrases import say
 from attune.kernel.tenancy import tenant_context
 from campaigns.generators import meter
 from campaigns.generators.servers import Server
-from workers.engines.openai_runtime import ServerTrouble
+from workers.engines.openai_runtime import LETTERS_A_TOKEN, ServerTrouble
 from workers.engines.process_client import ModelAway
 from workers.engines.protocol import Completion, DeadlinePassed, Heard, Request, Runtime
 
+logger = logging.getLogger(__name__)
 ABSENT = say(
     "No model process runs in this installation: start workers.engines.server and set "
     "MODEL_PROCESS_URL."
@@ -98,6 +101,7 @@ class Stream:
         self.lines: asyncio.Queue[Any] = asyncio.Queue()
         self.gone = threading.Event()
         self.said: dict[int, int] = {}
+        self.tokens: dict[int, int] = {}
         self.head = envelope(asked, "chat.completion.chunk")
 
     async def events(self, *, usage: bool) -> AsyncIterator[bytes]:
@@ -125,12 +129,19 @@ class Stream:
     def _work(self) -> None:
         try:
             self._say(guarded(self.asked, self._heard))
-        except _Gone:
-            return
+        except _Gone:  # what was written until then was used all the same
+            written = [Completion("", n, finished=False) for n in self.tokens.values()]
+            self.asked.record(written, self.began)
         except (APIException, AttuneError) as failure:
             self._say(failure)
+        except Exception:  # a reader that waits must hear that nothing comes any more
+            logger.exception("a streamed completion failed")
+            self._say(Trouble())
+        finally:
+            connections.close_all()
 
     def _heard(self, _: int, sample: int, text: str) -> None:
+        self.tokens[sample] = max(self.tokens.get(sample, 0) + 1, len(text) // LETTERS_A_TOKEN)
         if self.gone.is_set():
             raise _Gone
         fresh = text[self.said.get(sample, 0) :]

@@ -16,6 +16,7 @@ from campaigns.approval.models import Opinion, Review, ReviewLink
 from tenants import notices
 
 MOST_DAYS = 30
+MOST_OPINIONS = 20
 
 
 def make_link(
@@ -72,6 +73,10 @@ def give_opinion(*, row: ReviewLink, kind: str, comment: str) -> Opinion:
         raise Invalid.one("kind", say("Choose one of the two."))
     if kind == Opinion.Kind.CHANGE and not comment.strip():
         raise Invalid.one("comment", say("Say what should change: the author reads it."))
+    if Opinion.objects.filter(link=row).count() >= MOST_OPINIONS:
+        raise Conflict(say("You said much already; please write to who sent you the link."))
+    if row.review.state == Review.State.CANCELLED:
+        raise Conflict(say("A newer version has replaced this text; ask for a link to that one."))
     if row.review.state != Review.State.OPEN:
         raise Conflict(say("This review was decided already: %(state)s.",
                            state=word(row.review.state)))  # fmt: skip

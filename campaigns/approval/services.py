@@ -74,12 +74,18 @@ def edit_and_submit(
     """A person's edit of a text that waits: the new revision waits in its place, if the checks let
     it, for the same reviewer until the same day. Call in a transaction: a refusal leaves the old
     one waiting."""
+    _lock(revision)
     old = Review.objects.filter(revision=revision, state=Review.State.OPEN).first()
+    if old is None:
+        state = Revision.objects.get(pk=revision.pk).state
+        raise Conflict(
+            say("It is %(state)s meanwhile, and waits no more. Nothing was saved; your words stand "
+                "below. Open the text to make a new revision of it.", state=word(state))
+        )  # fmt: skip
     fresh = edit(revision=revision, components=components, author_id=author_id)
     review = submit(revision=fresh, by_id=author_id)
-    if old is not None:
-        review.assigned_to, review.due_on = old.assigned_to, old.due_on
-        review.save(update_fields=["assigned_to", "due_on"])
+    review.assigned_to, review.due_on = old.assigned_to, old.due_on
+    review.save(update_fields=["assigned_to", "due_on"])
     return review
 
 

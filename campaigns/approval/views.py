@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import date
 
 from django.contrib import messages
 from django.db import transaction
@@ -143,11 +144,24 @@ def revoke_link(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def assign(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Who looks at it, until when."""
     who, due = request.POST.get("to", ""), request.POST.get("due", "")
+    if who and not (who.isdecimal() and len(who) < 18):
+        raise Invalid.one("to", say("Choose a member."))
     services.assign(
-        review=selectors.review(pk), to=int(who) if who.isdecimal() and len(who) < 18 else None,
-        due_on=parse_date(due) if due else None, by_id=request.user.pk,
+        review=selectors.review(pk), to=int(who) if who else None, due_on=_day(due),
+        by_id=request.user.pk,
     )  # fmt: skip
     return go(request, "approval:review", pk)
+
+
+def _day(text: str) -> date | None:
+    """The day of a date field. Raises Invalid for one that no calendar has."""
+    try:
+        found = parse_date(text) if text else None
+    except ValueError:
+        found = None
+    if text and found is None:
+        raise Invalid.one("due", say("Give a day as 2026-12-31."))
+    return found
 
 
 @page("content.edit")
@@ -169,7 +183,7 @@ def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def edit_here(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Edit a text in its row of the queue; the new revision takes its place there."""
     waiting = selectors.review(pk)
-    revision = content.newest_of(waiting.revision, lock=request.method == "POST")
+    revision = waiting.revision
     form, editing = _editing(request, revision)
     form.auto_id = f"id_{waiting.pk}_%s"  # several rows may be open at once
     if request.method == "POST" and form.is_valid() and editing.settled():

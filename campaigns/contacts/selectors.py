@@ -49,6 +49,13 @@ def contact_by_user(user_id: str) -> Contact | None:
     return Contact.objects.filter(external_id=user_id).first()
 
 
+def contact_by_email(email: str) -> Contact | None:
+    """The one person with this address, in whatever case it is written."""
+    rows = Contact.objects.filter(email=email.strip().lower()).exclude(status="merged")
+    found = list(rows[:2]) if email else []
+    return found[0] if len(found) == 1 else None
+
+
 def profile(contact_id: uuid.UUID) -> Profile | None:
     return Profile.objects.filter(contact_id=contact_id).first()
 

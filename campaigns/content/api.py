@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from attune.api.serializers import ModelSerializer
 from attune.api.viewsets import ReadViewSet
-from attune.kernel.errors import Invalid
+from attune.kernel.errors import Forbidden, Invalid
 from attune.kernel.phrases import say
 from campaigns.catalog.models import Product
 from campaigns.contacts import selectors as contacts
@@ -57,6 +57,9 @@ class WantedIn(serializers.Serializer):
     wanted = serializers.IntegerField(min_value=1, max_value=services.MOST_VARIANTS, default=4)
 
 
+PERSONAL = "contacts.view_personal"
+
+
 class RunOut(ModelSerializer):
     class Meta:
         model = GenerationRun
@@ -65,6 +68,14 @@ class RunOut(ModelSerializer):
             "audience_profile", "contact_id", "prompt", "parameters", "seed", "new_tokens",
             "seconds", "note", "created_at",
         )  # fmt: skip
+
+    def to_representation(self, instance: GenerationRun) -> dict[str, Any]:
+        """What of a person was used is shown to keys that may see people."""
+        shown: dict[str, Any] = super().to_representation(instance)
+        request = self.context.get("request")
+        if instance.contact_id and (request is None or PERSONAL not in request.auth.scopes):
+            shown["audience_profile"], shown["contact_id"] = {}, None
+        return shown
 
 
 class CheckOut(ModelSerializer):
@@ -127,12 +138,15 @@ class BriefViewSet(ReadViewSet):
         data = WantedIn(data=request.data)
         data.is_valid(raise_exception=True)
         given = data.validated_data
+        if given.get("contact") and PERSONAL not in request.auth.scopes:
+            raise Forbidden(say("To write for one person the key needs %(scope)s.",
+                                scope=PERSONAL))  # fmt: skip
         run = services.request_variants(
             brief=self.get_object(), wanted=given["wanted"], author_id=request.auth.created_by,
             contact=contacts.contact(given["contact"]) if given.get("contact") else None,
             like=selectors.revision(given["like"]) if given.get("like") else None,
         )  # fmt: skip
-        return Response(RunOut(run).data, status=202)
+        return Response(RunOut(run, context={"request": request}).data, status=202)
 
 
 class RunViewSet(ReadViewSet):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from attune.kernel.phrases import Phrase, as_is, known_words, say, word
 from attune.kernel.privacy import EMAIL, PHONE
+from attune.kernel.words import holds, visible
 from campaigns.content import claims, slots
 
 LIMITS: dict[str, dict[str, int]] = {
@@ -45,7 +48,11 @@ LEFTOVER = re.compile(
     r"|\b(?:goal|tone|facts|readers|the reader|mention|offer):|\bwrite (?:the|a|one) \w+",
     re.IGNORECASE,
 )
-LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
+LINK = re.compile(
+    r"(?:https?://|www\.)\S+|(?<![\w@.-])(?:[a-z0-9-]{1,63}\.){1,4}(?:com|net|org|info|biz|shop|store"
+    r"|online|site|xyz|top|app|dev|io|co|cn|de|uk|eu|ru|us|fr|it|es|nl|pl|jp|in)\b(?:/\S*)?",
+    re.IGNORECASE,
+)
 SHOUT = re.compile(r"\b[A-Z]{4,}\b(?:\s+\b[A-Z]{3,}\b)+|!!+")
 
 PARTS: dict[str, Phrase] = {
@@ -83,7 +90,10 @@ class Ground:
 
 def inspect(channel: str, components: dict[str, str], ground: Ground) -> list[Finding]:
     """Every check of a message; one `pass` finding for each kind that found nothing."""
+    components = {name: visible(text) for name, text in components.items()}
     found: list[Finding] = list(_shape(channel, components))
+    limits = LIMITS[channel]
+    components = {n: t for n, t in components.items() if len(t) <= limits.get(n, 0)}
     for name, text in components.items():
         if name == "link":
             found += _target(text, ground)
@@ -179,7 +189,7 @@ def _placeholders(name: str, text: str) -> list[Finding]:
 def _words(name: str, text: str, ground: Ground) -> list[Finding]:
     found = []
     for banned in ground.banned:
-        match = re.search(rf"(?<!\w){re.escape(banned)}(?!\w)", text, re.IGNORECASE)
+        match = holds(text, banned)
         if match:
             found.append(
                 Finding(
@@ -209,7 +219,8 @@ def _repetition(components: dict[str, str]) -> list[Finding]:
     for name, text in components.items():
         words = re.findall(r"[\w'’]+", PLACEHOLDER.sub("it", text).lower())
         runs = [tuple(words[i : i + 4]) for i in range(len(words) - 3)]
-        again = next((run for i, run in enumerate(runs) if run in runs[i + 1 :]), None)
+        counted = Counter(runs)
+        again = next((run for run in runs if counted[run] > 1), None)
         if again:
             words_again = " ".join(again)
             found.append(
@@ -227,7 +238,7 @@ def _language(components: dict[str, str], locale: str) -> list[Finding]:
     letters = sum(c.isalpha() for c in text)
     share = len(CHINESE.findall(text)) / letters if letters else 0.0
     chinese = locale.startswith("zh")
-    if letters < 4 or (share >= 0.3 if chinese else share <= 0.3):
+    if not locale or letters < 4 or (share >= 0.3 if chinese else share <= 0.3):
         return []
     message = say("The brief asks for Chinese.") if chinese else say("The brief asks for English.")
     return [Finding("language", "block", message, "body")]
@@ -253,15 +264,33 @@ def _personal(name: str, text: str, ground: Ground) -> list[Finding]:
         for m in PHONE.finditer(text)
     ]
     for match in LINK.finditer(text):
-        if not any(match.group().startswith(allowed) for allowed in ground.links):
+        if not any(leads_to(match.group(), allowed) for allowed in ground.links):
             message = say("A link that is not of a product of the brief.")
             found.append(Finding("links", "block", message, name, match.group()[:200]))
     return found
 
 
+def leads_to(link: str, page: str) -> bool:
+    """Whether a link leads to a page or below it: the same host and port, no user name, a path that
+    goes on only at a slash. A link in a text may lack its https://; a query may follow."""
+    link = link.rstrip(".,;:!?)]}'\"”’。，；：！？）")
+    try:
+        asked = urlsplit(link if "://" in link else f"https://{link}")
+        known = urlsplit(page)
+        same = (asked.hostname, asked.port) == (known.hostname, known.port)
+    except ValueError:
+        return False
+    if not same or "@" in asked.netloc or asked.scheme not in {"https", known.scheme}:
+        return False
+    if known.query and asked.query != known.query:
+        return False
+    root = known.path.rstrip("/")
+    return asked.path.rstrip("/") == root or asked.path.startswith(f"{root}/")
+
+
 def _target(text: str, ground: Ground) -> list[Finding]:
     """Where the button leads: a page of a product."""
-    if not text or any(text.startswith(allowed) for allowed in ground.links):
+    if not text or any(leads_to(text, allowed) for allowed in ground.links):
         return []
     message = say("The button must lead to the page of a product.")
     return [Finding("links", "block", message, "link", text[:200])]

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import re
 
+NUMBERS = {
+    "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+    "ten": 10, "eleven": 11, "twelve": 12, "a dozen": 12, "twenty": 20, "thirty": 30, "fifty": 50,
+    "a hundred": 100, "hundred": 100, "a thousand": 1000, "thousand": 1000,
+}  # fmt: skip
+PERCENT = re.compile(
+    rf"(\d{{1,12}}(?:[.,]\d{{1,4}})?|\b(?:{'|'.join(NUMBERS)}))\s?(?:%|percent\b)", re.IGNORECASE
+)
 MONEY = re.compile(
-    r"(?:(?P<pre>[$€£¥]|EUR|USD|GBP|CNY)\s?(?P<a>\d[\d.,]*)|(?P<b>\d[\d.,]*)\s?"
+    r"(?:(?P<pre>[$€£¥]|EUR|USD|GBP|CNY)\s?(?P<a>\d[\d.,]{0,14})|(?P<b>\d[\d.,]{0,14})\s?"
     r"(?P<post>[$€£¥]|EUR|USD|GBP|CNY|euros?|dollars?)\b)",
     re.IGNORECASE,
 )
-PERCENT = re.compile(r"(\d+(?:[.,]\d+)?)\s?(?:%|percent\b)", re.IGNORECASE)
 DATE = re.compile(
     r"\b(?:\d{4}-\d{2}-\d{2}|\d{1,2}[./]\d{1,2}[./]\d{2,4}"
     r"|(?:january|february|march|april|may|june|july|august|september|october|november|december)"
@@ -23,7 +30,9 @@ DATE = re.compile(
 PROMISE = re.compile(
     r"\b(free(?:\s+\w+)?|guarantee[ds]?|money[- ]back|risk[- ]free|no risk|certified|organic|award"
     r"[- ]winning|clinically \w+|scientifically \w+|limited (?:time|edition|stock)|while stocks"
-    r" last|discount(?:ed)?|half[- ]price|\d+\s?for\s?\d+|handmade|fair[- ]?trade|vegan)\b",
+    r" last|discount(?:ed)?|half[- ](?:price|off)"
+    r"|buy (?:one|two|\d) ?,? get (?:one|two|\d)|two for one|\d+\s?for\s?\d+|handmade"
+    r"|fair[- ]?trade|vegan)\b",
     re.IGNORECASE,
 )
 SUPERLATIVE = re.compile(
@@ -44,6 +53,10 @@ HEALTH = re.compile(
     r"|doctors?|good for (?:you|your \w+))\b",
     re.IGNORECASE,
 )
+SAVING = re.compile(
+    r"\b(?:saves?|saving|off|discount\w*|less|cheaper|reduced)\b|省|减|优惠|折扣", re.IGNORECASE
+)
+SHELF_LIFE = re.compile(r"\bbest (?:before|by|served|enjoyed|used|kept|eaten)\b", re.IGNORECASE)
 EXCLUSIVE = re.compile(
     r"\b(only available|available only|exclusiv\w+|nowhere else|anywhere else|one of a kind"
     r"|only (?:at|from|here)"
@@ -51,13 +64,8 @@ EXCLUSIVE = re.compile(
     r"|customers? (?:love|say|agree)|loved by|trusted by|recommended by|approved by|as seen)\b",
     re.IGNORECASE,
 )
-NUMBERS = {
-    "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
-    "ten": 10, "eleven": 11, "twelve": 12, "a dozen": 12, "twenty": 20, "thirty": 30, "fifty": 50,
-    "a hundred": 100, "hundred": 100, "a thousand": 1000, "thousand": 1000,
-}  # fmt: skip
 QUANTITY = re.compile(
-    rf"\b(\d+(?:[.,]\d+)?|{'|'.join(NUMBERS)})[\s-]?(kg|g|grams?|ml|l|litres?|liters?|cm|mm|hours?|days?|weeks?|months?"
+    rf"\b(\d{{1,12}}(?:[.,]\d{{1,6}})?|{'|'.join(NUMBERS)})[\s-]?(kg|g|grams?|ml|l|litres?|liters?|cm|mm|hours?|days?|weeks?|months?"
     r"|years?|pieces?|cups?|bags?|varieties|flavou?rs?|customers?|reviews?|stars?)\b",
     re.IGNORECASE,
 )
@@ -78,13 +86,15 @@ COMMON = frozenset(
 
 
 # Chinese: no blanks between words, so no word boundaries either
-MONEY_ZH = re.compile(r"[￥¥]\s?\d[\d.,]*|\d[\d.,]*\s?(?:元|块钱|人民币)")
-PERCENT_ZH = re.compile(r"百分之[\d一二三四五六七八九十百]+|[\d.一二三四五六七八九]+\s?折")
+MONEY_ZH = re.compile(r"[￥¥]\s?\d[\d.,]{0,14}|\d[\d.,]{0,14}\s?(?:元|块钱|人民币)")
+PERCENT_ZH = re.compile(
+    r"百分之[\d一二三四五六七八九十百]{1,9}|(?<![\d.一二三四五六七八九])[\d.一二三四五六七八九]{1,6}\s?折"
+)
 DATE_ZH = re.compile(
     r"\d{1,2}\s?月\s?\d{1,2}\s?[日号]|今天|今晚|明天|本周|本月|周末|限时|仅限|最后[一二三\d]天"
 )
 QUANTITY_ZH = re.compile(
-    r"[\d.]+\s?(?:毫克|千克|公斤|克|毫升|升|厘米|毫米|米|小时|分钟|天|年|片|包|瓶|盒|袋|种|款|度|倍|万|次|位)"
+    r"[\d.]{1,12}\s?(?:毫克|千克|公斤|克|毫升|升|厘米|毫米|米|小时|分钟|天|年|片|包|瓶|盒|袋|种|款|度|倍|万|次|位)"
 )
 PROMISE_ZH = re.compile(r"免费|包邮|保证|终身|有机|认证|获奖|零风险|全额退款|赠送|买一送一|无添加")
 HEALTH_ZH = re.compile(

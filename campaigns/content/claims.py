@@ -30,6 +30,8 @@ from campaigns.content.claim_words import (
     PROMISE_ZH,
     QUANTITY,
     QUANTITY_ZH,
+    SAVING,
+    SHELF_LIFE,
     SUPERLATIVE,
     SUPERLATIVE_ZH,
 )
@@ -40,6 +42,7 @@ known_words(
 known_words("claim of fame or exclusivity", "name")
 
 
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
 PATTERNS = (
     ("price", MONEY), ("price", MONEY_ZH), ("percentage", PERCENT), ("discount", PERCENT_ZH),
     ("date", DATE), ("date", DATE_ZH), ("quantity", QUANTITY), ("quantity", QUANTITY_ZH),
@@ -74,14 +77,28 @@ def find(text: str, sources: list[dict[str, Any]], *, title_case: bool = False) 
     taken: list[tuple[int, int]] = []
     for kind, pattern in PATTERNS:
         for match in pattern.finditer(text):
-            if not _overlaps(match.span(), taken):
-                taken.append(match.span())
-                claims.append(
-                    _trace(kind, match.group().strip().rstrip(".,"), match.start(), sources)
-                )
+            if _overlaps(match.span(), taken) or SHELF_LIFE.match(text, match.start()):
+                continue
+            taken.append(match.span())
+            start = _compound(text, match.start())
+            words = text[start : match.end()].strip().rstrip(".,")
+            saved = kind == "price" and _saves(text, *match.span())
+            claims.append(_trace("discount" if saved else kind, words, start, sources))
     if not title_case:
         claims += _names(text, taken, sources)
     return sorted(claims, key=lambda c: c.start)
+
+
+def _compound(text: str, start: int) -> int:
+    """Where the word that the claim ends began: "sugar-free" is one claim, not "free"."""
+    before = re.search(r"[\w]+-$", text[max(0, start - 40) : start])
+    return start - len(before.group()) if before else start
+
+
+def _saves(text: str, start: int, end: int) -> bool:
+    """Whether a sum of money is one that is saved, not paid."""
+    before, after = text[max(0, start - 20) : start], text[end : end + 20].lstrip()
+    return bool(SAVING.search(before) or SAVING.match(after))
 
 
 def _names(text: str, taken: list[tuple[int, int]], sources: list[dict[str, Any]]) -> list[Claim]:
@@ -110,7 +127,14 @@ def _stands_in(kind: str, words: str, fact: str) -> bool:
     if kind == "name":
         known = set(re.findall(r"[\w&-]+", fact.lower()))
         return all(_stem(w) in {_stem(k) for k in known} for w in words.lower().split())
-    return _plain(words) in _plain(fact)
+    if kind == "superlative":
+        fact = SHELF_LIFE.sub("", fact)
+    if kind == "discount" and MONEY.search(words):
+        said = _number_and_unit("price", words) in _numbers("price", fact)
+        return said and bool(SAVING.search(fact))
+    if CHINESE.search(words):
+        return _plain(words) in _plain(fact)
+    return f" {_plain(words)} " in f" {_plain(fact)} "
 
 
 def _numbers(kind: str, fact: str) -> set[tuple[float, str]]:
@@ -144,4 +168,4 @@ def _stem(word: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return " ".join(re.findall(r"[\w%#]+", text.lower()))
+    return " ".join(re.findall(r"[\w%#]+(?:-[\w%#]+)*", text.lower()))

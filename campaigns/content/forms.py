@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.db.models import Q
@@ -13,6 +13,10 @@ from campaigns.catalog.models import Product
 from campaigns.content.checks import LIMITS, REQUIRED, VARIABLES, part_name
 from campaigns.content.models import Brief, Channel, Locale
 from campaigns.segments import selectors as segments
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 class BriefForm(forms.Form):
@@ -58,14 +62,24 @@ class BriefForm(forms.Form):
         help_text=_("One a line, beside the workspace's."),
     )  # fmt: skip
 
-    LISTS = ("must_mention", "samples", "banned_words")
+    LISTS: ClassVar = {"must_mention": (20, 200), "samples": (20, 500), "banned_words": (50, 200)}
+
+    def clean(self) -> dict[str, Any]:
+        """Lists of lines keep to the limits of the API; nothing is cut."""
+        values = dict(super().clean() or {})
+        for name, (most, longest) in self.LISTS.items():
+            lines = _lines(values.get(name, ""))
+            if len(lines) > most or any(len(line) > longest for line in lines):
+                told = say("At most %(most)s lines of %(longest)s characters each.", most=most,
+                           longest=longest)  # fmt: skip
+                self.add_error(name, str(told))
+        return values
 
     def values(self) -> dict[str, Any]:
         """As the service takes them: text areas as lists of lines."""
         values = dict(self.cleaned_data)
         for name in self.LISTS:
-            lines = [line.strip()[:200] for line in values[name].splitlines()]
-            values[name] = [line for line in lines if line][:20]
+            values[name] = _lines(values[name])
         values["locale"] = values["locale"] or "en"
         return values
 

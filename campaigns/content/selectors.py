@@ -52,8 +52,13 @@ def newest_revisions(brief_id: uuid.UUID) -> list[Revision]:
         .prefetch_related("checks")
         .order_by("blocked", "-id")
     )
-    newest = {row.run_id: index for index, row in enumerate(rows)}
-    return sorted(rows, key=lambda r: (r.blocked, newest[r.run_id], r.scores.get("place", 99)))
+    newest: dict[uuid.UUID | None, uuid.UUID] = {}  # of each run its newest text
+    for row in rows:
+        newest[row.run_id] = max(newest.get(row.run_id, row.pk), row.pk)
+    rank = {pk: place for place, pk in enumerate(sorted(newest.values(), reverse=True))}
+    return sorted(
+        rows, key=lambda r: (r.blocked, rank[newest[r.run_id]], r.scores.get("place", 99))
+    )
 
 
 def runs(brief_id: uuid.UUID) -> list[GenerationRun]:

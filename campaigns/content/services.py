@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,11 +10,12 @@ from uuid import UUID
 
 import orjson
 
-from attune.kernel import audit, live
+from attune.kernel import audit, jobs, live
 from attune.kernel.errors import Conflict, FieldError, Invalid
 from attune.kernel.phrases import say, word
 from attune.kernel.states import Machine, advance
 from attune.kernel.tenancy import current_tenant
+from attune.kernel.words import holds
 from campaigns.catalog import services as catalog_services
 from campaigns.catalog.models import Product
 from campaigns.contacts.models import Contact
@@ -111,7 +111,7 @@ def _clashes(must: Sequence[str], banned: Sequence[str]) -> Iterator[FieldError]
     never = [*banned, *catalog_services.voice().banned_words]
     for phrase in must:
         for word_never in never:
-            if re.search(rf"(?<!\w){re.escape(word_never)}(?!\w)", phrase, re.IGNORECASE):
+            if holds(phrase, word_never):
                 yield FieldError(
                     "must_mention",
                     say("“%(phrase)s” holds a banned word: %(word)s.", phrase=phrase,
@@ -321,6 +321,11 @@ def rank(scores: dict[UUID, dict[str, Any]]) -> None:
     """Keep how candidates were ranked: the score of each part, the total, P(y|x)."""
     for revision_id, values in scores.items():
         Revision.objects.filter(pk=revision_id).update(scores=values)
+
+
+@jobs.on_cancel(GENERATE_VARIANTS)
+def _cancelled(payload: GenerateVariants) -> None:
+    cancel_run(run=GenerationRun.objects.get(pk=payload.run_id))
 
 
 def cancel_run(*, run: GenerationRun) -> None:

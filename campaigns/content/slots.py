@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from attune.kernel.words import whole
+
 
 @dataclass(frozen=True, slots=True)
 class Slot:
@@ -54,5 +56,5 @@ def errors(text: str, slots: Iterable[Slot]) -> Errors:
 
 def phrase_slot(phrase: str) -> Slot:
     """A phrase that must be mentioned: its words in order, whatever is between them in blanks."""
-    words = [re.escape(w) for w in phrase.split()]
+    words = [whole(w) for w in phrase.split()]
     return Slot(phrase, (r"\s+".join(words),))

@@ -114,7 +114,7 @@ def generate(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def _person(request: HttpRequest, known_as: str) -> Contact:
     """The one contact that a message is for; who may not see people may not write to one."""
     demand(request, "contacts.view_personal")
-    row = contacts.contact_by_user(known_as) or contacts.contacts(search=known_as).first()
+    row = contacts.contact_by_user(known_as) or contacts.contact_by_email(known_as)
     if row is None:
         raise Invalid.one("person", say("Nobody is known as “%(name)s”.", name=known_as))
     return row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -76,8 +77,9 @@ def create(
     try:
         with transaction.atomic():
             experiment = Experiment.objects.create(
-                key=slugify(key or name)[:60], name=name[:120], hypothesis=hypothesis[:300],
-                kind=kind, floor=floor, window_hours=window_hours, target_lift=target_lift,
+                key=slugify(key or name)[:60] or f"experiment-{secrets.token_hex(4)}",
+                name=name[:120], hypothesis=hypothesis[:300], kind=kind, floor=floor,
+                window_hours=window_hours, target_lift=target_lift,
             )  # fmt: skip
     except IntegrityError as clash:
         raise Invalid.one("name", say("An experiment has this name already.")) from clash
@@ -102,12 +104,16 @@ def create(
 def _faults(
     name: str, arms: list[ArmPlan], kind: str, floor: float, hours: int, lift: float
 ) -> Iterator[FieldError]:
-    if not slugify(name):
-        yield FieldError("name", say("Give the experiment a name with a letter or digit."))
+    if not name.strip():
+        yield FieldError("name", say("Give the experiment a name."))
     if kind not in Experiment.Kind.values:
         yield FieldError("kind", say("Choose fixed or thompson."))
     if not 0 <= floor <= 0.5:
         yield FieldError("floor", say("The floor is a share from 0 to 0.5."))
+    elif kind == Experiment.Kind.THOMPSON and floor * len(arms) >= 1:
+        told = say("With %(n)s arms the floor must be below %(most)s: else every arm has an equal "
+                   "share for ever.", n=len(arms), most=f"{1 / len(arms):.2f}")  # fmt: skip
+        yield FieldError("floor", told)
     if not 1 <= hours <= 24 * 365:
         yield FieldError("window_hours", say("The window is 1 hour to 1 year."))
     if not 0 < lift <= 10:
@@ -120,6 +126,9 @@ def _arm_faults(arms: list[ArmPlan]) -> Iterator[FieldError]:
         yield FieldError("arms", say("Give at least two arms with different keys."))
     if any(not 0 < a.weight < 1e6 for a in arms):
         yield FieldError("arms", say("Every share must be more than 0."))
+    shown = [a.revision.pk for a in arms if a.revision]
+    if len(set(shown)) != len(shown):
+        yield FieldError("arms", say("Two arms show the same text."))
     if sum(a.is_control for a in arms) != 1 or all(a.revision is None for a in arms):
         yield FieldError("arms", say("One arm is the control, and at least one shows a text."))
     if len({a.revision.asset.channel for a in arms if a.revision}) > 1:

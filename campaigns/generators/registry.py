@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
@@ -59,13 +60,16 @@ def by_state(*states: str) -> ModelVersion | None:
 
 def writers() -> tuple[ModelVersion | None, ModelVersion | None]:
     """(the live version, the version on trial): what the next run is written by, beside the base.
-    One that saw what had to be erased writes no more."""
-    live = by_state("live")
-    trial = by_state("shadow", "canary")
-    return (
-        live if live and live.tainted_at is None else None,
-        trial if trial and trial.tainted_at is None else None,
-    )
+    One that saw what had to be erased writes no more, and none on another base than its own."""
+    found = by_state("live"), by_state("shadow", "canary")
+    live, trial = (row if row and fits(row) and row.tainted_at is None else None for row in found)
+    return live, trial
+
+
+def fits(row: ModelVersion) -> bool:
+    """Whether the base that this installation runs is the one that the version was trained on, and
+    one that takes adapters."""
+    return row.base == settings.MODEL_NAME and settings.MODEL_RUNTIME != "openai"
 
 
 def begin(*, base: str, card: dict[str, Any], author_id: int | None) -> ModelVersion:

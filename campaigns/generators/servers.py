@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -49,27 +50,21 @@ def servers() -> list[ModelServer]:
 def save_server(
     *, task: str, base_url: str, model: str, key: str | None = None, seconds: int = 60,
     retries: int = 2, cents_in: int = 0, cents_out: int = 0, enabled: bool = True,
+    server: ModelServer | None = None,
 ) -> ModelServer:  # fmt: skip
-    """Choose a server for a task. `key=None` keeps the key that is there."""
+    """Choose a server for a task, or change `server`, whose task stays. `key=None` keeps the key
+    that is there; a new address wants its key anew."""
     base_url = base_url.strip().rstrip("/")
-    wrong = []
-    if task not in {Task.WRITING, Task.EMBEDDING}:
-        wrong.append(
-            FieldError("task", say("Choose one of %(names)s.", names="writing, embedding"))
-        )
-    if not model.strip():
-        wrong.append(FieldError("model", say("Name the model as the server does.")))
-    if not 1 <= seconds <= 600:
-        wrong.append(FieldError("seconds", say("The time-out is 1 to 600 seconds.")))
-    if not 0 <= retries <= 5:
-        wrong.append(FieldError("retries", say("Retry 0 to 5 times.")))
-    if min(cents_in, cents_out) < 0 or max(cents_in, cents_out) > 10**8:
-        wrong.append(FieldError("cents_in", say("A price is not negative.")))
+    row = ModelServer.objects.filter(task=task).first() or ModelServer(task=task)
+    moved = bool(row.base_url) and row.base_url != base_url
+    wrong = list(_faults(task, model, seconds, retries, (cents_in, cents_out)))
+    if server is not None and task != server.task:
+        wrong.append(FieldError("task", say("The task stays; choose a server for the other task.")))
+    if moved and row.sealed_key and key is None:
+        wrong.append(FieldError("key", say("Give the key of the new address.")))
     if wrong:
         raise Invalid(wrong)
     check_address(base_url)
-    row = ModelServer.objects.filter(task=task).first() or ModelServer(task=task)
-    moved = bool(row.base_url) and row.base_url != base_url
     row.base_url, row.model, row.seconds, row.retries = base_url, model.strip(), seconds, retries
     row.cents_per_million_in, row.cents_per_million_out = cents_in, cents_out
     row.enabled = enabled
@@ -80,6 +75,21 @@ def save_server(
     row.save()
     audit.record("generators.save_server", row, task=task)
     return row
+
+
+def _faults(
+    task: str, model: str, seconds: int, retries: int, cents: tuple[int, int]
+) -> Iterator[FieldError]:
+    if task not in {Task.WRITING, Task.EMBEDDING}:
+        yield FieldError("task", say("Choose one of %(names)s.", names="writing, embedding"))
+    if not model.strip():
+        yield FieldError("model", say("Name the model as the server does."))
+    if not 1 <= seconds <= 600:
+        yield FieldError("seconds", say("The time-out is 1 to 600 seconds."))
+    if not 0 <= retries <= 5:
+        yield FieldError("retries", say("Retry 0 to 5 times."))
+    if min(cents) < 0 or max(cents) > 10**8:
+        yield FieldError("cents_in", say("A price is 0 to 1,000,000 a million tokens."))
 
 
 def remove_server(*, row: ModelServer) -> None:

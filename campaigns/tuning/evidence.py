@@ -58,7 +58,9 @@ def _verdicts(approved: Iterable[Revision]) -> Iterator[Preference]:
     for revision in approved:
         good[_brief(revision)].append(revision)
     rows = (
-        Verdict.objects.filter(kind=Verdict.Kind.REJECT)
+        Verdict.objects.filter(
+            kind=Verdict.Kind.REJECT, review__revision__asset__brief__isnull=False
+        )
         .exclude(reason__in=NOT_OF_THE_TEXT)
         .select_related("review__revision__asset")
         .order_by("-id")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from campaigns.content.models import Revision
 from campaigns.decisions import selectors as log
@@ -24,14 +25,18 @@ class Outcome:
     successes: int
 
 
-def arms(*, until: datetime) -> list[Outcome]:
-    """Arms with a text and at least 50 people, of experiments whose primary metric is a
-    conversion; the newest 200 experiments."""
+def arms(*, until: datetime, but: UUID | None = None, metric: UUID | None = None) -> list[Outcome]:
+    """Arms with a text and at least 50 people, of experiments whose primary metric is a conversion
+    that is wanted; the newest 200 experiments. For a prior of experiment `but`, others with the
+    same `metric`: a bandit does not learn beforehand from itself, nor a rate from another kind."""
     found = []
-    rows = Experiment.objects.exclude(state=Experiment.State.DRAFT).order_by("-id")[:200]
-    for group, experiment in enumerate(rows):
+    rows = Experiment.objects.exclude(state=Experiment.State.DRAFT).exclude(pk=but)
+    for group, experiment in enumerate(rows.order_by("-id")[:200]):
         goals = log.goals(experiment.pk)
-        if not goals or goals[0].metric.kind != Metric.Kind.CONVERSION:
+        known = goals[0].metric if goals else None
+        if known is None or known.kind != Metric.Kind.CONVERSION or not known.higher_is_better:
+            continue
+        if metric is not None and known.pk != metric:
             continue
         strata = reading.strata_of(experiment, goals[0].metric, until)
         for arm in Arm.objects.filter(experiment=experiment, revision__isnull=False).select_related(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from attune.kernel import audit
+from attune.kernel import audit, jobs
 from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.phrases import Phrase, say
+from attune.kernel.words import holds
 from campaigns.contacts.models import Contact
 from campaigns.content.models import Revision
 from campaigns.generators import meter, registry
@@ -37,7 +40,11 @@ def request_training(*, base: str, author_id: int | None, now: datetime) -> Mode
     verdict = lessons.before(known)
     if not verdict.passed:
         raise Refused(verdict.why)
-    row = registry.begin(base=base, card=_card(known, base, now), author_id=author_id)
+    try:
+        with transaction.atomic():
+            row = registry.begin(base=base, card=_card(known, base, now), author_id=author_id)
+    except IntegrityError as twin:
+        raise Conflict(say("Another training was started at this moment; wait for it.")) from twin
     LessonItem.objects.bulk_create(_items(row, known))
     row.job = TRAIN_VERSION.enqueue(TrainVersion(row.pk))
     row.save(update_fields=["job"])
@@ -89,6 +96,11 @@ def contradictions(known: Evidence, most: int = 5) -> list[tuple[Preference, Pre
     return known.contradicted[:most]
 
 
+@jobs.on_cancel(TRAIN_VERSION)
+def _cancelled(payload: TrainVersion) -> None:
+    cancel(row=registry.version(payload.version_id), why=say("Cancelled by a person."))
+
+
 def cancel(*, row: ModelVersion, why: Phrase) -> None:
     """Close a version whose training was cancelled or gave up."""
     if row.state == ModelVersion.State.TRAINING:
@@ -98,11 +110,18 @@ def cancel(*, row: ModelVersion, why: Phrase) -> None:
 def forget_contact(*, contact: Contact) -> int:
     """Before a person is erased: no version may learn from texts about them any more, and those
     that did are marked. The number of versions marked."""
-    words = [w for w in (contact.email, contact.phone, contact.name) if len(w) > 2]
-    about = Q(run__contact=contact)
-    for word in words:
-        about |= Q(components__icontains=word)
-    return _forget(Revision.objects.filter(about), reason="a person was erased")
+    rows = {row.pk: row for row in Revision.objects.filter(run__contact=contact)}
+    for words in (contact.email, contact.phone, contact.name):
+        if len(words) > 2:
+            rows |= {row.pk: row for row in holding(words)}
+    return _forget(rows.values(), reason="a person was erased")
+
+
+def holding(words: str) -> list[Revision]:
+    """The texts of the workspace that say these words, as words of their own."""
+    stored = json.dumps(words, ensure_ascii=False)[1:-1]  # as jsonb writes them
+    rows = Revision.objects.filter(components__icontains=stored)
+    return [row for row in rows if any(holds(text, words) for text in row.components.values())]
 
 
 def forget_words(*, words: str, reason: str) -> tuple[int, int]:
@@ -110,11 +129,10 @@ def forget_words(*, words: str, reason: str) -> tuple[int, int]:
     words = words.strip()
     if len(words) < 3:
         raise Invalid.one("words", say("Give at least three letters of the text to forget."))
-    rows = Revision.objects.filter(components__icontains=words)
-    n = rows.count()
-    if not n:
+    rows = holding(words)
+    if not rows:
         raise Invalid.one("words", say("No text of this workspace holds “%(words)s”.", words=words))
-    return n, _forget(rows, reason=reason or "by a person's wish")
+    return len(rows), _forget(rows, reason=reason or "by a person's wish")
 
 
 def _forget(rows: Iterable[Revision], *, reason: str) -> int:

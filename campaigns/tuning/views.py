@@ -18,7 +18,7 @@ from attune.kernel.phrases import say, say_many, word
 from attune.web.editing import Editing
 from attune.web.forms import add_refusal
 from attune.web.pages import form_status
-from campaigns.content.models import Channel
+from campaigns.content.models import Channel, Revision
 from campaigns.generators import meter, registry, servers
 from campaigns.generators.models import ModelServer, Usage
 from campaigns.tuning import charts, selectors, services
@@ -123,7 +123,6 @@ def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     row = registry.version(pk)
     if row.job is not None and row.state == "training":
         jobs.cancel(row.job)
-        services.cancel(row=row, why=say("Cancelled by a person."))
     return go(request, "tuning:version", pk)
 
 
@@ -131,7 +130,10 @@ def cancel(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def forget(request: HttpRequest) -> HttpResponse:
     """Take a text out of all learning; the versions that saw it are marked."""
     form = ForgetForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    found: list[Revision] = []
+    if request.method == "POST" and form.is_valid() and "sure" not in request.POST:
+        found = services.holding(form.cleaned_data["words"].strip())
+    if request.method == "POST" and form.is_valid() and not found:
         try:
             texts, marked = services.forget_words(**form.cleaned_data)
         except AttuneError as refusal:
@@ -144,7 +146,8 @@ def forget(request: HttpRequest) -> HttpResponse:
             )
             messages.success(request, str(told))
             return go(request, "tuning:models")
-    return render(request, "tuning/forget.html", {"form": form}, status=form_status(form))
+    context = {"form": form, "found": found[:20], "n": len(found)}
+    return render(request, "tuning/forget.html", context, status=form_status(form))
 
 
 @page("models.manage")
@@ -166,7 +169,7 @@ def usage(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "form": form, "editing": editing, "month": meter.month(),
         "days": Usage.objects.order_by("-day", "task", "model")[:60],
-        "chart": charts.usage_by_day(list(Usage.objects.order_by("day")[:400])),
+        "chart": charts.usage_by_day(list(Usage.objects.order_by("-day")[:400])),
         "servers": servers.servers(),
     }  # fmt: skip
     return render(request, "tuning/usage.html", context, status=form_status(form, editing))
@@ -185,7 +188,7 @@ def server(request: HttpRequest, pk: uuid.UUID | None = None) -> HttpResponse:
     form = ServerForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
-            servers.save_server(**form.values())
+            servers.save_server(**form.values(), server=row)
             return go(request, "tuning:usage")
         except AttuneError as refusal:
             add_refusal(form, refusal)

@@ -21,6 +21,7 @@ from workers.engines.protocol import (
 )
 
 AT_ONCE = 4
+MOST_TOKENS = 10**6  # that one answer can have
 LETTERS_A_TOKEN = 4  # where a server does not count
 
 
@@ -91,8 +92,8 @@ class OpenAIRuntime:
             raise ServerTrouble("The model server's answer has no data[].embedding.") from odd
         if len(rows) != len(texts) or not np.all(np.isfinite(rows)) or not np.all(sizes > 0):
             raise ServerTrouble("The model server did not give one vector for each text.")
-        tokens = int(getattr(getattr(answer, "usage", None), "total_tokens", 0) or 0)
-        return rows / sizes, tokens or sum(map(len, texts)) // LETTERS_A_TOKEN
+        guess = sum(map(len, texts)) // LETTERS_A_TOKEN
+        return rows / sizes, _tokens(answer, "total_tokens", guess)
 
     def score(
         self, messages: Messages, texts: Sequence[str], adapter: str = ""
@@ -123,16 +124,25 @@ def _told(seconds: float) -> Iterator[None]:
         ) from refusal
     except openai.APIError as away:
         raise ServerTrouble(f"The model server cannot be reached: {away}") from away
-    except ValueError as odd:  # its body is no JSON
-        raise ServerTrouble("The model server's answer is no JSON.") from odd
+    except (ValueError, TypeError, RecursionError) as odd:  # its body is no JSON of ours
+        raise ServerTrouble("The model server's answer is no JSON of this API.") from odd
+
+
+def _tokens(answer: Any, name: str, guess: int) -> int:
+    """What the server counted, where that is a number that can be; else the guess."""
+    found = getattr(getattr(answer, "usage", None), name, None)
+    known = isinstance(found, int) and 0 < found <= MOST_TOKENS
+    return int(found) if known and found is not None else guess
 
 
 def _completion(answer: Any) -> Completion:
     try:
         choice = answer.choices[0]
-        text = str(choice.message.content or "")
-    except (AttributeError, IndexError, TypeError) as odd:
+        text = choice.message.content or ""
+        if not isinstance(text, str):
+            raise TypeError(type(text))
+        finished = choice.finish_reason == "stop"
+    except (AttributeError, LookupError, TypeError) as odd:
         raise ServerTrouble("The model server's answer has no choices[0].message.") from odd
-    usage = getattr(answer, "usage", None)
-    tokens = int(getattr(usage, "completion_tokens", 0) or 0) or len(text.split())
-    return Completion(text.strip(), tokens, choice.finish_reason == "stop")
+    tokens = _tokens(answer, "completion_tokens", len(text) // LETTERS_A_TOKEN + 1)
+    return Completion(text.strip(), tokens, finished)

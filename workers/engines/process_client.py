@@ -36,6 +36,12 @@ def refusal(line: dict[str, Any]) -> Exception:
     return known.get(kind, RuntimeError)(detail)
 
 
+def _sound(answer: httpx2.Response) -> None:
+    """ModelAway, with the process's words, for an answer that is none."""
+    if answer.status_code >= 400:
+        raise ModelAway(f"The model process answered {answer.status_code}: {answer.text[:300]}")
+
+
 class ProcessRuntime:
     """Generation and likelihoods by the model process."""
 
@@ -102,13 +108,13 @@ class ProcessRuntime:
         answer = self._post("/score", body)
         if answer.status_code == 404:
             raise AdapterMissing(adapter)
-        answer.raise_for_status()
+        _sound(answer)
         return [Likelihood(**row) for row in answer.json()]
 
     def embed(self, texts: Sequence[str], *, lower: bool = False) -> tuple[np.ndarray, int]:
         """Vectors (n, width) of length 1, or of the lower layers, and the tokens read."""
         answer = self._post("/embed", {"texts": list(texts), "lower": lower})
-        answer.raise_for_status()
+        _sound(answer)
         value = answer.json()
         return np.asarray(value["vectors"], dtype=np.float32), int(value["tokens"])
 

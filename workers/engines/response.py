@@ -27,6 +27,7 @@ Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
 WEIGHT_VARIANCES = tuple(float(value) for value in np.geomspace(1e-4, 10.0, 16))
+LEVEL_DOUBT = 4.0  # nats^2
 RESIDUAL_VARIANCES = (0.01, 0.02, 0.03, 0.045, 0.06, 0.08, 0.11, 0.15)
 
 
@@ -122,9 +123,16 @@ def fit(
         weight_variance=weight_variance,
         residual_variance=residual_variance,
         level_mean=float(levels.mean()),
-        level_variance=float(levels.var()),
+        level_variance=float(_level_variance(levels)),
         log_likelihood=likelihood,
     )
+
+
+def _level_variance(levels: Vector) -> float:
+    """How much the log rates of experiments differ, in nats^2. With few experiments nearly nothing
+    is known of it: LEVEL_DOUBT counts as one more experiment that far away."""
+    n = len(levels)
+    return float((((levels - levels.mean()) ** 2).sum() + LEVEL_DOUBT) / n)
 
 
 def _centre(

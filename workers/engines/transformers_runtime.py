@@ -61,7 +61,8 @@ class _Watch(StoppingCriteria):
         if self.said is not None and made % 4 == 0:
             self.said(input_ids[:, self.start :])
         self.late = time.monotonic() > self.deadline
-        return torch.full((input_ids.shape[0],), self.late, dtype=torch.bool)
+        shape = (input_ids.shape[0],)
+        return torch.full(shape, self.late, dtype=torch.bool, device=input_ids.device)
 
 
 class TransformersRuntime:

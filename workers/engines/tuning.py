@@ -198,7 +198,7 @@ def train(lesson: Lesson, folder: Path, report: Report) -> dict[str, Any]:
     tokenizer, base = load(lesson.model, lesson.cache)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     held = _held_out(tokenizer, lesson)
-    before = _judge(base.eval(), held, pad, lesson.batch)
+    before = _judge(base.eval(), held, pad, lesson.tokens_at_once)
     model = adapted(base, lesson).train()
     texts = [
         encode(tokenizer, e.messages, e.answer, lesson.most_tokens, e.weight)
@@ -229,7 +229,7 @@ def train(lesson: Lesson, folder: Path, report: Report) -> dict[str, Any]:
 
     optimiser = _optimiser(model, lesson.pair_rate)
     schedule = _decay(optimiser, per_pair_epoch * lesson.pair_epochs)
-    start = _margins(model, pairs, pad, lesson.batch)  # of p0
+    start = _margins(model, pairs, pad, lesson.tokens_at_once)  # of p0
     indexed = list(zip(pairs, start, strict=True))
     for _ in range(lesson.pair_epochs if pairs else 0):
         for group in batches(indexed, max(1, lesson.batch // 2), rng, lambda i: len(i[0][0].ids)):
@@ -241,7 +241,7 @@ def train(lesson: Lesson, folder: Path, report: Report) -> dict[str, Any]:
             note("preferred", _step(optimiser, schedule, model, losses))
             tokens += sum(len(row.ids) for pair, _ in group for row in pair)
 
-    after = _judge(model.eval(), held, pad, lesson.batch, against=before)
+    after = _judge(model.eval(), held, pad, lesson.tokens_at_once, against=before)
     model.save_pretrained(folder / "adapter")
     seconds = time.monotonic() - began
     return {
@@ -321,27 +321,27 @@ def _held_out(tokenizer: Any, lesson: Lesson) -> _Held:
 
 
 @torch.no_grad()
-def _margins(model: Any, pairs: list[Any], pad: int, batch: int) -> list[float]:
-    """log p(chosen) - log p(rejected) of each pair, in nats."""
+def _margins(model: Any, pairs: list[Any], pad: int, most: int) -> list[float]:
+    """log p(chosen) - log p(rejected) of each pair, in nats; `most` tokens at once."""
     margins: list[float] = []
-    for at in range(0, len(pairs), batch):
-        sums, _ = likelihoods(model, [row for pair in pairs[at : at + batch] for row in pair], pad)
+    for part in portions(pairs, lambda pair: 2 * max(len(row.ids) for row in pair), most):
+        sums, _ = likelihoods(model, [row for pair in part for row in pair], pad)
         margins += (sums[0::2] - sums[1::2]).tolist()
     return margins
 
 
 @torch.no_grad()
 def _judge(
-    model: Any, held: _Held, pad: int, batch: int, against: dict[str, Any] | None = None
+    model: Any, held: _Held, pad: int, most: int, against: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """Nats a token of held-out approved copy; and of held-out pairs, how many are ranked right:
     the base by likelihood, an adapter by what it changed of it (DPO's implicit reward)."""
     nats = tokens = 0.0
-    for at in range(0, len(held.texts), batch):
-        sums, counts = likelihoods(model, held.texts[at : at + batch], pad)
+    for part in portions(held.texts, lambda row: len(row.ids), most):
+        sums, counts = likelihoods(model, part, pad)
         nats -= sums.sum().item()
         tokens += counts.sum().item()
-    margins = _margins(model, held.pairs, pad, batch)
+    margins = _margins(model, held.pairs, pad, most)
     gained = margins
     if against:
         gained = [m - b for m, b in zip(margins, against["margins"], strict=True)]

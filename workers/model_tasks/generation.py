@@ -18,6 +18,7 @@ from workers import models
 from workers.engines import copywriting, prompts
 from workers.engines.copywriting import Assignment
 from workers.engines.openai_runtime import ServerTrouble
+from workers.engines.process_client import ModelAway
 from workers.engines.protocol import Completion, DeadlinePassed, Request, Runtime
 from workers.model_tasks import ranking
 from workers.runner import Run, handles
@@ -90,7 +91,9 @@ def generate_variants(payload: GenerateVariants, job: Run) -> None:
             _shadow(writing, job)
     except DeadlinePassed as late:
         note, failed = str(late), writing.passed == 0
-    except ServerTrouble as trouble:
+    except (ServerTrouble, ModelAway) as trouble:
+        if not writing.made and isinstance(trouble, ModelAway):
+            raise  # nothing is written yet: the job is tried again
         note, failed = str(trouble), writing.passed == 0
     scores = ranking.scores(writing.made, writing.runtime, writing.task, writing.voice, job)
     _finish(writing, note or _note(writing), failed, scores, job)

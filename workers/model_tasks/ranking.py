@@ -19,7 +19,8 @@ from workers import models
 from workers.engines import copywriting, ranking
 from workers.engines.copywriting import Assignment
 from workers.engines.openai_runtime import ServerTrouble
-from workers.engines.protocol import DeadlinePassed, Runtime
+from workers.engines.process_client import ModelAway
+from workers.engines.protocol import AdapterMissing, DeadlinePassed, Runtime
 from workers.model_tasks import response
 from workers.runner import Run
 
@@ -48,9 +49,15 @@ def scores(
         parts["likelihood"] = [one.per_token for one in found]
     except NotImplementedError:
         logger.info("%s gives no likelihoods", runtime.name)
-    vectors = _vectors(texts, job)
-    with job.unit():
-        expected = response.expected(texts)
+    except (ModelAway, AdapterMissing, DeadlinePassed) as trouble:
+        logger.warning("no likelihoods: %s", trouble)
+    expected = None
+    try:
+        vectors = _vectors(texts, job)
+        expected = response.expected(texts, job)
+    except ModelAway as away:  # a finished run is not thrown away: its order is by what is known
+        logger.warning("no vectors: %s", away)
+        vectors = np.eye(len(texts), dtype=np.float32)
     if expected is not None:
         parts["response"] = expected
     if not parts:

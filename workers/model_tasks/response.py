@@ -3,9 +3,12 @@ rank candidates and gives a bandit its first belief."""
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import numpy as np
 from django.utils import timezone
 
+from campaigns.decisions import selectors as log
 from campaigns.experiments import selectors as experiments
 from campaigns.experiments import services
 from campaigns.experiments.jobs import LEARN_PRIOR, LearnPrior
@@ -17,11 +20,14 @@ from workers.engines.response_features import Scales, worded
 from workers.runner import Run, handles
 
 
-def learned(texts: list[str]) -> tuple[ResponseModel, np.ndarray, int] | None:
+def learned(
+    texts: list[str], run: Run, *, but: UUID | None = None, metric: UUID | None = None
+) -> tuple[ResponseModel, np.ndarray, int] | None:
     """The workspace's model, the features (n, d) of these texts, and how many arms taught it; None
-    while too few were read by enough people (outcomes.LEAST_ARMS). Call in the workspace's context.
-    """
-    known = outcomes.arms(until=timezone.now())
+    while too few were read by enough people (outcomes.LEAST_ARMS). Reads in a unit of work of its
+    own; no transaction waits for the encoder or the fit."""
+    with run.unit():
+        known = outcomes.arms(until=timezone.now(), but=but, metric=metric)
     if len(known) < outcomes.LEAST_ARMS:
         return None
     told = [arm.text for arm in known]
@@ -37,9 +43,9 @@ def learned(texts: list[str]) -> tuple[ResponseModel, np.ndarray, int] | None:
     return model, features[len(told) :], len(known)
 
 
-def expected(texts: list[str]) -> list[float] | None:
+def expected(texts: list[str], run: Run) -> list[float] | None:
     """The expected log rate of each text relative to the average of them, or None."""
-    found = learned(texts)
+    found = learned(texts, run)
     if found is None:
         return None
     model, features, _ = found
@@ -52,14 +58,16 @@ def learn_prior(payload: LearnPrior, run: Run) -> None:
     """A bandit of a workspace with too few earlier texts starts even."""
     with run.unit():
         experiment = experiments.experiment(payload.experiment_id)
+        metric = log.goals(experiment.pk)[0].metric
         texts = [
             outcomes.text_of(arm.revision)
             for arm in services.arms_of(experiment)
             if arm.revision is not None
         ]
-        found = learned(texts)
-        if found is not None:
-            model, features, count = found
-            services.believe(
-                experiment=experiment, prior=model.prior(features), texts=count, now=timezone.now()
-            )
+    found = learned(texts, run, but=experiment.pk, metric=metric.pk)
+    if found is None:
+        return
+    model, features, count = found
+    prior = model.prior(features)
+    with run.unit():
+        services.believe(experiment=experiment, prior=prior, texts=count, now=timezone.now())

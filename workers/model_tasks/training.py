@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,7 @@ def prepare(row: ModelVersion) -> Prepared:
     """The engine's lesson from the items that the version was given, personal data masked."""
     items = list(
         LessonItem.objects.filter(version=row)
+        .filter(chosen__asset__brief__isnull=False)  # a brief may have been deleted since
         .select_related("chosen__asset__brief", "rejected").order_by("id")
     )  # fmt: skip
     briefs = {i.chosen.asset.brief_id: i.chosen for i in items}
@@ -167,16 +169,22 @@ def run_process(folder: Path, job: Run) -> dict[str, Any]:
     with errors.open("wb") as stderr, subprocess.Popen(  # noqa: S603
         command, cwd=settings.ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True
     ) as process:  # fmt: skip
+        over = threading.Timer(SECONDS, process.kill)
+        over.daemon = True
+        over.start()
         try:
             for text in process.stdout or ():
-                line = json.loads(text)
+                line = _line(text)
+                if line is None:
+                    continue
                 job.progress(
                     done=line["step"], total=line["steps"],
                     note=say("%(phase)s copy, loss %(loss)s", phase=word(line["phase"]),
                              loss=f"{line['loss']:.3f}"),
                 )  # fmt: skip
-            code = process.wait(SECONDS)
+            code = process.wait()
         finally:
+            over.cancel()
             if process.poll() is None:
                 process.kill()
     result = folder / "result.json"
@@ -184,6 +192,15 @@ def run_process(folder: Path, job: Run) -> dict[str, Any]:
         return dict(json.loads(result.read_text()))
     tail = errors.read_text(errors="replace")[-600:].strip()
     raise TrainingFailed(_why(code, tail))
+
+
+def _line(text: str) -> dict[str, Any] | None:
+    """A step's report; None for what a library prints between."""
+    try:
+        line = json.loads(text)
+    except ValueError:
+        return None
+    return line if isinstance(line, dict) and "step" in line else None
 
 
 def _why(code: int, tail: str) -> Phrase:

@@ -216,6 +216,22 @@ def cancel(row: JobRow) -> None:
     if not won:
         raise Conflict(say("This job is already %(state)s.", state=word(row.state)))
     audit.record("job.cancel", row)
+    if row.kind in CANCELLED:
+        CANCELLED[row.kind](REGISTRY[row.kind].read(row))
+
+
+CANCELLED: dict[str, Callable[[Any], None]] = {}
+
+
+def on_cancel(job: Job[P]) -> Callable[[Callable[[P], None]], Callable[[P], None]]:
+    """What else closes when a person cancels such a job, in the same transaction: what it was to
+    make must not look busy for ever."""
+
+    def register(close: Callable[[P], None]) -> Callable[[P], None]:
+        CANCELLED[job.name] = close
+        return close
+
+    return register
 
 
 def change_many(

@@ -11,18 +11,34 @@ from attune.kernel.phrases import say
 
 EXTRA_BLOCKED = [
     ipaddress.ip_network(net)
-    for net in ("64:ff9b::/96", "2002::/16", "192.0.0.0/24", "224.0.0.0/4", "ff00::/8")
+    for net in (
+        "64:ff9b::/96",
+        "2002::/16",
+        "192.0.0.0/24",
+        "224.0.0.0/4",
+        "ff00::/8",
+        "::/96",
+        "::ffff:0:0:0/96",
+        "fec0::/10",
+    )
 ]
 
 
 def safe_address(url: str, *, allow_private: bool, field: str = "url") -> tuple[str, str, int]:
     """(ip, host, port) of a URL that may be called. Resolves once and checks every address, so
     that a name cannot point somewhere else between the check and the call."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as wrong:
+        raise Invalid.one(field, say("Give an https:// address.")) from wrong
+    if "@" in parts.netloc or parts.fragment:
+        raise Invalid.one(field, say("Give the address without a user name and without a #part."))
     if parts.scheme not in {"https", "http"} or not parts.hostname:
         raise Invalid.one(field, say("Give an https:// address."))
     try:
-        port = parts.port or (443 if parts.scheme == "https" else 80)
+        port = parts.port if parts.port is not None else 443 if parts.scheme == "https" else 80
+        if port == 0:
+            raise ValueError("port 0")
     except ValueError as wrong:
         raise Invalid.one(field, say("The port lies between 1 and 65535.")) from wrong
     try:
@@ -33,7 +49,7 @@ def safe_address(url: str, *, allow_private: bool, field: str = "url") -> tuple[
         ) from unknown
     addresses = [str(info[4][0]) for info in found]
     if not allow_private:
-        if parts.scheme != "https" or port not in {443, 80}:
+        if parts.scheme != "https" or port != 443:
             raise Invalid.one(field, say("Only https on the standard port is called."))
         if any(_forbidden(address) for address in addresses):
             raise Invalid.one(field, say("The address is not on the public internet."))

@@ -10,8 +10,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]*\w")
-PHONE = re.compile(r"(?<![\d.])(?!\d{4}-\d{2}-\d{2})\+?\d[\d\s()/-]{8,}\d(?!\d)")
+from attune.kernel.words import whole
+
+EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
+PHONE = re.compile(r"(?<![\d.])(?!\d{4}-\d{2}-\d{2})\+?\d[\d\s()/-]{8,30}\d(?!\d)")
 IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:\s?[A-Z0-9]{4}){3,7}(?:\s?[A-Z0-9]{1,3})?\b")
 CARD = re.compile(r"\b(?:\d[ -]?){13,19}\b")
 IP = re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}\b")
@@ -39,8 +41,7 @@ def mask(text: str, names: Iterable[str] = ()) -> Masked:
             found[kind] = n
     known = sorted({name.strip() for name in names if len(name.strip()) > 1}, key=len, reverse=True)
     if known:
-        words = "|".join(re.escape(name) for name in known)
-        text, n = re.subn(rf"(?<!\w)(?:{words})(?!\w)", "[name]", text)
+        text, n = re.subn("|".join(whole(name) for name in known), "[name]", text)
         if n:
             found["name"] = n
     return Masked(text, found)

@@ -57,6 +57,19 @@ function detailKey(details: HTMLDetailsElement, index: number): string {
   return details.dataset.keep ?? `${index}:${details.querySelector("summary")?.textContent?.replace(/[\d,.]+/g, "#")}`;
 }
 
+// Signed out meanwhile: the page stays as it is, with what was typed.
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  const { xhr } = (event as CustomEvent).detail as { xhr: XMLHttpRequest };
+  if (!new URL(xhr.responseURL, location.href).pathname.startsWith("/accounts/login")) return;
+  event.preventDefault();
+  toast(t("You were signed out. Sign in in another tab, then save again: what you typed still stands here."), "error");
+});
+
+// What was typed in a part of a page is not left behind without a question.
+let unsaved = false;
+document.addEventListener("input", (event) => { if ((event.target as Element).closest("form[data-guard]")) unsaved = true; });
+window.addEventListener("beforeunload", (event) => { if (unsaved && document.querySelector("form[data-guard]")) event.preventDefault(); });
+
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { target, serverResponse } = (event as CustomEvent).detail as { target: Element; serverResponse: string };
   if (target.id && last.get(target.id) === serverResponse) {  // nothing is new: what is there stays, with its focus
