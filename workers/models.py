@@ -4,7 +4,8 @@ here. The torch code loads only in the last case, and only where the model queue
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -18,6 +19,8 @@ from workers.engines.openai_runtime import OpenAIRuntime
 from workers.engines.process_client import ProcessRuntime
 from workers.engines.protocol import Runtime
 from workers.outward import pinned_client
+
+Unit = Callable[[], AbstractContextManager[Any]]
 
 
 @cache
@@ -79,11 +82,14 @@ def lower(texts: Sequence[str]) -> np.ndarray:
     return vectors
 
 
-def ready(model: Runtime, version: ModelVersion) -> str:
-    """Make sure that the runtime has this workspace's adapter; its name there. Call inside the
-    workspace's context: the files come through row-level security and are checked."""
+def ready(model: Runtime, version: ModelVersion, unit: Unit = nullcontext) -> str:
+    """Make sure that the runtime has this workspace's adapter; its name there. The files come
+    through row-level security, read in a `unit` of work of the workspace (or inside an open one),
+    and are checked; no transaction waits for the model's process."""
     if not model.has(version.digest):
-        model.bring(version.digest, registry.files_of(version))
+        with unit():
+            files = registry.files_of(version)
+        model.bring(version.digest, files)
     return str(version.digest)
 
 

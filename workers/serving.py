@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import time
+from functools import partial
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -146,9 +147,7 @@ class ChatView(ModelView):
         data = ChatIn(data=request.data)
         data.is_valid(raise_exception=True)
         given = data.validated_data
-        with tenant_context(request.auth.tenant_id):
-            meter.demand_allowance()
-            asked = _asked(request.auth.tenant_id, given)
+        asked = _asked(request.auth.tenant_id, given)
         began = time.monotonic()
         if given["stream"]:
             usage = bool(given.get("stream_options", {}).get("include_usage"))
@@ -233,17 +232,19 @@ def _house() -> Runtime:
 
 
 def _asked(tenant_id: int, given: dict[str, Any]) -> Asked:
-    """Who answers, with which adapter. Call inside the workspace's context."""
-    name = given["model"]
-    version = _version(name)
-    if version is None and name == WRITER and servers.server_for("writing") is not None:
-        runtime, server = models.writer()
-    else:
-        runtime, server = _house(), None
+    """Who answers, with which adapter. Reads in units of work of its own."""
+    name, unit = given["model"], partial(tenant_context, tenant_id)
+    with unit():
+        meter.demand_allowance()
+        version = _version(name)
+        own = name == WRITER and version is None and servers.server_for("writing") is not None
+        runtime, server = models.writer() if own else (None, None)
+    if runtime is None:
+        runtime = _house()
     adapter = ""
     try:
         if version is not None:
-            adapter = models.ready(runtime, version)
+            adapter = models.ready(runtime, version, unit)
     except ModelAway as away:
         raise NoModel(AWAY) from away
     most = given.get("max_completion_tokens") or given.get("max_tokens") or 256

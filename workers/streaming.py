@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+from channels.db import database_sync_to_async
 from django.db import connections
 from rest_framework.exceptions import APIException
 
@@ -58,7 +59,8 @@ class Asked:
 
     def record(self, found: list[Completion], began: float) -> dict[str, int]:
         """Meter the call; its usage as the API says it."""
-        tokens_in = self.runtime.count(self.request.messages)
+        asked = self.request.n if self.server else 1  # a server of others reads it n times
+        tokens_in = asked * self.runtime.count(self.request.messages)
         tokens_out = sum(c.new_tokens for c in found)
         micros = self.server.micros(tokens_in, tokens_out) if self.server else 0
         with tenant_context(self.tenant_id):
@@ -119,7 +121,7 @@ class Stream:
                 return
             for sample, one in enumerate(line):
                 yield self._chunk(sample, {}, "stop" if one.finished else "length")
-            counted = await asyncio.to_thread(self.asked.record, line, self.began)
+            counted = await database_sync_to_async(self.asked.record)(line, self.began)
             if usage:
                 yield _event({**self.head, "choices": [], "usage": counted})
             yield b"data: [DONE]\n\n"

@@ -129,6 +129,8 @@ def files_of(row: ModelVersion) -> dict[str, bytes]:
 def move(*, row: ModelVersion, verb: str) -> None:
     """Shadow, canary, go live, retire, revoke. Only what passed the gate goes on; what goes live
     retires the one before; what is revoked loses its weights."""
+    list(ModelVersion.objects.select_for_update().order_by("id").values_list("pk"))  # one mover
+    row.refresh_from_db()
     if verb in {"shadow", "canary", "go_live"}:
         _may_write(row)
         for other in ModelVersion.objects.select_for_update().filter(

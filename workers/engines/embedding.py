@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ class Encoder:
         self.model = AutoModel.from_pretrained(folder).to(self.device).eval()
         self.name = Path(name).name
         self.width = int(self.model.config.hidden_size)
+        self.turn = threading.Lock()  # a fast tokenizer serves one thread at a time
 
     def encode(self, texts: list[str]) -> np.ndarray:
         """(n, width) float32, each row of length 1, in the order of `texts`."""
@@ -50,10 +52,11 @@ class Encoder:
         vectors = np.zeros((len(texts), len(numbers) * self.width), dtype=np.float32)
         for at in range(0, len(order), BATCH):
             chosen = order[at : at + BATCH]
-            tokens = self.tokenizer(
-                [texts[i] or " " for i in chosen], padding=True, truncation=True,
-                max_length=MOST_TOKENS, return_tensors="pt",
-            ).to(self.device)  # fmt: skip
+            with self.turn:
+                tokens = self.tokenizer(
+                    [texts[i] or " " for i in chosen], padding=True, truncation=True,
+                    max_length=MOST_TOKENS, return_tensors="pt",
+                ).to(self.device)  # fmt: skip
             states = self.model(**tokens, output_hidden_states=True).hidden_states
             hidden = torch.cat([states[number] for number in numbers], dim=-1)  # (B, T, L C)
             seen = tokens["attention_mask"].unsqueeze(-1)  # (B, T, 1)
@@ -63,7 +66,9 @@ class Encoder:
 
     def count(self, texts: list[str]) -> int:
         """Tokens that the texts take, as the encoder reads them."""
-        return sum(min(len(ids), MOST_TOKENS) for ids in self.tokenizer(list(texts))["input_ids"])
+        with self.turn:
+            rows = self.tokenizer(list(texts))["input_ids"]
+        return sum(min(len(ids), MOST_TOKENS) for ids in rows)
 
 
 def packaged() -> Path:

@@ -186,8 +186,7 @@ def _candidates(
     parts = prompts.PARTS[writing.task.channel]
     adapter = ""
     if version is not None:
-        with job.unit():
-            adapter = models.ready(writing.runtime, version)
+        adapter = models.ready(writing.runtime, version, job.unit)
     requests = [
         Request(
             messages=copywriting.prompt(part, writing.task, shots=version is None), n=n,
@@ -205,7 +204,8 @@ def _candidates(
 
     drafts: dict[str, str] = {}
     found: list[list[Completion]] = writing.runtime.generate_many(requests, heard)
-    writing.tokens_in += sum(writing.runtime.count(r.messages) for r in requests)
+    asked = n if writing.server is not None else 1  # a server of others reads it for each sample
+    writing.tokens_in += asked * sum(writing.runtime.count(r.messages) for r in requests)
     writing.new_tokens += sum(c.new_tokens for row in found for c in row)
     samples = {
         part: [copywriting.tidy(made.text, part, whole=made.finished) for made in row]

@@ -244,8 +244,7 @@ def _samples(row: ModelVersion, shown: list[Messages], results: dict[str, Any], 
     """The same briefs written by the base and by the version, for people to compare."""
     job.progress(note=say("writing samples before and after"))
     runtime = models.runtime()
-    with job.unit():
-        adapter = models.ready(runtime, row)
+    adapter = models.ready(runtime, row, job.unit)
     samples = []
     for messages in shown[:SAMPLES]:
         asked = [
