@@ -232,7 +232,8 @@ def after(measured: Measured) -> Verdict:
     """May a trained version write for people?"""
     told = say(
         "In %(right)s of %(n)s held-out pairs it leans more to the preferred text than the base "
-        "does (95 %% interval of the share %(low)s to %(high)s); the base alone prefers it in %(base)s.",
+        "does (95 %% interval of the share %(low)s to %(high)s); the base alone prefers it in "
+        "%(base)s.",
         right=measured.right, n=measured.pairs, low=f"{measured.low:.2f}",
         high=f"{measured.high:.2f}", base=measured.base_right,
     )  # fmt: skip
