@@ -17,26 +17,26 @@ LEAST_ARMS, LEAST_PEOPLE = 12, 50
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A text, whom it was shown among (`group`), to how many people, how many of whom converted."""
+    """A text, whom it was shown among (`group`), to how many people, how many of whom converted by
+    which metric."""
 
     text: str
     group: int
     people: int
     successes: int
+    metric: UUID
 
 
-def arms(*, until: datetime, but: UUID | None = None, metric: UUID | None = None) -> list[Outcome]:
+def arms(*, until: datetime, but: UUID | None = None) -> list[Outcome]:
     """Arms with a text and at least 50 people, of experiments whose primary metric is a conversion
-    that is wanted; the newest 200 experiments. For a prior of experiment `but`, others with the
-    same `metric`: a bandit does not learn beforehand from itself, nor a rate from another kind."""
+    that is wanted; the newest 200 experiments, without `but`: a bandit does not learn beforehand
+    from itself."""
     found = []
     rows = Experiment.objects.exclude(state=Experiment.State.DRAFT).exclude(pk=but)
     for group, experiment in enumerate(rows.order_by("-id")[:200]):
         goals = log.goals(experiment.pk)
         known = goals[0].metric if goals else None
         if known is None or known.kind != Metric.Kind.CONVERSION or not known.higher_is_better:
-            continue
-        if metric is not None and known.pk != metric:
             continue
         strata = reading.strata_of(experiment, goals[0].metric, until)
         for arm in Arm.objects.filter(experiment=experiment, revision__isnull=False).select_related(
@@ -45,7 +45,7 @@ def arms(*, until: datetime, but: UUID | None = None, metric: UUID | None = None
             moments = statistics.pooled(strata.get(arm.key, {}))
             if moments.n >= LEAST_PEOPLE:
                 text = text_of(arm.revision)
-                found.append(Outcome(text, group, moments.n, round(moments.total)))
+                found.append(Outcome(text, group, moments.n, round(moments.total), known.pk))
     return found
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import openai
 import pytest
 import uvicorn
+from django.conf import settings as configured
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
@@ -156,7 +157,11 @@ def client(address: str, house: ProcessRuntime, adapter: dict[str, bytes]) -> An
     place = make.workspace("api")
     with tenant_context(place.id):
         row = ModelVersion.objects.create(
-            number=1, base="tiny", state="live", gate="passed", digest=registry.digest_of(adapter)
+            number=1,
+            base=configured.MODEL_NAME,
+            state="live",
+            gate="passed",
+            digest=registry.digest_of(adapter),
         )
         for name, data in adapter.items():
             AdapterFile.objects.create(version=row, name=name, content=data)
@@ -362,5 +367,11 @@ def test_a_key_given_for_one_host_is_not_shown_to_another(tenant, settings):
     servers.save_server(task="writing", base_url="http://127.0.0.1:1/v1", model="m", key="sk-x")
     servers.save_server(task="writing", base_url="http://127.0.0.1:1/v1", model="other")
     assert servers.server_for("writing").key == "sk-x"
-    servers.save_server(task="writing", base_url="http://127.0.0.2:1/v1", model="m")
+    with pytest.raises(Invalid, match="key of the new address"):
+        servers.save_server(task="writing", base_url="http://127.0.0.2:1/v1", model="m")
+    servers.save_server(task="writing", base_url="http://127.0.0.2:1/v1", model="m", key="")
     assert servers.server_for("writing").key == ""
+    row = ModelServer.objects.get()
+    with pytest.raises(Invalid, match="The task stays"):
+        servers.save_server(task="embedding", base_url="http://127.0.0.2:1/v1", model="m",
+                            server=row)  # fmt: skip

@@ -16,6 +16,7 @@ The prior of a new test is N(offset_k, sd_k^2) per arm around an unknown common 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +40,8 @@ class ResponseModel:
     covariance: Matrix  # (d, d), posterior covariance of the weights
     weight_variance: float
     residual_variance: float
+    levels: Vector  # (G,) log rates of the groups
+    groups: NDArray[np.int64]  # (G,) their numbers
     level_mean: float
     level_variance: float
     log_likelihood: float
@@ -52,15 +55,15 @@ class ResponseModel:
         spread = np.einsum("kd,de,ke->k", centred, self.covariance, centred)
         return centred @ self.weights, np.sqrt(spread + self.residual_variance)
 
-    def prior(self, features: Matrix) -> ArmPrior:
-        """Prior of the arms of one test, features (k, d)."""
+    def prior(self, features: Matrix, among: Sequence[int] | None = None) -> ArmPrior:
+        """Prior of the arms of one test, features (k, d). Its level is like those of the groups
+        `among` (of the same metric; None: all): with none, nearly nothing is known of it."""
         offsets, sd = self.predict(features)
-        return ArmPrior(
-            offsets=offsets,
-            sd=sd,
-            level_mean=self.level_mean,
-            level_variance=self.level_variance,
-        )
+        mean, variance = self.level_mean, self.level_variance
+        if among is not None:
+            chosen = self.levels[np.isin(self.groups, among)]
+            mean, variance = _level(chosen) if len(chosen) else (mean, LEVEL_DOUBT)
+        return ArmPrior(offsets=offsets, sd=sd, level_mean=mean, level_variance=variance)
 
 
 def log_rates(*, clicks: Vector, impressions: Vector) -> tuple[Vector, Vector]:
@@ -87,7 +90,7 @@ def fit(
 
     The scale of a column of `features` is its prior importance: scale blocks before the call.
     """
-    _, group = np.unique(groups, return_inverse=True)
+    numbers, group = np.unique(groups, return_inverse=True)
     group_count = int(group.max()) + 1
     target, noise = log_rates(clicks=clicks, impressions=impressions)
     identity = np.eye(features.shape[1])
@@ -117,22 +120,25 @@ def fit(
     covariance: Matrix = np.asarray(np.linalg.inv(gram + identity / weight_variance), np.float64)
     weighed = np.bincount(group, weight * target, group_count)
     levels: Vector = np.asarray(weighed / np.bincount(group, weight, group_count), np.float64)
+    level_mean, level_variance = _level(levels)
     return ResponseModel(
         weights=covariance @ (centred_features.T @ (weight * centred_target)),
         covariance=covariance,
         weight_variance=weight_variance,
         residual_variance=residual_variance,
-        level_mean=float(levels.mean()),
-        level_variance=float(_level_variance(levels)),
+        levels=levels,
+        groups=numbers,
+        level_mean=level_mean,
+        level_variance=level_variance,
         log_likelihood=likelihood,
     )
 
 
-def _level_variance(levels: Vector) -> float:
-    """How much the log rates of experiments differ, in nats^2. With few experiments nearly nothing
-    is known of it: LEVEL_DOUBT counts as one more experiment that far away."""
-    n = len(levels)
-    return float((((levels - levels.mean()) ** 2).sum() + LEVEL_DOUBT) / n)
+def _level(levels: Vector) -> tuple[float, float]:
+    """Mean and variance (nats^2) of the log rates of experiments. With few experiments nearly
+    nothing is known of it: LEVEL_DOUBT counts as one more experiment that far away."""
+    mean = float(levels.mean())
+    return mean, float((((levels - mean) ** 2).sum() + LEVEL_DOUBT) / len(levels))
 
 
 def _centre(

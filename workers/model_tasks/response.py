@@ -21,13 +21,13 @@ from workers.runner import Run, handles
 
 
 def learned(
-    texts: list[str], run: Run, *, but: UUID | None = None, metric: UUID | None = None
-) -> tuple[ResponseModel, np.ndarray, int] | None:
-    """The workspace's model, the features (n, d) of these texts, and how many arms taught it; None
+    texts: list[str], run: Run, *, but: UUID | None = None
+) -> tuple[ResponseModel, np.ndarray, list[outcomes.Outcome]] | None:
+    """The workspace's model, the features (n, d) of these texts, and the arms that taught it; None
     while too few were read by enough people (outcomes.LEAST_ARMS). Reads in a unit of work of its
     own; no transaction waits for the encoder or the fit."""
     with run.unit():
-        known = outcomes.arms(until=timezone.now(), but=but, metric=metric)
+        known = outcomes.arms(until=timezone.now(), but=but)
     if len(known) < outcomes.LEAST_ARMS:
         return None
     told = [arm.text for arm in known]
@@ -40,7 +40,7 @@ def learned(
         impressions=np.array([arm.people for arm in known], dtype=float),
         groups=np.array([arm.group for arm in known]),
     )
-    return model, features[len(told) :], len(known)
+    return model, features[len(told) :], known
 
 
 def expected(texts: list[str], run: Run) -> list[float] | None:
@@ -64,10 +64,10 @@ def learn_prior(payload: LearnPrior, run: Run) -> None:
             for arm in services.arms_of(experiment)
             if arm.revision is not None
         ]
-    found = learned(texts, run, but=experiment.pk, metric=metric.pk)
+    found = learned(texts, run, but=experiment.pk)
     if found is None:
         return
-    model, features, count = found
-    prior = model.prior(features)
+    model, features, known = found
+    prior = model.prior(features, [arm.group for arm in known if arm.metric == metric.pk])
     with run.unit():
-        services.believe(experiment=experiment, prior=prior, texts=count, now=timezone.now())
+        services.believe(experiment=experiment, prior=prior, texts=len(known), now=timezone.now())
