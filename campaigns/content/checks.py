@@ -42,7 +42,8 @@ VARIABLES = {
 PLACEHOLDER = re.compile(r"\{\{\s*([\w.]+)\s*(?:\|\s*default:\s*\"([^\"]*)\"\s*)?\}\}")
 LEFTOVER = re.compile(
     r"\{\{|\}\}|\{%|%\}|\{\w+\}|\[(?:your|insert|name|company|product|link)[^\]]*\]|<\|[^|]*\|>"
-    r"|lorem ipsum"
+    r"|lorem ipsum|\ufffd"
+    r"|this is the way you write|\b(?:one|two|three)(?: or (?:two|three))? short sentences?\b"
     r"|as an ai\b|here(?:'s| is) (?:a|the|your) (?:subject|email|text|message)"
     r"|\b(?:this is how we write|words we like|write in the manner of)\b"
     r"|\b(?:goal|tone|facts|readers|the reader|mention|offer):|\bwrite (?:the|a|one) \w+",

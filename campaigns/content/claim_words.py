@@ -61,7 +61,8 @@ EXCLUSIVE = re.compile(
     r"\b(only available|available only|exclusiv\w+|nowhere else|anywhere else|one of a kind"
     r"|only (?:at|from|here)"
     r"|(?:world[- ])?(?:famous|renowned)|award\w*|best[- ]?sell\w+|everyone'?s favou?rite"
-    r"|customers? (?:love|say|agree)|loved by|trusted by|recommended by|approved by|as seen)\b",
+    r"|customers? (?:love|say|agree)|loved by|trusted by|recommended by"
+    r"|\w+ recommends|experts? (?:recommend|say|agree|approve)|approved by|as seen)\b",
     re.IGNORECASE,
 )
 QUANTITY = re.compile(

@@ -192,6 +192,9 @@ def revision(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "revision": row,
         "checks": row.checks.order_by("-verdict", "kind"),
         "history": row.asset.revisions.order_by("-number"),
+        "verdicts": [
+            v for review in row.reviews.prefetch_related("verdicts") for v in review.verdicts.all()
+        ],
         "components": _with_diff(row),
         "voice": grounding.voice_score(
             " ".join(t for n, t in row.parts if n not in ("cta", "link")),

@@ -66,7 +66,7 @@ FROZEN: dict[str, int] = {
     "catalog:product": 8,
     "content:brief": 14,
     "content:edit-brief": 10,
-    "content:revision": 9,
+    "content:revision": 11,
     "approval:edit": 8,
     "approval:review": 13,
     "experiments:experiment": 12,

@@ -108,7 +108,7 @@ def tidy(text: str, part: str, *, whole: bool = True) -> str:
     if not lines:
         return ""
     text = " ".join(lines) if part == "body" else lines[0]
-    text = LABEL.sub("", text).strip().strip("\"“”'*").strip()
+    text = LABEL.sub("", text).strip().strip("\"“”'*\ufffd").strip()  # \ufffd: half a character
     if part == "body":
         end = max(text.rfind(mark) for mark in ".!?。！？")
         return text[: end + 1] if end > 10 else text

@@ -1,10 +1,12 @@
-"""Content-Security-Policy: scripts and styles from our own files only, nothing inline."""
+"""Content-Security-Policy: scripts and styles from our own files only, nothing inline. And parts of
+pages, which share an address with the page they belong to."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_vary_headers
 
 STRICT = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -29,4 +31,19 @@ class ContentSecurityPolicy:
         response.headers.setdefault(
             "Permissions-Policy", "camera=(), microphone=(), geolocation=()"
         )
+        return response
+
+
+class PartsOfPages:
+    """A part that htmx asked for is never kept: the browser's Back would show it as the page."""
+
+    def __init__(self, answer: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.answer = answer
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.answer(request)
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            patch_vary_headers(response, ["HX-Request", "HX-Target"])
+            if "HX-Request" in request.headers:
+                response.headers["Cache-Control"] = "no-store"
         return response
