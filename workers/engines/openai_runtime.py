@@ -16,6 +16,7 @@ from workers.engines.protocol import (
     Heard,
     Likelihood,
     Messages,
+    NotOffered,
     Progress,
     Request,
 )
@@ -98,13 +99,13 @@ class OpenAIRuntime:
     def score(
         self, messages: Messages, texts: Sequence[str], adapter: str = ""
     ) -> list[Likelihood]:
-        raise NotImplementedError("Servers do not say how likely a given text is.")
+        raise NotOffered("Servers do not say how likely a given text is.")
 
     def has(self, adapter: str) -> bool:
         return not adapter
 
     def bring(self, adapter: str, files: dict[str, bytes]) -> None:
-        raise NotImplementedError("A server of others takes no adapter.")
+        raise NotOffered("A server of others takes no adapter.")
 
     def count(self, messages: Messages) -> int:
         return sum(len(m["content"]) for m in messages) // LETTERS_A_TOKEN

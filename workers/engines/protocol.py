@@ -11,6 +11,10 @@ Progress = Callable[[int, int], None]  # (tokens made, tokens at most)
 Heard = Callable[[int, int, str], None]  # (request, sample, text so far)
 
 
+class NotOffered(RuntimeError):
+    """This engine does not do that by its nature; who asks goes on without it."""
+
+
 class DeadlinePassed(TimeoutError):
     """The model did not finish within its time; what was complete is in `partial`."""
 
@@ -72,8 +76,8 @@ class Runtime(Protocol):
     def score(
         self, messages: Messages, texts: Sequence[str], adapter: str = ""
     ) -> list[Likelihood]:
-        """How likely each text is as the answer. Raises NotImplementedError where a server of
-        others does not say."""
+        """How likely each text is as the answer. Raises NotOffered where a server of others
+        does not say."""
 
     def has(self, adapter: str) -> bool:
         """Whether the adapter was brought."""

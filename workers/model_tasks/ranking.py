@@ -20,7 +20,7 @@ from workers.engines import copywriting, ranking
 from workers.engines.copywriting import Assignment
 from workers.engines.openai_runtime import ServerTrouble
 from workers.engines.process_client import ModelAway
-from workers.engines.protocol import AdapterMissing, DeadlinePassed, Runtime
+from workers.engines.protocol import AdapterMissing, DeadlinePassed, NotOffered, Runtime
 from workers.model_tasks import response
 from workers.runner import Run
 
@@ -47,7 +47,7 @@ def scores(
             [r.components.get("body", "") for r in made],
         )
         parts["likelihood"] = [one.per_token for one in found]
-    except NotImplementedError:
+    except NotOffered:
         logger.info("%s gives no likelihoods", runtime.name)
     except (ModelAway, AdapterMissing, DeadlinePassed) as trouble:
         logger.warning("no likelihoods: %s", trouble)
