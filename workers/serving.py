@@ -36,6 +36,10 @@ from workers.streaming import ABSENT, AWAY, Asked, NoModel, Stream, envelope, gu
 
 BASE, WRITER = "attune-base", "attune"
 SECONDS = 120.0
+NOT_OFFERED = (
+    "tools", "tool_choice", "functions", "function_call", "response_format", "logprobs",
+    "top_logprobs", "logit_bias", "audio", "modalities",
+)  # fmt: skip
 MOST_LETTERS = 16_000  # about 4,000 tokens: what a model of two cores reads in a few seconds
 
 
@@ -68,6 +72,26 @@ class ChatIn(serializers.Serializer):
     seed = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
     stream = serializers.BooleanField(default=False)
     stream_options = serializers.DictField(required=False)
+    stop = serializers.JSONField(required=False, allow_null=True)
+
+    def validate_stop(self, value: Any) -> tuple[str, ...]:
+        """A string, or up to four of them: the text ends before the first that it would say."""
+        found = [value] if isinstance(value, str) else value or []
+        if not isinstance(found, list) or len(found) > 4:
+            raise serializers.ValidationError("Give a string or up to four strings.")
+        if not all(isinstance(s, str) and 0 < len(s) <= 100 for s in found):
+            raise serializers.ValidationError("Each is a string of 1 to 100 characters.")
+        return tuple(found)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """What would change the answer, and is not offered, is refused rather than passed over."""
+        given = {name for name in NOT_OFFERED if self.initial_data.get(name)}
+        if self.initial_data.get("response_format") == {"type": "text"}:
+            given.discard("response_format")
+        if given:
+            told = str(say("This model does not offer it; leave it out."))
+            raise serializers.ValidationError(dict.fromkeys(sorted(given), told))
+        return attrs
 
     def validate_messages(self, value: list[dict[str, str]]) -> list[dict[str, str]]:
         letters = sum(len(m["content"]) for m in value)
@@ -153,7 +177,7 @@ class ChatView(ModelView):
             usage = bool(given.get("stream_options", {}).get("include_usage"))
             lines = Stream(asked, began).events(usage=usage)
             return StreamingHttpResponse(lines, content_type="text/event-stream")
-        found = guarded(asked)
+        found = asked.cut(guarded(asked))
         return Response(
             {
                 **envelope(asked, "chat.completion"),
@@ -180,7 +204,7 @@ class EmbeddingsView(ModelView):
         data.is_valid(raise_exception=True)
         given = data.validated_data
         with tenant_context(request.auth.tenant_id):
-            meter.demand_allowance()
+            meter.demand_allowance(paid=servers.costs("embedding"))
             server = servers.server_for("embedding")
         began = time.monotonic()
         vectors, tokens = _vectors(server, given["input"])
@@ -235,9 +259,9 @@ def _asked(tenant_id: int, given: dict[str, Any]) -> Asked:
     """Who answers, with which adapter. Reads in units of work of its own."""
     name, unit = given["model"], partial(tenant_context, tenant_id)
     with unit():
-        meter.demand_allowance()
         version = _version(name)
         own = name == WRITER and version is None and servers.server_for("writing") is not None
+        meter.demand_allowance(paid=own and servers.costs("writing"))
         runtime, server = models.writer() if own else (None, None)
     if runtime is None:
         runtime = _house()
@@ -256,7 +280,7 @@ def _asked(tenant_id: int, given: dict[str, Any]) -> Asked:
         messages=messages, n=given["n"], max_new_tokens=most, temperature=given["temperature"],
         top_p=given["top_p"], seed=given["seed"], seconds=SECONDS, adapter=adapter,
     )  # fmt: skip
-    return Asked(tenant_id, runtime, server, name, request)
+    return Asked(tenant_id, runtime, server, name, request, given.get("stop") or ())
 
 
 def _version(name: str) -> ModelVersion | None:

@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from channels.db import database_sync_to_async
@@ -56,6 +56,19 @@ class Asked:
     server: Server | None
     model: str
     request: Request
+    stop: tuple[str, ...] = ()
+
+    def cut(self, found: list[Completion]) -> list[Completion]:
+        """Each text until the first stop that it says."""
+        ends = [self.until(c.text) for c in found]
+        return [
+            c if end is None else replace(c, text=c.text[:end], finished=True)
+            for c, end in zip(found, ends, strict=True)
+        ]
+
+    def until(self, text: str) -> int | None:
+        """Where the first stop begins, or None."""
+        return min((at for s in self.stop if (at := text.find(s)) >= 0), default=None)
 
     def record(self, found: list[Completion], began: float) -> dict[str, int]:
         """Meter the call; its usage as the API says it."""
@@ -119,7 +132,9 @@ class Stream:
                 detail = str(getattr(line, "detail", line))
                 yield _event({"error": {"message": detail}})
                 return
-            for sample, one in enumerate(line):
+            for sample, one in enumerate(self.asked.cut(line)):
+                if rest := one.text[self.said.get(sample, 0) :] if self.asked.stop else "":
+                    yield self._chunk(sample, {"content": rest})
                 yield self._chunk(sample, {}, "stop" if one.finished else "length")
             counted = await database_sync_to_async(self.asked.record)(line, self.began)
             if usage:
@@ -146,6 +161,10 @@ class Stream:
         self.tokens[sample] = max(self.tokens.get(sample, 0) + 1, len(text) // LETTERS_A_TOKEN)
         if self.gone.is_set():
             raise _Gone
+        if self.asked.stop:  # the last letters may be the beginning of a stop
+            end = self.asked.until(text)
+            text = text[: len(text) - max(map(len, self.asked.stop)) + 1] if end is None else (
+                text[:end])  # fmt: skip
         fresh = text[self.said.get(sample, 0) :]
         if fresh and not text.endswith("\ufffd"):  # half a character: the next token completes it
             self.said[sample] = len(text)

@@ -88,6 +88,9 @@ def give_opinion(*, row: ReviewLink, kind: str, comment: str) -> Opinion:
         audit.record("approval.opinion", said, kind=kind)
     told = say("%(guest)s (guest): %(kind)s, “%(revision)s”", guest=row.guest,
                kind=said.get_kind_display(), revision=row.review.revision)  # fmt: skip
-    notices.tell({row.made_by, row.review.submitted_by}, told, "approval:review", row.review_id)
+    decides = row.review.assigned_to
+    reviewers = {decides} if decides else set(notices.those_who_can("approval.decide"))
+    told_to = {row.made_by, row.review.submitted_by} | reviewers
+    notices.tell(told_to, told, "approval:review", row.review_id)
     live.push(current_tenant(), "reviews", str(row.review_id))
     return said

@@ -33,6 +33,11 @@ def mend(
     return mended, before
 
 
+def left_out(before: str, after: str) -> str:
+    """The sentences of a text that its mended form lost."""
+    return " ".join(s.strip() for s in SENTENCE.findall(before) if s.strip() not in after)
+
+
 def without(text: str, spans: Sequence[str]) -> str:
     """The sentences that hold none of the spans; empty when too little would be left."""
     loose = [re.compile(r"\W+".join(map(re.escape, span.split())), re.IGNORECASE) for span in spans]

@@ -31,7 +31,7 @@ from campaigns.content.models import (
     Locale,
     Revision,
 )
-from campaigns.generators import meter
+from campaigns.generators import meter, registry, servers
 from campaigns.generators.models import ModelVersion
 from campaigns.segments.models import Segment
 
@@ -132,7 +132,7 @@ def request_variants(
         raise Invalid.one("products", say("The brief has no products any more."), say("Add one."))
     if like is not None and (like.asset.brief_id != brief.pk):
         raise Invalid.one("like", say("This text was not written for this brief."))
-    meter.demand_allowance()
+    meter.demand_allowance(paid=registry.writers()[0] is None and servers.costs("writing"))
     Brief.objects.select_for_update().get(pk=brief.pk)  # a double click asks once
     busy = [GenerationRun.State.QUEUED, GenerationRun.State.RUNNING]
     if GenerationRun.objects.filter(brief=brief, state__in=busy).exists():
@@ -161,7 +161,6 @@ class Draft:
     findings: list[checks.Finding]
     version: ModelVersion | None = None
     repaired: dict[str, str] = field(default_factory=dict)
-    scores: dict[str, Any] = field(default_factory=dict)
 
 
 def add_drafts(*, run: GenerationRun, drafts: list[Draft]) -> list[Revision]:
@@ -258,7 +257,6 @@ def _revision(
         blocked=checks.blocked(findings),
         version=draft.version if draft else None,
         repaired=draft.repaired if draft else {},
-        scores=draft.scores if draft else {},
     )
     Check.objects.bulk_create(
         Check(

@@ -6,6 +6,7 @@ import uuid
 from contextlib import suppress
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
@@ -103,9 +104,14 @@ def generate(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     asked = request.POST.get("wanted", "4")
     wanted = int(asked) if asked.isdecimal() and len(asked) < 4 else 0
     like, person = as_uuid(request.POST.get("like", "")), request.POST.get("person", "").strip()
+    brief = selectors.brief(pk)
+    try:
+        contact = _person(request, person) if person else None
+    except Invalid as unknown:  # said on the page that asked
+        messages.error(request, str(unknown.detail))
+        return go(request, "content:brief", pk)
     services.request_variants(
-        brief=selectors.brief(pk), wanted=wanted, author_id=request.user.pk,
-        contact=_person(request, person) if person else None,
+        brief=brief, wanted=wanted, author_id=request.user.pk, contact=contact,
         like=selectors.revision(like) if like else None,
     )  # fmt: skip
     return go(request, "content:brief", pk)

@@ -83,12 +83,13 @@ def month() -> Month:
     )  # fmt: skip
 
 
-def demand_allowance() -> Month:
-    """Raise CapReached, naming the cap and where it is raised, when the month is used up."""
+def demand_allowance(*, paid: bool = False) -> Month:
+    """Raise CapReached, naming the cap and where it is raised, when the month is used up. The cap
+    of money holds work that costs some (`paid`): the house's own model writes on."""
     used = month()
     if used.tokens >= used.tokens_cap:
         raise CapReached(_told(say("%(n)s tokens", n=f"{used.tokens_cap:,}")))
-    if used.cents and used.cents >= used.cents_cap:
+    if paid and used.cents >= used.cents_cap:
         raise CapReached(_told(say("%(n)s of currency", n=f"{used.cents_cap / 100:.2f}")))
     return used
 

@@ -43,6 +43,12 @@ def server_for(task: str) -> Server | None:
     )  # fmt: skip
 
 
+def costs(task: str) -> bool:
+    """Whether the workspace pays for this task by the token."""
+    row = ModelServer.objects.filter(task=task, enabled=True).first()
+    return row is not None and bool(row.cents_per_million_in or row.cents_per_million_out)
+
+
 def servers() -> list[ModelServer]:
     return list(ModelServer.objects.order_by("task"))
 
@@ -100,8 +106,9 @@ def remove_server(*, row: ModelServer) -> None:
 def check_address(url: str) -> tuple[str, str, int]:
     """(ip, host, port) of a server that may be called; Invalid names why it may not."""
     return outward.safe_address(
-        url, allow_private=settings.MODEL_SERVER_ALLOW_PRIVATE, field="base_url"
-    )
+        url, allow_private=settings.MODEL_SERVER_ALLOW_PRIVATE, field="base_url",
+        hint=say("Who runs this installation can allow it with MODEL_SERVER_ALLOW_PRIVATE."),
+    )  # fmt: skip
 
 
 def _bound(row: ModelServer) -> str:

@@ -72,7 +72,9 @@ def test_a_message_for_one_person_shows_what_was_used_of_them(owner, tenant):
     GenerationRun.objects.update(state="finished")
     body = owner.get(page(tenant, "content:brief", one.asset.brief_id)).content.decode()
     assert "Kept from the model:" in body
-    assert owner.post(url, {"wanted": "1", "person": "nobody-at-all"}).status_code == 422
+    unknown = owner.post(url, {"wanted": "1", "person": "nobody-at-all"}, follow=True)
+    assert "Nobody is known as “nobody-at-all”." in unknown.content.decode()
+    assert GenerationRun.objects.count() == 1
     analyst = Client()
     analyst.force_login(make.member(tenant, "analyst"))
     assert analyst.post(url, {"wanted": "1", "person": "ada"}).status_code == 403

@@ -209,6 +209,30 @@ def test_the_openai_package_reads_a_stream_as_it_is_written(client):
     assert chunks[-2].choices[0].finish_reason in ("stop", "length")
 
 
+def test_a_stop_ends_the_text_before_it_in_one_piece_and_in_a_stream(client):
+    asked = {"model": "attune", "messages": PROMPT, "max_tokens": 16, "temperature": 0}
+    text = client.chat.completions.create(**asked).choices[0].message.content
+    stop = text[5:8]
+    cut = client.chat.completions.create(**asked, stop=stop).choices[0]
+    assert cut.message.content == text[: text.index(stop)]
+    assert cut.finish_reason == "stop"
+    chunks = list(client.chat.completions.create(**asked, stop=["never said", stop], stream=True))
+    said = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+    assert said == text[: text.index(stop)]
+    never = list(client.chat.completions.create(**asked, stop=["never said"], stream=True))
+    assert "".join(c.choices[0].delta.content or "" for c in never if c.choices) == text
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"tools": [{"type": "function", "function": {"name": "f"}}]},
+     {"response_format": {"type": "json_object"}}, {"stop": ["a"] * 5}, {"stop": 3}],
+)  # fmt: skip
+def test_what_is_not_offered_is_refused_by_name(client, more):
+    with pytest.raises(openai.UnprocessableEntityError, match=next(iter(more))):
+        client.chat.completions.create(model="attune", messages=PROMPT, extra_body=more)
+
+
 def test_the_openai_package_embeds_in_both_encodings(client):
     found = client.embeddings.create(model="all-minilm-l6-v2", input=["tea", "coffee"])
     plain = client.embeddings.create(model="x", input="tea", encoding_format="float")

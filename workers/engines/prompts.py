@@ -62,7 +62,6 @@ LABELS = {
            "words": "常用词", "facts": "事实", "offer": "优惠", "voice": "我们这样写",
            "must": "必须提到", "like": "仿照这段文字的写法"},
 }  # fmt: skip
-BODIES = ("sms", "push", "ad", "banner", "product", "recommend")
 SHOTS: dict[str, list[tuple[str, dict[str, str]]]] = {
     "en": [
         (

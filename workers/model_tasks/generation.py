@@ -242,9 +242,12 @@ def judged(
         again = checks.inspect(channel, mended, ground) if before else findings
         if before and not checks.blocked(again):
             note = [
-                checks.Finding("repaired", "warn", say("Left out what no source supports."), name)
-                for name in before
-            ]
+                checks.Finding(
+                    "repaired", "warn", say("Left out what no source supports."), name,
+                    repair.left_out(text, mended.get(name, ""))[:200],
+                )
+                for name, text in before.items()
+            ]  # fmt: skip
             return services.Draft(mended, [*note, *again], version, before)
     return services.Draft(components, findings, version)
 

@@ -36,7 +36,7 @@ from workers.engines.protocol import Messages, Request
 from workers.model_tasks.generation import assignment
 from workers.runner import Run, handles
 
-SAMPLES, MOST_SAMPLES = 3, 3
+SAMPLES = 3
 KILLED, OUT_OF_MEMORY = -9, 70
 SECONDS = 6 * 3600
 PLAN: dict[str, Any] = {}  # what is to differ from the engine's plan (tuning.Lesson)
@@ -106,9 +106,7 @@ def prepare(row: ModelVersion) -> Prepared:
         pairs = list(_pairs(item, task, mask))
         value[side + "pairs"] += pairs
         groups += [str(item.pk)] * len(pairs) if item.held_out else []
-    shown = [
-        copywriting.prompt("body", t, shots=False) for t in list(tasks.values())[:MOST_SAMPLES]
-    ]
+    shown = [copywriting.prompt("body", t, shots=False) for t in list(tasks.values())[:SAMPLES]]
     return Prepared(value, groups, mask.found, shown)
 
 
@@ -246,7 +244,7 @@ def _samples(row: ModelVersion, shown: list[Messages], results: dict[str, Any], 
     runtime = models.runtime()
     adapter = models.ready(runtime, row, job.unit)
     samples = []
-    for messages in shown[:SAMPLES]:
+    for messages in shown:
         asked = [
             Request(messages, 1, 80, 0.6, 0.92, 7, 120, adapter=name) for name in ("", adapter)
         ]

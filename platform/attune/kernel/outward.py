@@ -24,9 +24,12 @@ EXTRA_BLOCKED = [
 ]
 
 
-def safe_address(url: str, *, allow_private: bool, field: str = "url") -> tuple[str, str, int]:
+def safe_address(
+    url: str, *, allow_private: bool, field: str = "url", hint: str = ""
+) -> tuple[str, str, int]:
     """(ip, host, port) of a URL that may be called. Resolves once and checks every address, so
-    that a name cannot point somewhere else between the check and the call."""
+    that a name cannot point somewhere else between the check and the call. `hint` says how a
+    private address may be allowed."""
     try:
         parts = urlsplit(url)
     except ValueError as wrong:
@@ -50,9 +53,9 @@ def safe_address(url: str, *, allow_private: bool, field: str = "url") -> tuple[
     addresses = [str(info[4][0]) for info in found]
     if not allow_private:
         if parts.scheme != "https" or port != 443:
-            raise Invalid.one(field, say("Only https on the standard port is called."))
+            raise Invalid.one(field, say("Only https on the standard port is called."), hint)
         if any(_forbidden(address) for address in addresses):
-            raise Invalid.one(field, say("The address is not on the public internet."))
+            raise Invalid.one(field, say("The address is not on the public internet."), hint)
     return addresses[0], parts.hostname, port
 
 
