@@ -16,6 +16,7 @@ from campaigns.decisions.models import Decision
 from campaigns.delivery.models import Campaign
 from campaigns.experiments import selectors as experiments
 from campaigns.experiments.models import Experiment, Snapshot
+from chat.conversations import selectors as conversations
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,13 @@ def needs_me() -> list[Number]:
             "workspace:jobs",
             "?state=quarantined",
         ),
-    ]
+        Number(
+            say_many("%(n)s customer waits for an answer", "%(n)s customers wait for an answer",
+                     n=waiting["waiting"]),
+            waiting["waiting"],
+            "conversations:inbox",
+        ),
+    ]  # fmt: skip
     return [row for row in rows if row.value]
 
 
@@ -86,6 +93,7 @@ def badges() -> dict[str, int]:
     return {
         "reviews": approvals.open_reviews().count(),
         "rejected": RejectedEvent.objects.filter(replayed_at=None).count(),
+        "waiting": conversations.waiting().count(),
         "stuck": JobRow.objects.filter(state=JobRow.State.QUARANTINED).count(),
     }
 

@@ -45,7 +45,7 @@ PLACES: tuple[tuple[Phrase | str, tuple[Place, ...]], ...] = (
             Place("contacts:people", "people", say("People"), "contacts.view"),
             Place("segments:segments", "segment", say("Segments"), "segments.view"),
             Place("contacts:events", "bolt", say("Events"), "events.view", "rejected"),
-            Place("conversations:inbox", "chat", say("Conversations"), "workspace.view"),
+            Place("conversations:inbox", "chat", say("Conversations"), "chat.view", "waiting"),
         ),
     ),
     (
@@ -55,6 +55,7 @@ PLACES: tuple[tuple[Phrase | str, tuple[Place, ...]], ...] = (
             Place("approval:queue", "check", say("Review"), "approval.view", "reviews"),
             Place("tuning:models", "spark", say("Models"), "models.view"),
             Place("catalog:products", "tag", say("Catalogue"), "catalog.view"),
+            Place("knowledge:documents", "book", say("Knowledge"), "knowledge.view"),
         ),
     ),
     (

@@ -71,6 +71,11 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "decisions.view": _ALL - {Role.AGENT},
     "decisions.make": _BOSS | {Role.DEVELOPER},
     "sends.view": _PERSONAL,
+    "chat.view": _PERSONAL,
+    "chat.answer": _BOSS | {Role.MARKETER, Role.AGENT},
+    "chat.manage": _BOSS,
+    "knowledge.view": _ALL,
+    "knowledge.edit": _EDIT | {Role.AGENT},
     "webhooks.manage": _BOSS | {Role.DEVELOPER},
 }
 

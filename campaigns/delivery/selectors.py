@@ -44,6 +44,11 @@ def send(send_id: uuid.UUID | str) -> Send:
     return row
 
 
+def of_contact(contact_id: uuid.UUID) -> QuerySet[Send]:
+    """What one person was sent, the newest first."""
+    return sends().filter(contact_id=contact_id)
+
+
 def endpoints() -> QuerySet[Endpoint]:
     return Endpoint.objects.order_by("name")
 

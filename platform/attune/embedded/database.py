@@ -35,10 +35,14 @@ def prepare(url: str) -> None:
                 sql.SQL("CREATE DATABASE {} OWNER attune_owner").format(sql.Identifier(name))
             )
     with psycopg.connect(url, autocommit=True) as database:
-        if database.execute(
+        if not database.execute(
             "SELECT 1 FROM pg_available_extensions WHERE name = 'vector'"
-        ).fetchone():  # nothing stored needs it yet; see docs/configuration.md
-            database.execute("CREATE EXTENSION IF NOT EXISTS vector")
+        ).fetchone():
+            raise RuntimeError(
+                "The server lacks pgvector, which the knowledge base searches with; install its "
+                "package (postgresql-<version>-pgvector) and try again."
+            )
+        database.execute("CREATE EXTENSION IF NOT EXISTS vector")
         database.execute("ALTER SCHEMA public OWNER TO attune_owner")
         database.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
         database.execute("GRANT USAGE ON SCHEMA public TO attune_app")

@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 P = TypeVar("P")
 REGISTRY: dict[str, Job[Any]] = {}
 LIGHT, MODEL, TRAINING = "light", "model", "training"  # who trains lets nobody wait who writes
+CHAT = "chat"  # and who writes copy lets no customer wait
 MAX_ATTEMPTS = 8
 LEASE_SECONDS = 24
 SILENCE_SECONDS = 5.0
@@ -130,6 +131,11 @@ def wake(tenant_id: int, job_id: uuid.UUID, queue: str) -> None:
     except (OperationalError, OSError) as unreachable:
         _Silence.until = time.monotonic() + SILENCE_SECONDS
         logger.warning("broker unreachable, the sweeper will publish: %s", unreachable)
+
+
+def wake_later(tenant_id: int, job_id: uuid.UUID, queue: str) -> None:
+    """The hint for a row that a database function inserted, once this transaction commits."""
+    transaction.on_commit(lambda: wake(tenant_id, job_id, queue))
 
 
 # -- the worker's side -------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
@@ -23,11 +24,19 @@ def push(tenant_id: int, topic: str, object_id: str = "") -> None:
 
 
 def push_now(tenant_id: int, topic: str, object_id: str = "") -> None:
+    send_now(group(tenant_id), {"type": "live.hint", "topic": topic, "id": object_id})
+
+
+def send(name: str, message: dict[str, Any]) -> None:
+    """Send to a channel group, whose name starts with its tenant, once this transaction commits."""
+    transaction.on_commit(lambda: send_now(name, message))
+
+
+def send_now(name: str, message: dict[str, Any]) -> None:
     layer = get_channel_layer()
     if layer is None:
         return
-    message = {"type": "live.hint", "topic": topic, "id": object_id}
     try:
-        async_to_sync(layer.group_send)(group(tenant_id), message)
+        async_to_sync(layer.group_send)(name, message)
     except (RedisError, OSError) as unreachable:
-        logger.warning("live hint lost: %s", unreachable)
+        logger.warning("live message lost: %s", unreachable)

@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class ConversationsConfig(AppConfig):
+    name = "chat.conversations"

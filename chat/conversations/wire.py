@@ -1,0 +1,69 @@
+"""A message as the widget and the desk read it, and how it gets to open sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from typing import Any
+
+from channels.layers import get_channel_layer
+from redis.exceptions import RedisError
+
+from attune.kernel import live
+from attune.kernel.tenancy import current_tenant
+from chat.conversations.appending import Receipt, Said
+from chat.conversations.models import Message
+
+logger = logging.getLogger(__name__)
+SECONDS = 2.0  # as long as a socket waits for the channel layer
+
+
+def group(tenant_id: int, conversation: uuid.UUID) -> str:
+    """The channel group of a conversation's open sockets."""
+    return f"t{tenant_id}.chat.{conversation.hex}"
+
+
+def message(row: Message) -> dict[str, Any]:
+    return {
+        "seq": row.seq, "client_id": row.client_id, "kind": row.kind, "author": row.author,
+        "author_name": row.author_name, "body": row.body, "payload": row.payload,
+        "at": row.created_at.isoformat(),
+    }  # fmt: skip
+
+
+def fresh(said: Said, receipt: Receipt) -> dict[str, Any]:
+    """A message that was stored a moment ago."""
+    return {
+        "seq": receipt.seq, "client_id": said.client_id, "kind": said.kind,
+        "author": said.author, "author_name": said.author_name, "body": said.body,
+        "payload": said.payload or {}, "at": receipt.at.isoformat(),
+    }  # fmt: skip
+
+
+def event(value: dict[str, Any]) -> dict[str, Any]:
+    """What the channel layer carries to a conversation's sockets."""
+    return {"type": "chat.event", "value": value}
+
+
+def push(conversation: uuid.UUID, value: dict[str, Any], *, hint: bool = True) -> None:
+    """To the open sockets of a conversation once this transaction commits; agents' pages get a
+    hint."""
+    live.send(group(current_tenant(), conversation), event(value))
+    if hint:
+        live.push(current_tenant(), "conversations", str(conversation))
+
+
+async def push_directly(tenant_id: int, conversation: uuid.UUID, value: dict[str, Any]) -> None:
+    """The same from a socket. A layer that is away loses the push, never the message: clients
+    notice by number, and ask."""
+    layer = get_channel_layer()
+    if layer is None:
+        return
+    hint = {"type": "live.hint", "topic": "conversations", "id": str(conversation)}
+    try:
+        async with asyncio.timeout(SECONDS):
+            await layer.group_send(group(tenant_id, conversation), event(value))
+            await layer.group_send(live.group(tenant_id), hint)
+    except (RedisError, OSError, TimeoutError) as away:
+        logger.warning("chat push lost: %s", away)

@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class InboxesConfig(AppConfig):
+    name = "chat.inboxes"
