@@ -37,9 +37,9 @@ def runtime() -> Runtime:
     return found
 
 
-def writer() -> tuple[Runtime, Server | None]:
+def writer(task: str = "writing") -> tuple[Runtime, Server | None]:
     """Who writes for the open workspace: its own server where it chose one, else the house's."""
-    chosen = servers.server_for("writing")
+    chosen = servers.server_for(task)
     if chosen is None:
         return runtime(), None
     return _at(chosen), chosen

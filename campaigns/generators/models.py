@@ -13,6 +13,7 @@ from attune.kernel.tenancy import TenantForeignKey
 
 class Task(models.TextChoices):
     WRITING = "writing", _("Writing copy")
+    CHAT = "chat", _("Answering customers")
     EMBEDDING = "embedding", _("Embedding texts")
     TRAINING = "training", _("Training")
 

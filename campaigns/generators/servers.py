@@ -86,8 +86,8 @@ def save_server(
 def _faults(
     task: str, model: str, seconds: int, retries: int, cents: tuple[int, int]
 ) -> Iterator[FieldError]:
-    if task not in {Task.WRITING, Task.EMBEDDING}:
-        yield FieldError("task", say("Choose one of %(names)s.", names="writing, embedding"))
+    if task not in {Task.WRITING, Task.CHAT, Task.EMBEDDING}:
+        yield FieldError("task", say("Choose one of %(names)s.", names="writing, chat, embedding"))
     if not model.strip():
         yield FieldError("model", say("Name the model as the server does."))
     if not 1 <= seconds <= 600:

@@ -21,10 +21,10 @@ from campaigns.segments.jobs import REFRESH_SEGMENT, RefreshSegment
 from campaigns.segments.rules import depends_on_time
 from tenants import registry
 from workers import runner
-from workers.tasks import audience, delivery, experiments, ingest
+from workers.tasks import audience, chat, delivery, experiments, ingest
 
 logger = logging.getLogger(__name__)
-__all__ = ["audience", "delivery", "experiments", "ingest"]
+__all__ = ["audience", "chat", "delivery", "experiments", "ingest"]
 
 
 @shared_task(name="attune.run_job", ignore_result=True)

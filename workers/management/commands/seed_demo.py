@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from attune.kernel.tenancy import tenant_context
-from workers import demo
+from workers import demo, demo_chat
 
 
 class Command(BaseCommand):
@@ -21,12 +21,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--customers", type=int, default=3000)
+        parser.add_argument("--shop", default="", help="origin of the demo shop's own site")
 
     def handle(self, *args: Any, **options: Any) -> None:
         path = settings.VAR / "demo.json"
         place = demo.people()
-        if path.exists() and orjson.loads(path.read_bytes())["tenant"] == place.tenant_id:
+        told = orjson.loads(path.read_bytes()) if path.exists() else {}
+        if told.get("tenant") == place.tenant_id:
             self.stdout.write("The demo workspace is there already.")
+            self._chat(place, told, options["shop"])
             return
         with tenant_context(place.tenant_id):
             demo.workspace(place)
@@ -40,5 +43,12 @@ class Command(BaseCommand):
             demo.story(place)
             keys = demo.keys()
         told = {**keys, "customers": options["customers"], "tenant": place.tenant_id}
+        self._chat(place, told, options["shop"])
+
+    def _chat(self, place: demo.Demo, told: dict[str, Any], shop: str) -> None:
+        """The chat, also where an older demo has none; the shop's site may show it."""
+        with tenant_context(place.tenant_id):
+            told |= demo_chat.chat(place.users, [shop] if shop else [])
+        path = settings.VAR / "demo.json"
         path.write_bytes(orjson.dumps(told))
         path.chmod(0o600)

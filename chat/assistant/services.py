@@ -1,0 +1,161 @@
+"""What the assistant does after it made up its mind: say it, admit it, hand over, be corrected."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone, translation
+
+from attune.kernel import audit
+from attune.kernel.errors import Conflict, Invalid, NotFound
+from attune.kernel.phrases import Phrase, say
+from campaigns.generators.models import ModelVersion
+from chat.assistant.models import Generation, Report
+from chat.conversations import appending, handing, wire
+from chat.conversations.appending import Said
+from chat.conversations.models import Conversation, Message
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What waits for the assistant: everything that the customer wrote since the last answer."""
+
+    conversation: Conversation
+    question: str
+    seq: int
+    before: list[Message] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An answer as the engine made it, with what it stood on."""
+
+    text: str
+    route: str
+    citations: list[dict[str, Any]] = field(default_factory=list)
+    confidence: float = 0.0
+    model: str = ""
+    version: ModelVersion | None = None
+    seconds: float = 0.0
+    tokens: int = 0
+
+
+def turn(conversation_id: UUID) -> Turn | None:
+    """What the customer waits for, or None: somebody answered, or a person owns it."""
+    row = handing.unanswered(conversation_id)
+    if row is None:
+        return None
+    newest = list(Message.objects.filter(conversation=row).order_by("-seq")[:30])[::-1]
+    answered = max((m.seq for m in newest if m.kind == "outgoing"), default=0)
+    open_ones = [m for m in newest if m.kind == "incoming" and m.seq > answered and m.body]
+    if not open_ones:
+        return None
+    words = "\n".join(m.body for m in open_ones[-4:])
+    return Turn(row, words, open_ones[-1].seq, [m for m in newest if m.seq <= answered][-6:])
+
+
+def reply(*, turn: Turn, made: Made, sentiment: float, quick: list[Phrase] | None = None) -> bool:
+    """Say it, once for each question; False where a person took over meanwhile."""
+    row = turn.conversation
+    payload: dict[str, Any] = {}
+    if made.citations:
+        payload["citations"] = made.citations
+    if quick:
+        with translation.override(row.language or "en"):
+            payload["quick_replies"] = [str(q) for q in quick]
+    said = Said(made.text, "outgoing", "bot", f"answer:{turn.seq}", None, row.inbox.bot_name,
+                {**payload, "ai": True})  # fmt: skip
+    receipt = appending.append(conversation=row.pk, said=said)
+    if receipt.refused:
+        return False
+    _keep(turn, made, sentiment, receipt.seq)
+    Conversation.objects.filter(pk=row.pk).update(sentiment=sentiment)
+    if receipt.fresh:
+        wire.push(row.pk, {"type": "message", **wire.fresh(said, receipt)})
+    return True
+
+
+def _keep(turn: Turn, made: Made, sentiment: float, seq: int | None) -> Generation:
+    row, _ = Generation.objects.get_or_create(
+        conversation=turn.conversation, reply_to_seq=turn.seq,
+        defaults={
+            "seq": seq, "route": made.route, "question": turn.question[:4000],
+            "model": made.model[:200], "version": made.version, "citations": made.citations,
+            "confidence": made.confidence, "sentiment": sentiment, "seconds": made.seconds,
+            "tokens": made.tokens,
+        },
+    )  # fmt: skip
+    return row
+
+
+def admit(*, turn: Turn, made: Made, sentiment: float) -> None:
+    """Nothing known answers it: say so and offer a person; the second time in a row ask one."""
+    before = Generation.objects.filter(conversation=turn.conversation, reply_to_seq__lt=turn.seq)
+    last = before.order_by("-reply_to_seq").first()
+    if last is not None and last.route == Generation.Route.NONE:
+        _keep(turn, made, sentiment, None)
+        hand_over(turn=turn, by="model", reason="missing_knowledge", sentiment=sentiment)
+        return
+    with translation.override(turn.conversation.language or "en"):
+        text = str(say(
+            "I find nothing about this in what I know, and I do not want to guess. Could you put "
+            "it in other words, or shall a person look at it?"
+        ))  # fmt: skip
+    told = Made(text, Generation.Route.NONE, [], made.confidence, made.model, None, made.seconds)
+    reply(turn=turn, made=told, sentiment=sentiment, quick=[say("Talk to a person")])
+
+
+def hand_over(*, turn: Turn, by: str, reason: str, sentiment: float) -> None:
+    """Give the conversation to people with a summary of it; upset customers come first."""
+    _keep(turn, Made("", Generation.Route.PERSON), sentiment, None)
+    priority = 2 if sentiment <= -0.6 else None
+    handing.hand_off(
+        conversation=turn.conversation, by=by, reason=reason, summary=summary(turn),
+        priority=priority,
+    )  # fmt: skip
+
+
+def summary(turn: Turn) -> str:
+    """What an agent must know in four lines: the customer's own words, not a retelling."""
+    asked = [m.body for m in turn.before if m.kind == "incoming"][-2:]
+    lines = [f"“{' '.join(text.split())[:160]}”" for text in [*asked, turn.question]]
+    return "\n".join(dict.fromkeys(lines))
+
+
+def report(
+    *, conversation: Conversation, seq: int, reason: str, comment: str = "",
+    by_id: int | None = None,
+) -> Report:  # fmt: skip
+    """An answer of the assistant was not right; who reads the reports mends the knowledge."""
+    if reason not in Report.Reason.values:
+        raise Invalid.one("reason", say("This is not one of the reasons."))
+    found = Generation.objects.filter(conversation=conversation, seq=seq).first()
+    if found is None:
+        raise NotFound(say("There is no answer of the assistant with this number."))
+    row, made = Report.objects.get_or_create(
+        generation=found, by_visitor=by_id is None, by_id=by_id,
+        defaults={"reason": reason, "comment": comment.strip()[:500]},
+    )  # fmt: skip
+    if not made:
+        raise Conflict(say("You reported this answer already."))
+    audit.record("assistant.report", row, reason=reason)
+    return row
+
+
+def settle(*, row: Report) -> None:
+    Report.objects.filter(pk=row.pk, settled_at=None).update(settled_at=timezone.now())
+    audit.record("assistant.settle", row)
+
+
+def overdue(conversation_id: UUID, seconds: float) -> Conversation | None:
+    """A conversation whose customer has waited too long for the assistant, held."""
+    row = handing.unanswered(conversation_id)
+    if row is None or row.waiting_since is None:
+        return None
+    waited = (timezone.now() - row.waiting_since).total_seconds()
+    return row if waited >= seconds else None

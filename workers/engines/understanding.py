@@ -1,0 +1,297 @@
+"""What a customer wants: a sentence encoder fine-tuned on a workspace's own examples.
+
+    text → encoder (MiniLM) → mean over tokens h (B, C) → linear → logits (B, K) → / T → softmax
+
+Trained with cross-entropy (label smoothing), an average of the weights over time (EMA), and a
+temperature T fitted on held-out examples, so that "0.8" is right four times in five. A text is out
+of scope when it lies far from everything learned: the score is the mean cosine to the nearest
+training examples in the tuned space times the calibrated confidence (deep nearest neighbours, Sun
+et al. 2022; maximum softmax, Hendrycks and Gimpel 2017), and its threshold is where a wanted share
+of held-out examples stays in scope.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file, save_file
+from torch import nn
+from transformers import AutoModel, AutoTokenizer
+
+from workers.engines.embedding import packaged
+
+Heard = Callable[[int, int, dict[str, float]], None]  # step, of, {measure: value}
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to train. `out_of_scope` is the label of examples that belong to no intent, if any."""
+
+    epochs: int = 6
+    batch: int = 32
+    rate: float = 8e-5  # of the encoder's top layer; each layer below takes `decay` of it
+    decay: float = 0.9
+    head_rate: float = 1e-3
+    smoothing: float = 0.1
+    warmup: float = 0.1
+    average: float = 0.995  # of the weights' moving average
+    most_tokens: int = 64
+    seed: int = 0
+    in_scope: float = 0.96  # share of held-out in-scope texts that the threshold keeps
+    neighbours: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a text means: intents by falling probability, and how much it is in scope (0 to 1)."""
+
+    ranking: tuple[tuple[str, float], ...]
+    scope: float
+    in_scope: bool
+
+
+class Network(nn.Module):
+    """Encoder, mean over tokens, linear head."""
+
+    def __init__(self, encoder: Any, width: int, classes: int) -> None:
+        super().__init__()
+        self.encoder: Any = encoder
+        self.drop, self.head = nn.Dropout(0.1), nn.Linear(width, classes)
+
+    def pooled(self, tokens: dict[str, torch.Tensor]) -> torch.Tensor:
+        hidden = self.encoder(**tokens).last_hidden_state  # (B, T, C)
+        seen = tokens["attention_mask"].unsqueeze(-1)  # (B, T, 1)
+        mean: torch.Tensor = (hidden * seen).sum(1) / seen.sum(1)  # (B, C)
+        return mean
+
+    def forward(self, tokens: dict[str, torch.Tensor]) -> torch.Tensor:
+        logits: torch.Tensor = self.head(self.drop(self.pooled(tokens)))  # (B, K)
+        return logits
+
+
+def train(
+    texts: Sequence[str], labels: Sequence[str], held: tuple[Sequence[str], Sequence[str]], *,
+    recipe: Recipe | None = None, base: Path | None = None, outside: Sequence[str] = (),
+    heard: Heard | None = None,
+) -> Intents:  # fmt: skip
+    """Learn intents from examples; `held` (texts, labels) fit temperature and threshold; texts
+    `outside` belong to no intent and are learned as such. Deterministic for one recipe and machine.
+    Raises ValueError for fewer than two labels."""
+    recipe = recipe or Recipe()
+    names = sorted(set(labels))
+    if len(names) < 2:
+        raise ValueError("At least two intents are needed.")
+    torch.manual_seed(recipe.seed)
+    rng = random.Random(recipe.seed)  # noqa: S311
+    folder = base or packaged()
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    encoder = AutoModel.from_pretrained(folder)
+    width = int(encoder.config.hidden_size)
+    classes = len(names) + bool(outside)  # the last one: out of scope
+    network = Network(encoder, width, classes)
+    index = {name: n for n, name in enumerate(names)}
+    rows = [(t, index[label]) for t, label in zip(texts, labels, strict=True)]
+    rows += [(t, len(names)) for t in outside]
+    steps = recipe.epochs * math.ceil(len(rows) / recipe.batch)
+    optimizer = torch.optim.AdamW(_groups(network, recipe), weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: _slope(s, steps, recipe))
+    average = copy.deepcopy(network.state_dict())
+    lossy = nn.CrossEntropyLoss(label_smoothing=recipe.smoothing)
+    network.train()
+    step = 0
+    for _ in range(recipe.epochs):
+        for batch in _batches(rows, recipe.batch, rng):
+            tokens = tokenizer([t for t, _ in batch], padding=True, truncation=True,
+                               max_length=recipe.most_tokens, return_tensors="pt")  # fmt: skip
+            target = torch.tensor([n for _, n in batch])  # (B,)
+            loss = lossy(network(dict(tokens)), target)
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            step += 1
+            keep = min(recipe.average, step / (step + 10))
+            with torch.no_grad():
+                for name, value in network.state_dict().items():
+                    if value.is_floating_point():
+                        average[name].mul_(keep).add_(value, alpha=1 - keep)
+            if heard is not None and step % 10 == 0:
+                heard(step, steps, {"loss": float(loss.detach())})
+    network.load_state_dict(average)
+    network.eval()
+    found = Intents(network, tokenizer, names, bool(outside), recipe)
+    found.memory = found.embed([t for t, _ in rows[: len(texts)]])
+    found.calibrate(*held)
+    return found
+
+
+def _groups(network: Network, recipe: Recipe) -> list[dict[str, Any]]:
+    """Lower layers move less; the head moves most."""
+    depth = int(network.encoder.config.num_hidden_layers)
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        if name.startswith("head"):
+            rate = recipe.head_rate
+        else:
+            layer = next((int(p) for p in name.split(".") if p.isdecimal()), -1)
+            rate = recipe.rate * recipe.decay ** (depth - 1 - layer)
+        groups.setdefault(rate, []).append(parameter)
+    return [{"params": parameters, "lr": rate} for rate, parameters in groups.items()]
+
+
+def _slope(step: int, steps: int, recipe: Recipe) -> float:
+    rising = recipe.warmup * steps
+    if step < rising:
+        return (step + 1) / rising
+    return max(0.0, (steps - step) / max(1.0, steps - rising))
+
+
+def _batches(
+    rows: list[tuple[str, int]], size: int, rng: random.Random
+) -> list[list[tuple[str, int]]]:
+    """Shuffled batches of texts of like length, so that little is padded."""
+    order = rows[:]
+    rng.shuffle(order)
+    chunk = size * 16
+    batches = []
+    for at in range(0, len(order), chunk):
+        near = sorted(order[at : at + chunk], key=lambda row: len(row[0]))
+        batches += [near[i : i + size] for i in range(0, len(near), size)]
+    rng.shuffle(batches)
+    return batches
+
+
+class Intents:
+    """A trained reader. `read` takes milliseconds; `save` and `load` keep it as safetensors."""
+
+    def __init__(
+        self, network: Network, tokenizer: Any, names: list[str], outside: bool, recipe: Recipe
+    ) -> None:
+        self.network, self.tokenizer, self.names = network, tokenizer, names
+        self.outside, self.recipe = outside, recipe
+        self.temperature, self.threshold = 1.0, 0.0
+        self.memory = np.zeros((0, 1), dtype=np.float32)  # (N, C) of length 1
+
+    @torch.inference_mode()
+    def _run(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Logits (n, K) and tuned vectors (n, C) of length 1, in the order of the texts."""
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        logits: list[Any] = [None] * len(texts)
+        vectors: list[Any] = [None] * len(texts)
+        for at in range(0, len(order), 64):
+            chosen = order[at : at + 64]
+            tokens = self.tokenizer(
+                [texts[i] or " " for i in chosen], padding=True, truncation=True,
+                max_length=self.recipe.most_tokens, return_tensors="pt",
+            )  # fmt: skip
+            pooled = self.network.pooled(dict(tokens))
+            scores = self.network.head(pooled)
+            unit = nn.functional.normalize(pooled, dim=-1)
+            for row, i in enumerate(chosen):
+                logits[i], vectors[i] = scores[row].numpy(), unit[row].numpy()
+        return np.stack(logits), np.stack(vectors)
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        return self._run(texts)[1]
+
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """(n, K) calibrated; the last column is "out of scope" where that was learned."""
+        z = logits / self.temperature
+        z = np.exp(z - z.max(1, keepdims=True))
+        found: np.ndarray = z / z.sum(1, keepdims=True)
+        return found
+
+    def scope(self, probabilities: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+        """(n,) how much each text is like what was learned: confidence times likeness."""
+        known: np.ndarray = probabilities[:, : len(self.names)].max(1)
+        if not len(self.memory):
+            return known
+        near = vectors @ self.memory.T  # (n, N)
+        k = min(self.recipe.neighbours, near.shape[1])
+        likeness = np.partition(near, -k, axis=1)[:, -k:].mean(1)
+        found: np.ndarray = known * np.clip(likeness, 0, 1) ** 4
+        return found
+
+    def calibrate(self, texts: Sequence[str], labels: Sequence[str]) -> None:
+        """Temperature by the likelihood of held-out labels; threshold by their share in scope."""
+        logits, vectors = self._run(texts)
+        index = {name: n for n, name in enumerate(self.names)}
+        target = np.array([index[label] for label in labels])
+        best = (math.inf, 1.0)
+        for temperature in np.geomspace(0.2, 3.0, 60):
+            self.temperature = float(temperature)
+            chosen = self.probabilities(logits)[np.arange(len(target)), target]
+            best = min(best, (float(-np.log(np.maximum(chosen, 1e-12)).mean()), self.temperature))
+        self.temperature = best[1]
+        scores = self.scope(self.probabilities(logits), vectors)
+        self.threshold = float(np.quantile(scores, 1 - self.recipe.in_scope))
+
+    def read_many(self, texts: Sequence[str], most: int = 5) -> list[Reading]:
+        logits, vectors = self._run(texts)
+        probabilities = self.probabilities(logits)
+        scopes = self.scope(probabilities, vectors)
+        found = []
+        for row, scope in zip(probabilities, scopes, strict=True):
+            known = row[: len(self.names)]
+            order = np.argsort(-known)[:most]
+            ranking = tuple((self.names[i], float(known[i])) for i in order)
+            unknown = self.outside and row[-1] >= known.max()
+            found.append(Reading(ranking, float(scope),
+                                 bool(scope >= self.threshold and not unknown)))  # fmt: skip
+        return found
+
+    def read(self, text: str) -> Reading:
+        return self.read_many([text])[0]
+
+    def save(self, folder: Path) -> None:
+        """Weights and memory in half precision as safetensors, the rest as JSON."""
+        folder.mkdir(parents=True, exist_ok=True)
+        state = {
+            k: v.numpy().astype(np.float16) if v.is_floating_point() else v.numpy()
+            for k, v in self.network.state_dict().items()
+        }
+        save_file({**state, "memory": self.memory.astype(np.float16)},
+                  str(folder / "intents.safetensors"))  # fmt: skip
+        told = {"names": self.names, "outside": self.outside, "temperature": self.temperature,
+                "threshold": self.threshold, "recipe": asdict(self.recipe)}  # fmt: skip
+        (folder / "intents.json").write_text(json.dumps(told, ensure_ascii=False))
+
+    @classmethod
+    def load(cls, folder: Path, base: Path | None = None) -> Intents:
+        told = json.loads((folder / "intents.json").read_text())
+        state = load_file(str(folder / "intents.safetensors"))
+        memory = state.pop("memory").astype(np.float32)
+        source = base or packaged()
+        encoder = AutoModel.from_pretrained(source)
+        classes = len(told["names"]) + bool(told["outside"])
+        network = Network(encoder, int(encoder.config.hidden_size), classes)
+        network.load_state_dict({
+            k: torch.from_numpy(v.astype(np.float32) if v.dtype == np.float16 else v)
+            for k, v in state.items()
+        })  # fmt: skip
+        network.eval()
+        found = cls(network, AutoTokenizer.from_pretrained(source), told["names"],
+                    told["outside"], Recipe(**told["recipe"]))  # fmt: skip
+        found.temperature, found.threshold = told["temperature"], told["threshold"]
+        found.memory = memory
+        return found
+
+
+def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = 15) -> float:
+    """Expected calibration error: mean |accuracy - confidence| over bins of equal width, weighted
+    by their share (Guo et al. 2017, section 2)."""
+    which = np.minimum((confidence * bins).astype(int), bins - 1)
+    return float(sum(
+        (which == b).mean() * abs(right[which == b].mean() - confidence[which == b].mean())
+        for b in range(bins) if (which == b).any()
+    ))  # fmt: skip
