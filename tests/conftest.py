@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 from django.conf import settings
+from django.core.cache import caches
 from django.core.management import call_command
 from django.db import connections
 from psycopg import sql
@@ -44,7 +45,9 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     named = os.environ.get("TEST_REDIS_URL")
     server = None if named else servers.start_valkey(tmp_path_factory.mktemp("valkey"))
     url = named or server.url  # type: ignore[union-attr]
-    settings.CACHES["default"]["LOCATION"] = url
+    caches.settings["default"]["LOCATION"] = url  # what the handler read when it was first asked
+    if hasattr(caches._connections, "default"):
+        del caches["default"]
     settings.CHANNEL_LAYERS["default"]["CONFIG"]["hosts"] = [url]
     celery.app.conf.broker_url = url
     yield url

@@ -30,6 +30,11 @@ from campaigns.generators import registry
 from campaigns.generators.models import AdapterFile, ModelVersion
 from campaigns.segments import services as segments
 from campaigns.segments.models import Segment
+from chat.conversations import visiting
+from chat.conversations.models import Conversation, Visitor
+from chat.conversations.visiting import Browser
+from chat.inboxes import services as inboxes
+from chat.inboxes.models import Inbox
 from tenants import services as tenants
 from tenants.models import Membership, Tenant, User
 from workers import runner, tasks
@@ -116,7 +121,7 @@ def run_jobs(most: int = 200) -> list[str]:
     for _ in range(most):
         row = (
             JobRow.objects.filter(state="pending", run_at__lte=timezone.now())
-            .exclude(queue__in=["model", "training"])
+            .exclude(queue__in=["model", "training", "chat"])
             .order_by("id")
             .first()
         )
@@ -243,3 +248,21 @@ def version(number: int, **fields: Any) -> ModelVersion:
     for name, data in files.items():
         AdapterFile.objects.create(version=row, name=name, content=data)
     return row
+
+
+def inbox(**fields: Any) -> Inbox:
+    values = {"name": f"Shop {uuid.uuid4().hex[:6]}", "bot_name": "Ada", **fields}
+    return inboxes.save_inbox(**values)
+
+
+def conversation(body: str = "Hello", **fields: Any) -> Conversation:
+    """A stranger's conversation with one message, in an inbox of its own."""
+    who = fields.pop("who", "")
+    session, _ = visiting.start(
+        inbox=fields.pop("inbox", None) or inbox(**fields), visitor=None,
+        browser=Browser(key=uuid.uuid4().hex), client_id=uuid.uuid4().hex, body=body,
+    )  # fmt: skip
+    assert session.conversation is not None
+    if who:
+        Visitor.objects.filter(pk=session.conversation.visitor_id).update(name=who)
+    return session.conversation

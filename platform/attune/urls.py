@@ -68,6 +68,10 @@ workspace = [
     path("models/", include("campaigns.tuning.urls")),
     path("experiments/", include("campaigns.experiments.urls")),
     path("campaigns/", include("campaigns.delivery.urls_workspace")),
+    path("conversations/", include("chat.conversations.urls")),
+    path("inboxes/", include("chat.inboxes.urls")),
+    path("knowledge/", include("chat.knowledge.urls")),
+    path("assistant/", include("chat.assistant.urls")),
 ]
 urlpatterns = [
     *api,
@@ -78,6 +82,7 @@ urlpatterns = [
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
     path("", include("campaigns.approval.urls_public")),
+    path("", include("chat.conversations.urls_public")),
     path("", include("campaigns.delivery.urls")),
     path("", include("tenants.urls")),
     path("w/<slug:workspace>/", include(workspace)),

@@ -19,7 +19,7 @@ from attune.asgi import application
 from attune.embedded.servers import free_port
 from attune.kernel.tenancy import tenant_context
 from tests import make
-from workers import demo
+from workers import demo, demo_chat
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
@@ -41,6 +41,8 @@ def shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker, settings: An
         with tenant_context(place.tenant_id):
             demo.story(place)
         demo.fold(place.tenant_id)
+        with tenant_context(place.tenant_id):
+            demo_chat.chat(place.users, [])
         with tenant_context(place.tenant_id):
             make.draft(author_id=place.users["marketer"])
         yield place.tenant_id

@@ -17,6 +17,9 @@ from campaigns.content.models import Brief, Revision
 from campaigns.delivery.models import Campaign
 from campaigns.experiments.models import Experiment
 from campaigns.segments.models import Segment
+from chat.conversations.models import Conversation
+from chat.inboxes.models import Inbox
+from chat.knowledge.models import Document
 from tenants.roles import Role, role_can
 from tests.browser.conftest import SignIn
 from tests.tenants.test_tenants import PAGES
@@ -25,7 +28,7 @@ from workers import demo
 pytestmark = [pytest.mark.browser]
 FRONT = Path(__file__).resolve().parents[2] / "platform/attune/web/frontend"
 AXE = FRONT / "node_modules/axe-core/axe.min.js"
-FRAGMENTS = {"tuning:evidence", "insights:search", "insights:notices"}
+FRAGMENTS = {"knowledge:ask", "tuning:evidence", "insights:search", "insights:notices"}
 
 
 @pytest.fixture
@@ -39,6 +42,11 @@ def paths(shop: int) -> dict[str, str]:
         "content:revision": Revision, "approval:edit": Revision, "approval:review": Review,
         "experiments:experiment": Experiment, "delivery_pages:campaign": Campaign,
     }  # fmt: skip
+    rows |= {
+        "conversations:conversation": Conversation,
+        "inboxes:inbox": Inbox,
+        "knowledge:document": Document,
+    }
     with tenant_context(shop):
         for name, model in rows.items():
             row = model.objects.order_by("-id").first()

@@ -42,6 +42,13 @@ from campaigns.generators import meter
 from campaigns.generators.models import ModelServer
 from campaigns.tuning import services as tuning
 from campaigns.tuning.models import LessonItem
+from chat.assistant import services as assistant
+from chat.assistant.models import Generation, Suggestion
+from chat.conversations import handing, visiting, wire
+from chat.conversations import services as chat
+from chat.conversations.sockets import patterns as visitor_patterns
+from chat.inboxes import services as inboxes
+from chat.knowledge import services as knowledge
 from tenants import notices, saved_views
 from tenants import services as tenants
 from tenants.models import ApiKey, Membership
@@ -56,7 +63,9 @@ PUBLIC = {  # answered without a workspace, with the reason
     "words": "our own words",
     "tenants:start": "redirects", "tenants:new": "makes one", "tenants:appearance": "own user",
     "tenants:accept": "signed by its token", "guests:review": "signed token", "delivery:unsubscribe": "signed token",
-    "delivery:click": "signed token",
+    "delivery:click": "signed token", "widget:file": "signed token",
+    **{f"widget:{name}": "a visitor's token; tests/chat/test_widget_api.py" for name in (
+        "config", "session", "start", "messages", "person", "rating", "files")},
 }  # fmt: skip
 
 
@@ -122,6 +131,24 @@ def build(place: make.Place) -> dict[str, Any]:
     server = ModelServer.objects.create(
         task="writing", base_url="http://127.0.0.1:9/v1", model=CANARY
     )
+    talk = make.conversation(f"{CANARY} hello", name=f"{CANARY} inbox")
+    chat.note(conversation=talk, user=place.owner, text=f"{CANARY} note")
+    chat.set_labels(conversation=talk, names=[CANARY])
+    team = inboxes.save_team(name=CANARY, members=[place.owner.pk])
+    canned = inboxes.save_canned(code="canary", text=CANARY)
+    file = visiting.keep_file(
+        conversation=talk, name=f"{CANARY}.txt", content=CANARY.encode(), by_visitor=True
+    )
+    inboxes.set_available(user_id=place.owner.pk, available=True)
+    chat.take(conversation=talk, user=place.owner)
+    handing.queue(conversation=talk, by="customer", reason="customer_request", summary=CANARY)
+    chat.resolve(conversation=talk, by="person")
+    document = knowledge.save_document(kind="page", title=CANARY, body=f"{CANARY} is here.")
+    answer = Generation.objects.create(
+        conversation=talk, reply_to_seq=1, seq=1, route="none", question=CANARY
+    )
+    report = assistant.report(conversation=talk, seq=1, reason="other", comment=CANARY)
+    gap = Suggestion.objects.create(question=CANARY, samples=[CANARY])
     fact = add_fact(text=CANARY, product=make.product(name=CANARY))
     suppress(address="gone@b.example", reason="manual", source=CANARY)
     return {
@@ -133,6 +160,9 @@ def build(place: make.Place) -> dict[str, Any]:
         "merge": IdentityMerge.objects.first().pk, "membership": Membership.objects.first().pk,
         "decision": campaign.sends.first().decision_id, "metric": make.metric().pk,
         "view": view.pk, "link": link.pk, "version": version.pk, "server": server.pk,
+        "talk": talk.pk, "inbox": talk.inbox_id, "team": team.pk, "canned": canned.pk,
+        "file": file.pk, "document": document.pk, "answer": answer.pk, "report": report.pk,
+        "suggestion": gap.pk,
     }  # fmt: skip
 
 
@@ -341,6 +371,7 @@ def test_no_job_handler_reaches_another_workspace(two):
 def test_every_socket_refuses_a_stranger(two):
     a, b, _ = two
     assert [str(p.pattern) for p in socket_patterns] == ["ws/<slug:workspace>/live"]
+    assert [str(p.pattern) for p in visitor_patterns] == ["chat/ws/<str:key>"]  # test_sockets.py
     client = Client()
     client.force_login(a.owner)
     cookie = f"sessionid={client.cookies['sessionid'].value}".encode()
@@ -362,3 +393,4 @@ def test_every_socket_refuses_a_stranger(two):
 
 def test_group_names_start_with_their_tenant():
     assert re.fullmatch(r"t\d+\.live", live.group(7))
+    assert re.fullmatch(r"t\d+\.chat\.\w+", wire.group(7, uuid.uuid4()))

@@ -20,10 +20,18 @@ from campaigns.delivery.models import Campaign, Send
 from campaigns.experiments.models import Experiment
 from campaigns.generators.models import ModelVersion
 from campaigns.segments.models import Segment
+from chat.assistant import services as assistant
+from chat.assistant.models import Generation, Suggestion
+from chat.conversations import services as chat
+from chat.conversations.models import Conversation
+from chat.inboxes import services as inboxes
+from chat.inboxes.models import CannedReply, Inbox, Team
+from chat.knowledge import services as knowledge
+from chat.knowledge.models import Document
 from tests import make
 
 FROZEN: dict[str, int] = {
-    "insights:home": 28,
+    "insights:home": 29,
     "contacts:people": 9,
     "contacts:files": 6,
     "contacts:events": 7,
@@ -59,7 +67,7 @@ FROZEN: dict[str, int] = {
     "workspace:jobs": 8,
     "workspace:design": 5,
     "insights:search": 5,
-    "insights:notices": 10,
+    "insights:notices": 11,
     "contacts:person": 12,
     "segments:segment": 9,
     "segments:edit": 10,
@@ -75,6 +83,22 @@ FROZEN: dict[str, int] = {
     "delivery_pages:reach": 8,
     "delivery_pages:message": 9,
     "insights:chain": 13,
+    "conversations:inbox": 11,
+    "conversations:conversation": 20,
+    "inboxes:inboxes": 10,
+    "inboxes:new": 5,
+    "inboxes:inbox": 7,
+    "inboxes:preview": 6,
+    "inboxes:new-team": 7,
+    "inboxes:new-canned": 5,
+    "inboxes:team": 9,
+    "inboxes:canned": 6,
+    "knowledge:documents": 7,
+    "knowledge:ask": 5,
+    "knowledge:new": 5,
+    "knowledge:document": 7,
+    "knowledge:edit": 7,
+    "assistant:quality": 20,
 }
 ROWS: dict[str, Any] = {
     "contacts:person": Contact, "segments:segment": Segment, "segments:edit": Segment,
@@ -82,7 +106,14 @@ ROWS: dict[str, Any] = {
     "content:revision": Revision, "content:compare": Brief, "tuning:version": ModelVersion, "approval:edit": Revision, "approval:review": Review,
     "experiments:experiment": Experiment, "delivery_pages:campaign": Campaign,
     "delivery_pages:edit": Campaign, "delivery_pages:reach": Campaign, "delivery_pages:message": Send, "insights:chain": Send,
+    "conversations:conversation": Conversation, "inboxes:inbox": Inbox, "inboxes:preview": Inbox,
+    "inboxes:team": Team, "inboxes:canned": CannedReply, "knowledge:document": Document,
+    "knowledge:edit": Document,
 }  # fmt: skip
+
+
+def door() -> Inbox:
+    return Inbox.objects.first() or make.inbox()
 
 
 def fill(place: make.Place, start: int, n: int) -> None:
@@ -99,6 +130,17 @@ def fill(place: make.Place, start: int, n: int) -> None:
         trial = make.experiment([make.approved()], holdout=0.01, running=False)
         campaign = make.campaign(audience, trial)
         make.version(number + 1)
+        talk = make.conversation(f"Hello {number}", inbox=door(), who=f"Visitor {number}")
+        chat.set_labels(conversation=talk, names=[f"label {number % 3}"])
+        chat.note(conversation=talk, user=place.owner, text="inside")
+        inboxes.save_team(name=f"Team {number}", members=[place.owner.pk])
+        inboxes.save_canned(code=f"c{number}", text="Hello")
+        knowledge.save_document(kind="page", title=f"Page {number}", body="One. Two.")
+        Generation.objects.create(
+            conversation=talk, reply_to_seq=1, seq=1, route="quoted", question="?"
+        )
+        assistant.report(conversation=talk, seq=1, reason="other")
+        Suggestion.objects.create(question=f"Why {number}?", samples=["Why?"])
         if number % 2:
             delivery.launch(campaign=campaign)
             make.run_jobs()

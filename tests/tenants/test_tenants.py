@@ -50,6 +50,15 @@ PAGES = {
     "workspace:design": "workspace.view",
     "insights:search": "workspace.view",
     "insights:notices": "workspace.view",
+    "conversations:inbox": "chat.view",
+    "inboxes:inboxes": "chat.manage",
+    "inboxes:new": "chat.manage",
+    "inboxes:new-team": "chat.manage",
+    "inboxes:new-canned": "chat.manage",
+    "knowledge:documents": "knowledge.view",
+    "knowledge:ask": "knowledge.view",
+    "knowledge:new": "knowledge.edit",
+    "assistant:quality": "chat.view",
 }
 
 

@@ -47,6 +47,10 @@ INSTALLED_APPS = [
     "campaigns.experiments",
     "campaigns.tuning",
     "campaigns.delivery",
+    "chat.knowledge",
+    "chat.inboxes",
+    "chat.conversations",
+    "chat.assistant",
     "insights",
     "workers",
 ]

@@ -146,10 +146,11 @@ TONES = {
 
 
 @register.simple_tag
-def status(state: str) -> SafeString:
-    """A state as a labelled dot; colour is never the only sign."""
+def status(state: str, text: str = "") -> SafeString:
+    """A state as a labelled dot, under its own name or the text; colour is never the only sign."""
+    shown = text or words(state)
     return format_html(
-        '<span class="status status-{}">{}</span>', TONES.get(str(state), "plain"), words(state)
+        '<span class="status status-{}">{}</span>', TONES.get(str(state), "plain"), shown
     )
 
 
@@ -197,6 +198,7 @@ ICONS = {
     "inbox": "M3 13h5l2 3h4l2-3h5v7H3z M3 13l3-9h12l3 9",
     "search": "M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14z M16 16l5 5",
     "bell": "M6 16V11a6 6 0 1 1 12 0v5l2 2H4z M10 21h4",
+    "book": "M4 5c3-1 6-1 8 1 2-2 5-2 8-1v14c-3-1-6-1-8 1-2-2-5-2-8-1z M12 6v14",
     "chat": "M4 5h16v11H9l-5 4z",
     "compass": "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18z M15 9l-2 5-4 1 2-5z",
     "lens": "M4 12s3-6 8-6 8 6 8 6-3 6-8 6-8-6-8-6z M12 10a2 2 0 1 0 0 4 2 2 0 0 0 0-4z",

@@ -20,7 +20,7 @@ from django.core.management.base import BaseCommand, CommandError
 from attune.embedded import servers
 from attune.embedded.supervisor import Supervisor, celery, manage
 
-LOGINS = ("owner", "marketer", "reviewer", "sender", "analyst")
+LOGINS = ("owner", "marketer", "reviewer", "sender", "analyst", "agent")
 
 
 class Command(BaseCommand):
@@ -49,7 +49,8 @@ class Command(BaseCommand):
             self._say("preparing the database")
             supervisor.run("setup", manage("setup_database"))
             self._say("seeding the demo workspace (only the first time)")
-            supervisor.run("seed", manage("seed_demo", "--customers", str(options["customers"])))
+            seeding = ["--customers", str(options["customers"]), "--shop", self._shop()]
+            supervisor.run("seed", manage("seed_demo", *seeding))
             self._model_process(supervisor)
             self._processes(supervisor, shop=not options["no_shop"])
             self._await(base)
@@ -82,9 +83,13 @@ class Command(BaseCommand):
             if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                 raise CommandError(
                     f"Port {self.port} is taken by another program; try "
-                    f".venv/bin/python manage.py demo --port {self.port + 1}"
+                    f".venv/bin/python manage.py demo --port {self.port + 10}"
                 )
         return lock
+
+    def _shop(self) -> str:
+        """Where the demo shop's own site stands: another origin, as a customer's is."""
+        return f"http://127.0.0.1:{self.port + 1}"
 
     def _path(self) -> str:
         root = settings.ROOT
@@ -125,7 +130,7 @@ class Command(BaseCommand):
                 ],
             )  # fmt: skip
         supervisor.start("light", celery("worker", "-Q", "light", "-c", "2", "-n", "light@%h"))
-        for queue in ("model", "training"):
+        for queue in ("model", "training", "chat"):
             supervisor.start(
                 queue,
                 celery(
@@ -136,6 +141,7 @@ class Command(BaseCommand):
         supervisor.start("beat", celery("beat"))
         if shop:
             supervisor.start("shop", manage("shop"))
+        supervisor.start("storefront", manage("storefront", "--port", str(self.port + 1)))
 
     def _model_process(self, supervisor: Supervisor) -> None:
         """Where the model will answer; nothing where a server of others is set."""
@@ -161,6 +167,7 @@ class Command(BaseCommand):
     def _welcome(self, base: str, seconds: float) -> None:
         self.stdout.write(f"\nAttune is ready after {seconds:.0f} seconds.\n")
         self.stdout.write(f"  Web admin   {base}/")
+        self.stdout.write(f"  Shop        {self._shop()}/  (with the chat at its lower right)")
         self.stdout.write(f"  API         {base}/docs/api")
         self.stdout.write(f"  Logs        {Path(settings.VAR) / 'logs'}")
         self.stdout.write(f"  Mail        {Path(settings.VAR) / 'mail'}  (account mail lands here)")

@@ -156,3 +156,35 @@ document.addEventListener("DOMContentLoaded", () => {
   connectLive();
   startBuilder();
 });
+
+// Conversations: the newest message is in sight, "/" calls a kept reply, Ctrl-Enter sends.
+function toTheEnd(): void {
+  document.querySelectorAll<HTMLElement>("[data-scroll-end]").forEach((box) => { box.scrollTop = box.scrollHeight; });
+}
+document.addEventListener("DOMContentLoaded", toTheEnd);
+document.addEventListener("htmx:afterSettle", (event) => { if ((event.target as Element).matches?.("[data-scroll-end]")) toTheEnd(); });
+document.addEventListener("keydown", (event) => {
+  const field = event.target as HTMLTextAreaElement;
+  const form = field.closest?.<HTMLFormElement>("form[data-reply]");
+  if (!form || !field.matches("textarea")) return;
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); form.requestSubmit(); return; }
+  if (event.key !== "Tab" && event.key !== " ") return;
+  const code = /^\/([\w-]+)$/.exec(field.value.trim())?.[1];
+  const kept = code && form.querySelector<HTMLOptionElement>(`option[data-code="${CSS.escape(code)}"]`);
+  if (kept) { event.preventDefault(); field.value = kept.value; }
+});
+document.addEventListener("change", (event) => {
+  const select = event.target as HTMLSelectElement;
+  if (!select.matches("[data-canned]") || !select.value) return;
+  const field = select.closest("form")?.querySelector("textarea");
+  if (field) { field.value = field.value ? `${field.value}\n${select.value}` : select.value; field.focus(); }
+  select.value = "";
+});
+let typingSince: number | undefined;
+document.body?.addEventListener("live-typing", (event) => {
+  const note = document.querySelector<HTMLElement>(`[data-typing="${CSS.escape((event as CustomEvent).detail ?? "")}"]`);
+  if (!note) return;
+  note.hidden = false;
+  window.clearTimeout(typingSince);
+  typingSince = window.setTimeout(() => { note.hidden = true; }, 5000);
+});

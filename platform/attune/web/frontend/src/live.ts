@@ -11,12 +11,12 @@ export function connectLive(): void {
   let wait = 500;
   let polling: number | undefined;
 
-  function dispatch(topic: string): void {
-    document.body.dispatchEvent(new CustomEvent(`live-${topic}`));
+  function dispatch(topic: string, id = ""): void {
+    document.body.dispatchEvent(new CustomEvent(`live-${topic}`, { detail: id }));
   }
 
   function everything(): void {
-    for (const topic of ["jobs", "content", "models", "reviews", "experiments", "campaigns", "segments"]) dispatch(topic);
+    for (const topic of ["jobs", "content", "models", "reviews", "experiments", "campaigns", "segments", "conversations", "knowledge"]) dispatch(topic);
   }
 
   function show(online: boolean): void {
@@ -32,7 +32,7 @@ export function connectLive(): void {
       wait = 500;
       show(true);
     };
-    socket.onmessage = (message) => dispatch(JSON.parse(message.data).topic);
+    socket.onmessage = (message) => { const { topic, id } = JSON.parse(message.data); dispatch(topic, id); };
     socket.onclose = (end) => {
       if (end.code === 4404) return;
       show(false);
