@@ -8,7 +8,7 @@ import sys
 
 from benchmarks import bench
 
-ALL = ("intake", "segments", "pages", "memory", "generation")
+ALL = ("intake", "segments", "pages", "memory", "generation", "chat")
 
 
 def main(names: list[str]) -> None:

@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 
 from attune.kernel import direct, jobs, live
 from attune.kernel.errors import AttuneError, Invalid
+from attune.kernel.phrases import say
 from attune.kernel.storable import as_uuid
 from chat.conversations import appending, visiting, wire
 from chat.conversations.appending import Said
@@ -192,7 +193,7 @@ class VisitorConsumer(AsyncWebsocketConsumer):
         """Store, number, acknowledge; then tell the others."""
         client_id = _id(frame)
         if not client_id:
-            raise Invalid.one("client_id", "Give each message an id of 8 to 64 characters.")
+            raise Invalid.one("client_id", say("Give each message an id of 8 to 64 characters."))
         said = Said(visiting.checked(frame.get("body")), "incoming", "visitor", client_id)
         conversation, who = self.conversation, self.who
         if conversation is None or who is None:

@@ -91,7 +91,8 @@ def test_no_page_scrolls_sideways_or_is_squeezed_on_a_narrow_screen(
         if width > 390:
             wide[name] = width
         narrowest = page.evaluate(
-            "Math.min(...[...document.querySelectorAll('main .card')].map(c => c.offsetWidth))"
+            "Math.min(...[...document.querySelectorAll('main .card')]"
+            ".filter(c => c.checkVisibility()).map(c => c.offsetWidth))"
         )
         if narrowest is not None and narrowest < 195:
             squeezed[name] = narrowest

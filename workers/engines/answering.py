@@ -1,8 +1,10 @@
 """A customer's question answered from passages: evidence, a draft, and a check of every sentence.
 
 1. The sentences of the passages are ranked by likeness to the question (cosine of the encoder's
-   vectors, 0 to 1) and by how many of the question's content words they hold.
-2. Where nothing is like enough, nothing is answered (`Answer.route` is "none").
+   vectors, 0 to 1), by how many of the question's content words they hold, and by whether they look
+   like what was asked for: an amount, a time, a count.
+2. Where nothing is like enough, or what the question is about is near no word of it, nothing is
+   answered (`Answer.route` is "none").
 3. An approved answer (FAQ) whose question is close is said as it stands.
 4. Else the model drafts from the best sentences alone. Each sentence of the draft is kept only
    while it is supported: all its numbers and names, and nearly all its content words, stand in one
@@ -28,10 +30,13 @@ Draft = Callable[[Messages], str]
 Said = Callable[[str], None]
 
 FAQ_ALIKE = 0.74  # likeness of a question to an approved one, from which its answer is said
-SURE, ENOUGH = 0.66, 0.45  # likeness of a sentence: answers alone; answers with the words as well
-COVERED = 0.5  # share of the question's content words that the evidence must hold then
+SURE, ENOUGH = 0.6, 0.45  # likeness of a sentence: answers alone; answers with the words as well
+COVERED = 0.4  # share of the question's content words that the evidence must hold then
+KNOWN, WELL_KNOWN = 0.65, 0.7  # share of its content words that must be near some word of it
+CLOSE = 8  # sentences that are looked at closely
 SUPPORTED = 0.8  # share of a draft sentence's content words that must stand in the evidence
 MOST_EVIDENCE, MOST_SENTENCES = 5, 3
+NEAR_WORD = 0.45  # likeness of two words, from which one stands for the other
 NEAR = 0.1  # below the best sentence: what a draft may stand on
 SENTENCE = re.compile(r".+?(?:[.!?。！？]+[\"”’)）]*(?=\s|$|[\u4e00-\u9fff])|$)", re.DOTALL)
 NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
@@ -199,6 +204,38 @@ def weigh(question: str, sources: Sequence[Source], encode: Encode) -> list[Evid
     return sorted(found, key=lambda e: (-e.score, e.source))
 
 
+def understood(question: str, found: Sequence[Evidence], sources: Sequence[Source],
+               encode: Encode) -> list[float]:  # fmt: skip
+    """Of each sentence, the share of the question's content words that it holds, or holds a word
+    near in sense (cosine of the two words at least NEAR_WORD, counted by that much). What the
+    question is about and the sentence never heard of shows here: "vegan", "dishwasher"."""
+    asked = {stem(w): w for w in contents(question)}
+    if not asked or not found:
+        return [0.0] * len(found)
+    held = [{stem(w): w for w in contents(f"{sources[e.source].title} {e.text}")} for e in found]
+    words = sorted({*asked.values(), *(w for one in held for w in one.values())})
+    vectors = dict(zip(words, encode(words), strict=True))
+    shares = []
+    for one in held:
+        total = 0.0
+        for key, word in asked.items():
+            if key in one:
+                total += 1
+            elif one:
+                near = max(float(vectors[word] @ vectors[other]) for other in one.values())
+                total += near if near >= NEAR_WORD else 0.0
+        shares.append(total / len(asked))
+    return shares
+
+
+def contents(text: str) -> list[str]:
+    """The content words of a text as they are written, lower case; of Chinese the pairs."""
+    low = text.lower()
+    words = [w.replace("’", "'").removesuffix("'s") for w in WORD.findall(HAN.sub(" ", low))]
+    pairs = [run[i : i + 2] for run in HAN.findall(low) for i in range(max(1, len(run) - 1))]
+    return [w for w in words if w not in STOP and len(w) > 1] + pairs
+
+
 def answer(
     question: str, sources: Sequence[Source], *, encode: Encode, draft: Draft | None,
     language: str = "en", said: Said | None = None,
@@ -214,8 +251,13 @@ def answer(
             chosen = faqs[best]
             return Answer(sources[chosen].text, "faq", float(min(1.0, alike[best])), (chosen,))
     ranked = weigh(question, sources, encode)
-    good = [e for e in ranked if e.likeness + e.fits >= SURE or
-            (e.likeness >= ENOUGH and e.covered >= COVERED)]  # fmt: skip
+    ranked = ranked[:CLOSE]
+    known = understood(question, ranked, sources, encode)
+    good = [
+        e for e, share in zip(ranked, known, strict=True)
+        if (e.likeness + e.fits >= SURE and share >= KNOWN)
+        or (e.likeness >= ENOUGH and e.covered >= COVERED and share >= WELL_KNOWN)
+    ]  # fmt: skip
     if not good:
         top = ranked[0].likeness if ranked else 0.0
         return Answer("", "none", float(max(0.0, top)), (), tuple(ranked[:3]))

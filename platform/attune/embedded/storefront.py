@@ -17,7 +17,7 @@ from attune.embedded.shop import CATALOGUE, shopper
 
 CUSTOMERS = (20, 21, 22)
 COLOURS = {"tea": "#7d9b76", "coffee": "#7b5a45", "ware": "#8d8d94", "snacks": "#c79a58"}
-PAGE = Template((Path(__file__).parent / "storefront.html").read_text())
+PAGE = Template((Path(__file__).parent / "storefront.tpl").read_text())
 OPTION = Template('<option value="$n"$chosen>$name</option>')
 GOODS = Template("""<article>
 <svg viewBox="0 0 200 110" role="img" aria-label="$name">
