@@ -28,7 +28,7 @@ from tests import make
 
 SOCKETS = int(os.environ.get("CHAT_SOCKETS", "1000"))
 SECONDS = float(os.environ.get("CHAT_SECONDS", "15"))
-RATES = (200, 490)
+RATES = tuple(int(r) for r in os.environ.get("CHAT_RATES", "200,490").split(","))
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def served(application: str) -> Iterator[tuple[str, int]]:
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "uvicorn", application, "--port", str(port), "--log-level", "error",
-         "--ws", "websockets-sansio", "--ws-ping-interval", "0"], cwd=bench.ROOT,
+         "--ws", "websockets-sansio", "--ws-per-message-deflate", "false"], cwd=bench.ROOT,
     )  # fmt: skip
     try:
         for _ in range(300):

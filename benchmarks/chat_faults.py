@@ -35,7 +35,7 @@ def start(name: str) -> subprocess.Popen:
     celery = ["-m", "celery", "-A", "attune.celery"]
     commands = {
         "web": ["-m", "uvicorn", "attune.asgi:application", "--port", str(faults.PORT),
-                "--ws", "websockets-sansio"],
+                "--ws", "websockets-sansio", "--ws-per-message-deflate", "false"],
         "chat": [*celery, "worker", "-Q", "chat,light", "-I", "workers.model_tasks", "-P", "solo",
                  "--loglevel", "ERROR"],
         "beat": [*celery, "beat", "--loglevel", "ERROR"],

@@ -13,8 +13,10 @@ import time
 import uuid
 from collections import Counter
 from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
 
 import orjson
+from channels.consumer import get_handler_name
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from psycopg import Error as DatabaseTrouble
@@ -41,6 +43,35 @@ BAD_FRAME, NOT_WELCOME, TOO_MUCH, TRY_LATER = 4400, 4403, 4429, 4503
 _open: Counter[str] = Counter()
 
 
+class _Watched:
+    """The open sockets of an event loop, and the one task that looks after them."""
+
+    def __init__(self) -> None:
+        self.sockets: WeakSet[VisitorConsumer] = WeakSet()
+        self.task: asyncio.Task[None] | None = None
+
+    async def look(self) -> None:
+        while self.sockets:
+            await asyncio.sleep(HELLO_SECONDS / 2)
+            for socket in list(self.sockets):
+                try:
+                    await socket.tidy()
+                except Exception:  # one that broke ends; the others are looked after
+                    logger.exception("a socket could not be closed")
+                    self.sockets.discard(socket)
+
+
+_watched: WeakKeyDictionary[asyncio.AbstractEventLoop, _Watched] = WeakKeyDictionary()
+
+
+def _watch(socket: VisitorConsumer) -> None:
+    loop = asyncio.get_running_loop()
+    found = _watched.setdefault(loop, _Watched())
+    found.sockets.add(socket)
+    if found.task is None or found.task.done():
+        found.task = loop.create_task(found.look())
+
+
 class VisitorConsumer(AsyncWebsocketConsumer):
     """/chat/ws/<public key>. JSON frames; each has a `type`."""
 
@@ -48,6 +79,11 @@ class VisitorConsumer(AsyncWebsocketConsumer):
     conversation: uuid.UUID | None = None
     groups_joined: tuple[str, ...] = ()
     counted = False
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """As the base does it, without its look after Django's connections, which costs a thread's
+        turn for each frame: nothing here holds one."""
+        await getattr(self, get_handler_name(message))(message)
 
     async def connect(self) -> None:
         """Only the site's own pages: the browser's Origin is checked before anything is said."""
@@ -63,11 +99,11 @@ class VisitorConsumer(AsyncWebsocketConsumer):
         self.last_seq = 0
         await self.accept()
         self.heard_at = time.monotonic()
-        self.watch = asyncio.create_task(self._watch())
+        _watch(self)
 
     async def disconnect(self, code: int) -> None:
-        if hasattr(self, "watch"):
-            self.watch.cancel()
+        if (watched := _watched.get(asyncio.get_running_loop())) is not None:
+            watched.sockets.discard(self)
         if self.counted and self.who is not None:
             _open[self.who.visitor_id] -= 1
             if _open[self.who.visitor_id] <= 0:
@@ -78,15 +114,13 @@ class VisitorConsumer(AsyncWebsocketConsumer):
             except (RedisError, OSError):
                 logger.info("the layer was away when a socket ended")
 
-    async def _watch(self) -> None:
-        """End a socket that never says who it is, or says nothing any more."""
-        await asyncio.sleep(HELLO_SECONDS)
-        if self.conversation is None:
+    async def tidy(self) -> None:
+        """End a socket that never said who it is, or says nothing any more."""
+        silent = time.monotonic() - self.heard_at
+        if self.conversation is None and silent > HELLO_SECONDS:
             await self.close(code=NOT_WELCOME)
-            return
-        while time.monotonic() - self.heard_at < IDLE_SECONDS:
-            await asyncio.sleep(IDLE_SECONDS / 3)
-        await self.close(code=1001)
+        elif silent > IDLE_SECONDS:
+            await self.close(code=1001)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """One frame in, at most one answer out; what cannot be read is refused with a reason."""
@@ -211,7 +245,9 @@ class VisitorConsumer(AsyncWebsocketConsumer):
                          "at": receipt.at.isoformat(), "handler": receipt.handler})  # fmt: skip
         if receipt.fresh:
             event = {"type": "message", **wire.fresh(said, receipt)}
-            await wire.push_directly(self.door.tenant_id, conversation, event)
+            await wire.push_directly(
+                self.door.tenant_id, conversation, event, but=self.channel_name
+            )
         if receipt.job is not None:
             await asyncio.to_thread(jobs.wake, self.door.tenant_id, receipt.job, jobs.CHAT)
 
@@ -245,9 +281,10 @@ class VisitorConsumer(AsyncWebsocketConsumer):
     # -- what others say ----------------------------------------------------------------------
 
     async def chat_event(self, event: dict[str, Any]) -> None:
-        value = event["value"]
-        await self._say(value)
-        if value["type"] == "closed":
+        if event["but"] == self.channel_name:
+            return
+        await self.send(text_data=event["text"])
+        if event["last"]:
             await self.close(code=NOT_WELCOME)
 
     async def inbox_closed(self, _: dict[str, Any]) -> None:

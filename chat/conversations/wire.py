@@ -7,6 +7,7 @@ import logging
 import uuid
 from typing import Any
 
+import orjson
 from channels.layers import get_channel_layer
 from redis.exceptions import RedisError
 
@@ -16,6 +17,7 @@ from chat.conversations.appending import Receipt, Said
 from chat.conversations.models import Message
 
 logger = logging.getLogger(__name__)
+HINT_EVERY = 0.25  # seconds
 SECONDS = 2.0  # as long as a socket waits for the channel layer
 
 
@@ -41,9 +43,11 @@ def fresh(said: Said, receipt: Receipt) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def event(value: dict[str, Any]) -> dict[str, Any]:
-    """What the channel layer carries to a conversation's sockets."""
-    return {"type": "chat.event", "value": value}
+def event(value: dict[str, Any], *, but: str = "") -> dict[str, Any]:
+    """What the channel layer carries to a conversation's sockets, written once; `but` is the
+    channel of the one that said it, which was told already."""
+    last = value["type"] == "closed"
+    return {"type": "chat.event", "text": orjson.dumps(value).decode(), "but": but, "last": last}
 
 
 def push(conversation: uuid.UUID, value: dict[str, Any], *, hint: bool = True) -> None:
@@ -54,16 +58,35 @@ def push(conversation: uuid.UUID, value: dict[str, Any], *, hint: bool = True) -
         live.push(current_tenant(), "conversations", str(conversation))
 
 
-async def push_directly(tenant_id: int, conversation: uuid.UUID, value: dict[str, Any]) -> None:
+async def push_directly(
+    tenant_id: int, conversation: uuid.UUID, value: dict[str, Any], *, but: str = ""
+) -> None:
     """The same from a socket. A layer that is away loses the push, never the message: clients
     notice by number, and ask."""
+    await _send(group(tenant_id, conversation), event(value, but=but))
+    if tenant_id not in _hinted:  # agents' pages look once a second at most: one hint is enough
+        _hinted.add(tenant_id)
+        asyncio.get_running_loop().call_later(HINT_EVERY, _hint, tenant_id, conversation)
+
+
+_hinted: set[int] = set()
+_tasks: set[asyncio.Task[None]] = set()
+
+
+def _hint(tenant_id: int, conversation: uuid.UUID) -> None:
+    _hinted.discard(tenant_id)
+    hint = {"type": "live.hint", "topic": "conversations", "id": str(conversation)}
+    task = asyncio.get_running_loop().create_task(_send(live.group(tenant_id), hint))
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+
+
+async def _send(name: str, message: dict[str, Any]) -> None:
     layer = get_channel_layer()
     if layer is None:
         return
-    hint = {"type": "live.hint", "topic": "conversations", "id": str(conversation)}
     try:
         async with asyncio.timeout(SECONDS):
-            await layer.group_send(group(tenant_id, conversation), event(value))
-            await layer.group_send(live.group(tenant_id), hint)
+            await layer.group_send(name, message)
     except (RedisError, OSError, TimeoutError) as away:
-        logger.warning("chat push lost: %s", away)
+        logger.warning("chat push lost: %s", repr(away))

@@ -116,6 +116,7 @@ class Command(BaseCommand):
             [
                 sys.executable, "-m", "uvicorn", "attune.asgi:application", "--host", "127.0.0.1",
                 "--port", str(self.port), "--log-level", "warning", "--ws", "websockets-sansio",
+                "--ws-per-message-deflate", "false",
                 "--timeout-graceful-shutdown", "5",
             ],
         )  # fmt: skip
