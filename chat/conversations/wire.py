@@ -6,6 +6,7 @@ import asyncio
 import logging
 import uuid
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import orjson
 from channels.layers import get_channel_layer
@@ -64,19 +65,22 @@ async def push_directly(
     """The same from a socket. A layer that is away loses the push, never the message: clients
     notice by number, and ask."""
     await _send(group(tenant_id, conversation), event(value, but=but))
-    if tenant_id not in _hinted:  # agents' pages look once a second at most: one hint is enough
-        _hinted.add(tenant_id)
-        asyncio.get_running_loop().call_later(HINT_EVERY, _hint, tenant_id, conversation)
+    loop = asyncio.get_running_loop()
+    waiting = _hinted.setdefault(loop, set())
+    if tenant_id not in waiting:  # agents' pages look once a second at most: one hint is enough
+        waiting.add(tenant_id)
+        loop.call_later(HINT_EVERY, _hint, tenant_id, conversation)
 
 
-_hinted: set[int] = set()
+_hinted: WeakKeyDictionary[asyncio.AbstractEventLoop, set[int]] = WeakKeyDictionary()
 _tasks: set[asyncio.Task[None]] = set()
 
 
 def _hint(tenant_id: int, conversation: uuid.UUID) -> None:
-    _hinted.discard(tenant_id)
+    loop = asyncio.get_running_loop()
+    _hinted[loop].discard(tenant_id)
     hint = {"type": "live.hint", "topic": "conversations", "id": str(conversation)}
-    task = asyncio.get_running_loop().create_task(_send(live.group(tenant_id), hint))
+    task = loop.create_task(_send(live.group(tenant_id), hint))
     _tasks.add(task)
     task.add_done_callback(_tasks.discard)
 
