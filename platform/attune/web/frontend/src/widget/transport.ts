@@ -47,6 +47,7 @@ export class Transport {
   private failures = 0;
   private timers: Record<string, number> = {};
   private starting = false;
+  private personWanted = false;
   private talking = false;
 
   constructor(private base: string, private inbox: string, private identity: string, private changed: () => void) {
@@ -158,6 +159,7 @@ export class Transport {
       this.stands(begun.conversation!);
       this.settle(first.client_id, begun.seq, new Date().toISOString());
       this.connect();
+      if (this.personWanted) { this.personWanted = false; await this.person(); }
     } catch (problem) { this.stuck(first, problem); }
     finally { this.starting = false; }
     if (this.conversation) void this.flush();
@@ -195,7 +197,7 @@ export class Transport {
   get hasConversation(): boolean { return !!this.conversation; }
 
   async person(): Promise<void> {
-    if (!this.conversation) return;
+    if (!this.conversation) { this.personWanted = this.outbox.length > 0; return; }  // asked as soon as it has begun
     const now = await this.call<Conversation>("person", { conversation: this.conversation });
     this.stands(now);
     this.changed();

@@ -130,7 +130,7 @@ export class AttuneChat extends HTMLElement {
   }
 
   private async ask(): Promise<void> {
-    if (!this.transport.hasConversation) { this.choose(true); return; }
+    if (!this.transport.begun) { this.choose(true); return; }
     try { await this.transport.person(); } catch { this.say(this.w.offline); }
   }
 
