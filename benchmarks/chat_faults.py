@@ -14,6 +14,7 @@ import random
 import subprocess
 import sys
 import time
+from collections import Counter
 from typing import Any
 
 from django.db import connection
@@ -51,12 +52,14 @@ class Chaos(faults.Chaos):
     """The chat's processes under test."""
 
     def __init__(self) -> None:
-        faults.start = start
-        super().__init__()
-        self.running["chat"] = start("chat")
-        light = self.running.pop("light")
-        light.kill()
-        light.wait()
+        faults.LOGS.mkdir(parents=True, exist_ok=True)
+        faults.start = start  # what is killed is started again by it
+        self.redis_url = os.environ["REDIS_URL"]
+        self.broker_port = int(self.redis_url.rsplit(":", 1)[1].split("/")[0])
+        self.running = {name: start(name) for name in ("web", "chat", "beat")}
+        self.valkey = None
+        self.stalled = []
+        self.done = Counter()
 
 
 def people() -> tuple[int, str, list[tuple[str, str]]]:

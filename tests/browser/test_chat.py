@@ -13,6 +13,7 @@ import pytest
 from django.core.cache import cache
 from django.urls import reverse
 from playwright.sync_api import Browser, Page, expect
+from pytest_django.plugin import DjangoDbBlocker
 
 from attune.kernel.tenancy import tenant_context
 from chat.conversations import appending, handing, services
@@ -44,9 +45,17 @@ class Site:
 
 
 @pytest.fixture
-def site(shop: int, address: str) -> Iterator[Site]:
+def team(django_db_setup: None, django_db_blocker: DjangoDbBlocker, settings: Any) -> int:
+    """The demo workspace with its people alone, committed: the server's threads must see it."""
+    settings.TENANT_CONTEXT_MAY_NEST = False
+    with django_db_blocker.unblock():
+        return demo.people().tenant_id
+
+
+@pytest.fixture
+def site(team: int, address: str) -> Iterator[Site]:
     cache.clear()
-    found = Site("", shop, uuid.uuid4())
+    found = Site("", team, uuid.uuid4())
     key = ""
 
     class Handler(BaseHTTPRequestHandler):
@@ -62,7 +71,7 @@ def site(shop: int, address: str) -> Iterator[Site]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     found.url = f"http://127.0.0.1:{server.server_address[1]}"
-    with tenant_context(shop):
+    with tenant_context(team):
         row = make.inbox(allowed_origins=[found.url], greeting="Good day!")
         key, found.inbox = row.public_key, row.pk
     threading.Thread(target=server.serve_forever, daemon=True).start()
