@@ -129,7 +129,8 @@ TENANT: list[int] = []
 def nobody_waits() -> bool:
     try:
         with tenant_context(TENANT[0]):
-            return not Conversation.objects.filter(waiting_since__isnull=False).exists()
+            waits = Conversation.objects.filter(waiting_since__isnull=False, handler="bot")
+            return not waits.exists()
     finally:
         connection.close()
 
