@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.http import content_disposition_header
 from redis.exceptions import RedisError
 from rest_framework import serializers
-from rest_framework.exceptions import Throttled
+from rest_framework.exceptions import MethodNotAllowed, Throttled
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -141,7 +141,7 @@ class WidgetView(APIView):
             return self.act(inboxes.inbox(self.place().id), request, given)
 
     def act(self, inbox: Inbox, request: Request, given: dict[str, Any]) -> Response:
-        raise NotImplementedError
+        raise MethodNotAllowed("POST")
 
     def visitor(self, inbox: Inbox, request: Request) -> Visitor:
         """Whose token came along. Raises NotKnown."""

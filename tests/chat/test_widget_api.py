@@ -82,6 +82,11 @@ def test_the_preflight_is_answered_for_allowed_sites_alone(inbox):
     assert client.options(url, headers={"Origin": "https://evil.example"}).status_code == 403
 
 
+def test_a_method_that_an_address_does_not_take_is_405(inbox):
+    assert call(inbox, "config", {}).status_code == 405
+    assert call(inbox, "start").status_code == 405
+
+
 def test_nothing_sets_a_cookie(inbox):
     begun = start(inbox)
     for answer in (call(inbox, "config"), call(inbox, "session", {"token": begun["token"]})):
