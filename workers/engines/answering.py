@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from chat.knowledge.passages import HAN, sentences
 from workers.engines.protocol import Messages
 
 Encode = Callable[[list[str]], np.ndarray]
@@ -38,10 +39,8 @@ SUPPORTED = 0.8  # share of a draft sentence's content words that must stand in 
 MOST_EVIDENCE, MOST_SENTENCES = 5, 3
 NEAR_WORD = 0.45  # likeness of two words, from which one stands for the other
 NEAR = 0.05  # below the best sentence: what a draft may stand on
-SENTENCE = re.compile(r".+?(?:[.!?。！？]+[\"”’)）]*(?=\s|$|[\u4e00-\u9fff])|$)", re.DOTALL)
 NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
-HAN = re.compile(r"[\u3400-\u9fff]+")
 COMMON = (
     "a an and are as at be been but by can could did do does for from get had has have hello "
     "hi how i if in into is it its like may me might mine more most much must my need no not "
@@ -111,11 +110,6 @@ class Answer:
     confidence: float
     used: tuple[int, ...] = ()
     evidence: tuple[Evidence, ...] = field(default=())
-
-
-def sentences(text: str) -> list[str]:
-    found = (s.strip() for line in text.splitlines() for s in SENTENCE.findall(line))
-    return [s for s in found if s]
 
 
 def stem(word: str) -> str:

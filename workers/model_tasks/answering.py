@@ -19,6 +19,7 @@ from chat.assistant.jobs import FIND_GAPS, FindGaps
 from chat.assistant.services import Made, Turn
 from chat.conversations import wire
 from chat.conversations.jobs import ANSWER_MESSAGE, AnswerMessage
+from chat.knowledge import passages
 from chat.knowledge import selectors as knowledge
 from chat.knowledge import services as knowledge_services
 from chat.knowledge.jobs import EMBED_DOCUMENT, EmbedDocument
@@ -107,7 +108,7 @@ def sources_of(found: list[Found]) -> list[Source]:
 
 
 def _harmless(text: str) -> str:
-    kept = [s for s in answering.sentences(text) if not injection.command_in(s)]
+    kept = [s for s in passages.sentences(text) if not injection.command_in(s)]
     return " ".join(kept)
 
 
