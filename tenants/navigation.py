@@ -56,6 +56,7 @@ PLACES: tuple[tuple[Phrase | str, tuple[Place, ...]], ...] = (
             Place("tuning:models", "spark", say("Models"), "models.view"),
             Place("catalog:products", "tag", say("Catalogue"), "catalog.view"),
             Place("knowledge:documents", "book", say("Knowledge"), "knowledge.view"),
+            Place("dialogue:overview", "bot", say("Assistant"), "knowledge.view"),
         ),
     ),
     (

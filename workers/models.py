@@ -15,9 +15,11 @@ from django.conf import settings
 from campaigns.generators import registry, servers
 from campaigns.generators.models import ModelVersion
 from campaigns.generators.servers import Server
+from chat.dialogue import registry as dialogue
+from chat.dialogue.models import DialogueVersion
 from workers.engines.openai_runtime import OpenAIRuntime
 from workers.engines.process_client import ProcessRuntime
-from workers.engines.protocol import Runtime
+from workers.engines.protocol import Asked, ReaderMissing, Runtime
 from workers.outward import pinned_client
 
 Unit = Callable[[], AbstractContextManager[Any]]
@@ -80,6 +82,38 @@ def lower(texts: Sequence[str]) -> np.ndarray:
         return model.embed(texts, lower=True)[0]
     vectors: np.ndarray = _encoder().lower(list(texts))
     return vectors
+
+
+@cache
+def _readers() -> Any:
+    return importlib.import_module("workers.engines.readers").Readers()
+
+
+def read(version: DialogueVersion, asked: Asked, unit: Unit = nullcontext) -> dict[str, Any]:
+    """A customer's message as this dialogue version understands it; its files are brought where
+    the process does not hold them. Raises ModelAway."""
+
+    def files() -> dict[str, bytes]:
+        with unit():
+            return dialogue.files_of(version)
+
+    return _read(version.digest, files, asked)
+
+
+def read_files(digest: str, files: dict[str, bytes], asked: Asked) -> dict[str, Any]:
+    """The same by a version that is not kept yet."""
+    return _read(digest, lambda: files, asked)
+
+
+def _read(digest: str, files: Callable[[], dict[str, bytes]], asked: Asked) -> dict[str, Any]:
+    model = runtime()
+    remote = isinstance(model, ProcessRuntime)
+    place: Any = model if remote else _readers()
+    try:
+        return dict(place.read(digest, asked))
+    except ReaderMissing:
+        (place.bring_reader if remote else place.bring)(digest, files())
+        return dict(place.read(digest, asked))
 
 
 def ready(model: Runtime, version: ModelVersion, unit: Unit = nullcontext) -> str:

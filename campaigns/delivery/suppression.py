@@ -96,9 +96,19 @@ def suppress(*, address: str, reason: str, source: str, channel: str = "email") 
 
 def unsubscribe(*, send: Send, source: str) -> None:
     """RFC 8058: at once, without a question; the refusal is recorded as consent and as event."""
-    contact = send.contact
     if send.address:
         suppress(address=send.address, reason=Suppression.Reason.UNSUBSCRIBED, source=source)
+    _refuse(send.contact, send.campaign.channel, source)
+
+
+def unsubscribe_contact(*, contact: Contact, channel: str, source: str) -> None:
+    """The same where a person asks for it without a message at hand."""
+    if channel == "email" and contact.email:
+        suppress(address=contact.email, reason=Suppression.Reason.UNSUBSCRIBED, source=source)
+    _refuse(contact, channel, source)
+
+
+def _refuse(contact: Contact, channel: str, source: str) -> None:
     contact_services.record_consent(
-        contact=contact, state=Consent.State.REFUSED, channel=send.campaign.channel, source=source
+        contact=contact, state=Consent.State.REFUSED, channel=channel, source=source
     )

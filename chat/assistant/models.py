@@ -21,6 +21,7 @@ class Generation(TenantModel):
         GENERATED = "generated", _("Written from passages")
         QUOTED = "quoted", _("Quoted from passages")
         SMALL_TALK = "small_talk", _("Small talk")
+        TASK = "task", _("A step of a task")
         NONE = "none", _("No answer known")
         PERSON = "person", _("Handed to a person")
 
@@ -100,3 +101,36 @@ class Suggestion(TenantModel):
 
     def __str__(self) -> str:
         return self.question
+
+
+class Draft(TenantModel):
+    """An answer that the assistant proposes to an agent, and what the agent made of it: what a
+    model can learn from, as pairs of before and after."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("Being written")
+        OPEN = "open", _("Proposed")
+        ACCEPTED = "accepted", _("Sent as it was")
+        EDITED = "edited", _("Sent changed")
+        DISCARDED = "discarded", _("Discarded")
+        EMPTY = "empty", _("Nothing known")
+
+    conversation = TenantForeignKey(Conversation, on_delete=models.CASCADE, related_name="drafts")
+    seq = models.PositiveIntegerField()
+    state = models.CharField(max_length=9, choices=State, default=State.WAITING)
+    question = models.TextField()
+    text = models.TextField(blank=True, default="")
+    final = models.TextField(blank=True, default="")
+    citations = models.JSONField(default=list)
+    model = models.CharField(max_length=200, blank=True, default="")
+    by_id = models.BigIntegerField(null=True)
+
+    class Meta(TenantModel.Meta):
+        db_table = "reply_draft"
+        constraints = [
+            models.UniqueConstraint(name="one_draft_a_question",
+                                    fields=["tenant_id", "conversation", "seq"]),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.state}: {self.text[:60]}"

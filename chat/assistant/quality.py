@@ -14,8 +14,10 @@ from django.utils import timezone
 
 from attune.kernel.phrases import Phrase, say
 from campaigns.tuning.lessons import wilson
-from chat.assistant.models import Generation, Report
+from chat.assistant import register
+from chat.assistant.models import Draft, Generation, Report
 from chat.conversations.models import Conversation, Handoff, Rating
+from chat.inboxes.models import Inbox
 
 DAYS = 30
 ANSWERED = (Generation.Route.FAQ, Generation.Route.GENERATED, Generation.Route.QUOTED)
@@ -139,3 +141,58 @@ def reports() -> QuerySet[Report]:
     """What waits to be mended, the newest first."""
     rows = Report.objects.filter(settled_at=None).select_related("generation__conversation")
     return rows.order_by("-id")
+
+
+def registers() -> list[dict[str, Any]]:
+    """How each way of speaking to customers who are not content is rated, per inbox."""
+    now = timezone.now()
+    found = []
+    for inbox in Inbox.objects.filter(bot_enabled=True).order_by("name")[:20]:
+        rated = register.ratings(inbox, now)
+        if any(r["chosen"] for r in rated.values()):
+            shares = register.propensities(inbox, now)
+            found += [{"inbox": inbox.name, "arm": arm, "share": shares[arm], **row}
+                      for arm, row in rated.items()]  # fmt: skip
+    return found
+
+
+def drafts(start: datetime) -> list[dict[str, Any]]:
+    """What became of the answers proposed to agents."""
+    rows = (
+        Draft.objects.filter(created_at__gte=start)
+        .exclude(state__in=["waiting"])
+        .values("state").annotate(n=Count("pk")).order_by("-n", "state")
+    )  # fmt: skip
+    names = dict(Draft.State.choices)
+    return [{**row, "name": names[row["state"]]} for row in rows]
+
+
+def outcomes(start: datetime, most: int = 20) -> list[dict[str, Any]]:
+    """The ledger: what came of the newest conversations that the assistant met."""
+    rows = (
+        Conversation.objects.filter(created_at__gte=start, generations__isnull=False)
+        .select_related("visitor", "inbox").prefetch_related("handoffs", "ratings")
+        .annotate(answers=Count("generations", distinct=True)).order_by("-id")[:most]
+    )  # fmt: skip
+    found = []
+    for row in rows:
+        handed = next(iter(sorted(row.handoffs.all(), key=lambda h: h.pk)), None)
+        rated = [r.rating for r in row.ratings.all() if r.rating is not None]
+        first = row.first_reply_at
+        found.append({
+            "row": row, "answers": row.answers,
+            "first": (first - row.created_at).total_seconds() if first else None,
+            "handed": handed, "rating": rated[-1] if rated else None,
+        })  # fmt: skip
+    return found
+
+
+def bars(turns: list[tuple[int, float]]) -> list[dict[str, float]]:
+    """Sentiment by turn as bars of a small picture: x, y and height in a box of 100 by 40."""
+    width = 100 / max(1, len(turns))
+    return [
+        {"x": round(n * width + width * 0.15, 2), "w": round(width * 0.7, 2),
+         "y": round(20 - max(mood, 0) * 20, 2), "h": round(max(0.8, abs(mood) * 20), 2),
+         "bad": mood < 0, "mood": mood}
+        for n, (_, mood) in enumerate(turns)
+    ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -13,10 +14,13 @@ from attune.kernel import audit
 from attune.kernel.errors import Conflict, Invalid, NotFound
 from attune.kernel.phrases import Phrase, say
 from campaigns.generators.models import ModelVersion
+from chat.assistant import words
 from chat.assistant.models import Generation, Report
 from chat.conversations import appending, handing, wire
 from chat.conversations.appending import Said
 from chat.conversations.models import Conversation, Message
+from chat.dialogue import running
+from chat.dialogue.state import DialogueEvent
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +47,7 @@ class Made:
     version: ModelVersion | None = None
     seconds: float = 0.0
     tokens: int = 0
+    intent: str = ""
 
 
 def turn(conversation_id: UUID) -> Turn | None:
@@ -55,11 +60,20 @@ def turn(conversation_id: UUID) -> Turn | None:
     open_ones = [m for m in newest if m.kind == "incoming" and m.seq > answered and m.body]
     if not open_ones:
         return None
-    words = "\n".join(m.body for m in open_ones[-4:])
-    return Turn(row, words, open_ones[-1].seq, [m for m in newest if m.seq <= answered][-6:])
+    asked = "\n".join(m.body for m in open_ones[-4:])
+    return Turn(row, asked, open_ones[-1].seq, [m for m in newest if m.seq <= answered][-6:])
 
 
-def reply(*, turn: Turn, made: Made, sentiment: float, quick: list[Phrase] | None = None) -> bool:
+def still(turn: Turn) -> bool:
+    """Whether the assistant may answer this now, held: nobody took over or answered meanwhile, and
+    it was not done before."""
+    row = handing.unanswered(turn.conversation.pk)
+    return row is not None and not running.seen(turn.conversation.pk, turn.seq)
+
+
+def reply(
+    *, turn: Turn, made: Made, sentiment: float, quick: Sequence[Phrase | str] = ()
+) -> bool:  # fmt: skip
     """Say it, once for each question; False where a person took over meanwhile."""
     row = turn.conversation
     payload: dict[str, Any] = {}
@@ -74,10 +88,18 @@ def reply(*, turn: Turn, made: Made, sentiment: float, quick: list[Phrase] | Non
     if receipt.refused:
         return False
     _keep(turn, made, sentiment, receipt.seq)
-    Conversation.objects.filter(pk=row.pk).update(sentiment=sentiment)
+    felt(row, sentiment)
     if receipt.fresh:
         wire.push(row.pk, {"type": "message", **wire.fresh(said, receipt)})
     return True
+
+
+def felt(row: Conversation, sentiment: float) -> None:
+    """How the customer sounds now; who is not content is answered earlier by people, too."""
+    values: dict[str, Any] = {"sentiment": sentiment}
+    if sentiment <= words.SOUR and row.priority < Conversation.Priority.HIGH:
+        values["priority"] = Conversation.Priority.HIGH
+    Conversation.objects.filter(pk=row.pk).update(**values)
 
 
 def _keep(turn: Turn, made: Made, sentiment: float, seq: int | None) -> Generation:
@@ -87,7 +109,7 @@ def _keep(turn: Turn, made: Made, sentiment: float, seq: int | None) -> Generati
             "seq": seq, "route": made.route, "question": turn.question[:4000],
             "model": made.model[:200], "version": made.version, "citations": made.citations,
             "confidence": made.confidence, "sentiment": sentiment, "seconds": made.seconds,
-            "tokens": made.tokens,
+            "tokens": made.tokens, "intent": made.intent[:60],
         },
     )  # fmt: skip
     return row
@@ -111,13 +133,18 @@ def admit(*, turn: Turn, made: Made, sentiment: float) -> None:
 
 
 def hand_over(*, turn: Turn, by: str, reason: str, sentiment: float) -> None:
-    """Give the conversation to people with a summary of it; upset customers come first."""
+    """Give the conversation to people with a summary of it and what the assistant learned so far;
+    upset customers come first."""
     _keep(turn, Made("", Generation.Route.PERSON), sentiment, None)
-    priority = 2 if sentiment <= -0.6 else None
+    felt(turn.conversation, sentiment)
+    priority = 2 if sentiment <= words.UPSET else None
+    known = running.state(turn.conversation.pk).slots
     handing.hand_off(
         conversation=turn.conversation, by=by, reason=reason, summary=summary(turn),
-        priority=priority,
+        priority=priority, slots=dict(known),
     )  # fmt: skip
+    running.append(conversation=turn.conversation, seq=turn.seq,
+                   steps=[DialogueEvent("handoff", {"reason": reason})])  # fmt: skip
 
 
 def summary(turn: Turn) -> str:

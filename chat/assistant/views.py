@@ -11,9 +11,11 @@ from django.views.decorators.http import require_POST
 
 from attune.kernel.errors import NotFound
 from attune.kernel.phrases import say
-from chat.assistant import quality, services, suggesting
-from chat.assistant.models import Report
+from chat.assistant import drafting, quality, services, suggesting
+from chat.assistant.models import Generation, Report
 from chat.conversations import selectors as conversations
+from chat.conversations import views as conversation_views
+from chat.dialogue import running
 from tenants.pages import go, page
 
 
@@ -23,7 +25,9 @@ def overview(request: HttpRequest) -> HttpResponse:
     context = {
         "measures": quality.measures(start), "handoffs": quality.handoffs(start),
         "routes": quality.routes(start), "days": quality.DAYS,
-        "reports": quality.reports()[:20], "suggestions": suggesting.suggestions()[:20],
+        "registers": quality.registers(), "drafts": quality.drafts(start),
+        "outcomes": quality.outcomes(start), "reports": quality.reports()[:20],
+        "suggestions": suggesting.suggestions()[:20],
     }  # fmt: skip
     return render(request, "assistant/quality.html", context)
 
@@ -73,3 +77,52 @@ def suggestion(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
             answer=request.POST.get("answer", ""),
         )  # fmt: skip
     return go(request, "assistant:quality")
+
+
+@page("chat.answer")
+def draft(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """The proposed answer beside the field, or the button that asks for one."""
+    row = conversations.conversation(pk)
+    context = {
+        "conversation": row, "draft": drafting.proposed(row),
+        "waits": row.handler == "person" and drafting.turn_of(row) is not None,
+    }  # fmt: skip
+    return render(request, "assistant/draft.html", context)
+
+
+@require_POST
+@page("chat.answer")
+def ask_draft(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    drafting.ask(conversation=conversations.conversation(pk), by_id=request.user.pk)
+    return draft(request, pk)
+
+
+@require_POST
+@page("chat.answer")
+def send_draft(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Send an answer that began as a proposal, and keep what became of it."""
+    answer = conversation_views.reply(request, pk)
+    drafting.settle(
+        draft_id=request.GET.get("draft", ""), conversation=conversations.conversation(pk),
+        sent=request.POST.get("body", ""),
+    )  # fmt: skip
+    return answer
+
+
+@require_POST
+@page("chat.answer")
+def discard_draft(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    row = conversations.conversation(pk)
+    drafting.discard(draft_id=request.POST.get("draft", ""), conversation=row)
+    return draft(request, pk)
+
+
+@page("chat.view")
+def mood(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """How the customer sounds over the turns, what was understood, and proposals so far."""
+    row = conversations.conversation(pk)
+    said = Generation.objects.filter(conversation=row).order_by("reply_to_seq")
+    turns = [(g.reply_to_seq, g.sentiment) for g in said.only("reply_to_seq", "sentiment")[:40]]
+    context = {"conversation": row, "turns": turns, "state": running.state(row.pk),
+               "bars": quality.bars(turns)}  # fmt: skip
+    return render(request, "assistant/mood.html", context)

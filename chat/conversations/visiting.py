@@ -287,7 +287,12 @@ def rate(*, conversation: Conversation, rating: int, comment: str = "") -> Ratin
     row.save()
     audit.record("conversations.rate", row, rating=rating)
     if first:
-        _record("Conversation Rated", conversation.visitor, conversation, {"rating": rating})
+        _record(
+            "Conversation Rated",
+            conversation.visitor,
+            conversation,
+            {"rating": rating, "value": rating},
+        )
     wire.push(conversation.pk, {"type": "rated", "rating": rating})
     return row
 

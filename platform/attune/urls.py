@@ -71,6 +71,7 @@ workspace = [
     path("conversations/", include("chat.conversations.urls")),
     path("inboxes/", include("chat.inboxes.urls")),
     path("knowledge/", include("chat.knowledge.urls")),
+    path("dialogue/", include("chat.dialogue.urls")),
     path("assistant/", include("chat.assistant.urls")),
 ]
 urlpatterns = [
@@ -83,6 +84,7 @@ urlpatterns = [
     path("health/ready", health.ready, name="health-ready"),
     path("", include("campaigns.approval.urls_public")),
     path("", include("chat.conversations.urls_public")),
+    path("", include("chat.assistant.urls_public")),
     path("", include("campaigns.delivery.urls")),
     path("", include("tenants.urls")),
     path("w/<slug:workspace>/", include(workspace)),

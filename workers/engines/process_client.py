@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,12 +13,14 @@ import numpy as np
 
 from workers.engines.protocol import (
     AdapterMissing,
+    Asked,
     Completion,
     DeadlinePassed,
     Heard,
     Likelihood,
     Messages,
     Progress,
+    ReaderMissing,
     Request,
 )
 
@@ -127,6 +129,24 @@ class ProcessRuntime:
             self.client.put(f"/adapters/{adapter}", json=body).raise_for_status()
         except httpx2.TransportError as away:
             raise ModelAway(f"The model process does not answer: {away}") from away
+
+    def has_reader(self, digest: str) -> bool:
+        return bool(self._get(f"/readers/{digest}").status_code == 200)
+
+    def bring_reader(self, digest: str, files: Mapping[str, bytes]) -> None:
+        body = {name: base64.b64encode(content).decode() for name, content in files.items()}
+        try:
+            self.client.put(f"/readers/{digest}", json=body).raise_for_status()
+        except httpx2.TransportError as away:
+            raise ModelAway(f"The model process does not answer: {away}") from away
+
+    def read(self, digest: str, asked: Asked) -> dict[str, Any]:
+        """A message as a dialogue version reads it. Raises ReaderMissing."""
+        answer = self._post(f"/readers/{digest}", asdict(asked))
+        if answer.status_code == 404:
+            raise ReaderMissing(digest)
+        _sound(answer)
+        return dict(answer.json())
 
     def count(self, messages: Messages) -> int:
         return int(self._post("/count", {"messages": messages}).json())

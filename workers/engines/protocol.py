@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 Messages = list[dict[str, str]]  # [{"role": "system" | "user" | "assistant", "content": text}]
@@ -21,6 +21,22 @@ class DeadlinePassed(TimeoutError):
 
 class AdapterMissing(LookupError):
     """The runtime does not have this adapter: bring it, then ask again."""
+
+
+class ReaderMissing(LookupError):
+    """The process does not hold this version (any more): bring it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A message to be read: the customer's words, what the house said before with what it asked
+    for and offered, and the events so far as (kind, text, action), this message among them."""
+
+    text: str
+    said: str = ""
+    asked: Sequence[str] = ()
+    offered: Mapping[str, str] = field(default_factory=dict)
+    events: Sequence[Sequence[str]] = ()
 
 
 @dataclass(frozen=True, slots=True)

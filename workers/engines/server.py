@@ -33,11 +33,14 @@ from workers.engines.embedding import Encoder
 from workers.engines.loading import local_runtime
 from workers.engines.protocol import (
     AdapterMissing,
+    Asked,
     Completion,
     DeadlinePassed,
+    ReaderMissing,
     Request,
     Runtime,
 )
+from workers.engines.readers import Readers
 
 Work = Callable[[Call], Awaitable[Response]]
 MOST_WAITING, MOST_SAMPLES, MOST_NEW = 256, 64, 1024
@@ -120,6 +123,7 @@ class Door:
 
     def __init__(self, runtime: Runtime, encoder: Encoder | None, key: str) -> None:
         self.runtime, self.encoder, self.key = runtime, encoder, key
+        self.readers = Readers()
         self.engine = Engine(runtime)
         self.engine.start()
 
@@ -130,6 +134,7 @@ class Door:
             Route("/embed", self._guarded(self.embed), methods=["POST"]),
             Route("/count", self._guarded(self.count), methods=["POST"]),
             Route("/adapters/{digest}", self._guarded(self.adapter), methods=["GET", "PUT"]),
+            Route("/readers/{digest}", self._guarded(self.reader), methods=["GET", "PUT", "POST"]),
             Route("/health", self.health),
         ]
 
@@ -188,6 +193,22 @@ class Door:
         files = {k: base64.b64decode(v) for k, v in (await call.json()).items()}
         await asyncio.to_thread(self.runtime.bring, digest, files)
         return JSONResponse({}, 201)
+
+    async def reader(self, call: Call) -> Response:
+        """A workspace's dialogue version: whether it is here, bring it, let it read a message."""
+        digest = call.path_params["digest"]
+        if call.method == "GET":
+            return JSONResponse({}, 200 if self.readers.has(digest) else 404)
+        value = await call.json()
+        if call.method == "PUT":
+            files = {k: base64.b64decode(v) for k, v in value.items()}
+            await asyncio.to_thread(self.readers.bring, digest, files)
+            return JSONResponse({}, 201)
+        try:
+            found = await asyncio.to_thread(self.readers.read, digest, Asked(**value))
+        except ReaderMissing:
+            return JSONResponse({"error": "reader"}, 404)
+        return JSONResponse(found)
 
     async def health(self, call: Call) -> Response:
         return JSONResponse({"model": self.runtime.name, "waiting": self.engine.waiting.qsize()})

@@ -12,40 +12,26 @@ of held-out examples stays in scope.
 
 from __future__ import annotations
 
-import copy
 import json
 import math
-import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.numpy import load_file, save_file
 from torch import nn
-from transformers import AutoModel, AutoTokenizer
 
-from workers.engines.embedding import packaged
-
-Heard = Callable[[int, int, dict[str, float]], None]  # step, of, {measure: value}
+from workers.engines import finetuning
+from workers.engines.finetuning import Heard, Plan
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """How to train. `out_of_scope` is the label of examples that belong to no intent, if any."""
+class Recipe(Plan):
+    """How to train a reader of intents."""
 
-    epochs: int = 6
-    batch: int = 32
-    rate: float = 8e-5  # of the encoder's top layer; each layer below takes `decay` of it
-    decay: float = 0.9
-    head_rate: float = 1e-3
     smoothing: float = 0.1
-    warmup: float = 0.1
-    average: float = 0.995  # of the weights' moving average
-    most_tokens: int = 64
-    seed: int = 0
     in_scope: float = 0.96  # share of held-out in-scope texts that the threshold keeps
     neighbours: int = 5
 
@@ -69,9 +55,7 @@ class Network(nn.Module):
 
     def pooled(self, tokens: dict[str, torch.Tensor]) -> torch.Tensor:
         hidden = self.encoder(**tokens).last_hidden_state  # (B, T, C)
-        seen = tokens["attention_mask"].unsqueeze(-1)  # (B, T, 1)
-        mean: torch.Tensor = (hidden * seen).sum(1) / seen.sum(1)  # (B, C)
-        return mean
+        return finetuning.mean(hidden, tokens["attention_mask"])
 
     def forward(self, tokens: dict[str, torch.Tensor]) -> torch.Tensor:
         logits: torch.Tensor = self.head(self.drop(self.pooled(tokens)))  # (B, K)
@@ -91,84 +75,29 @@ def train(
     if len(names) < 2:
         raise ValueError("At least two intents are needed.")
     torch.manual_seed(recipe.seed)
-    rng = random.Random(recipe.seed)  # noqa: S311
-    folder = base or packaged()
-    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-    encoder = AutoModel.from_pretrained(folder)
-    width = int(encoder.config.hidden_size)
-    classes = len(names) + bool(outside)  # the last one: out of scope
-    network = Network(encoder, width, classes)
+    encoder, tokenizer, width = finetuning.encoder(base)
+    network = Network(encoder, width, len(names) + bool(outside))  # the last one: out of scope
     index = {name: n for n, name in enumerate(names)}
     rows = [(t, index[label]) for t, label in zip(texts, labels, strict=True)]
     rows += [(t, len(names)) for t in outside]
-    steps = recipe.epochs * math.ceil(len(rows) / recipe.batch)
-    optimizer = torch.optim.AdamW(_groups(network, recipe), weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: _slope(s, steps, recipe))
-    average = copy.deepcopy(network.state_dict())
     lossy = nn.CrossEntropyLoss(label_smoothing=recipe.smoothing)
-    network.train()
-    step = 0
-    for _ in range(recipe.epochs):
-        for batch in _batches(rows, recipe.batch, rng):
-            tokens = tokenizer([t for t, _ in batch], padding=True, truncation=True,
-                               max_length=recipe.most_tokens, return_tensors="pt")  # fmt: skip
-            target = torch.tensor([n for _, n in batch])  # (B,)
-            loss = lossy(network(dict(tokens)), target)
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            step += 1
-            keep = min(recipe.average, step / (step + 10))
-            with torch.no_grad():
-                for name, value in network.state_dict().items():
-                    if value.is_floating_point():
-                        average[name].mul_(keep).add_(value, alpha=1 - keep)
-            if heard is not None and step % 10 == 0:
-                heard(step, steps, {"loss": float(loss.detach())})
-    network.load_state_dict(average)
-    network.eval()
+
+    def loss(batch: list[tuple[str, int]]) -> torch.Tensor:
+        tokens = tokenizer([t for t, _ in batch], padding=True, truncation=True,
+                           max_length=recipe.most_tokens, return_tensors="pt")  # fmt: skip
+        target = torch.tensor([n for _, n in batch])  # (B,)
+        found: torch.Tensor = lossy(network(dict(tokens)), target)
+        return found
+
+    finetuning.fit(
+        network,
+        lambda rng: finetuning.batches(rows, recipe.batch, rng, lambda row: len(row[0])),
+        loss, recipe, heard,
+    )  # fmt: skip
     found = Intents(network, tokenizer, names, bool(outside), recipe)
     found.memory = found.embed([t for t, _ in rows[: len(texts)]])
     found.calibrate(*held)
     return found
-
-
-def _groups(network: Network, recipe: Recipe) -> list[dict[str, Any]]:
-    """Lower layers move less; the head moves most."""
-    depth = int(network.encoder.config.num_hidden_layers)
-    groups: dict[float, list[nn.Parameter]] = {}
-    for name, parameter in network.named_parameters():
-        if name.startswith("head"):
-            rate = recipe.head_rate
-        else:
-            layer = next((int(p) for p in name.split(".") if p.isdecimal()), -1)
-            rate = recipe.rate * recipe.decay ** (depth - 1 - layer)
-        groups.setdefault(rate, []).append(parameter)
-    return [{"params": parameters, "lr": rate} for rate, parameters in groups.items()]
-
-
-def _slope(step: int, steps: int, recipe: Recipe) -> float:
-    rising = recipe.warmup * steps
-    if step < rising:
-        return (step + 1) / rising
-    return max(0.0, (steps - step) / max(1.0, steps - rising))
-
-
-def _batches(
-    rows: list[tuple[str, int]], size: int, rng: random.Random
-) -> list[list[tuple[str, int]]]:
-    """Shuffled batches of texts of like length, so that little is padded."""
-    order = rows[:]
-    rng.shuffle(order)
-    chunk = size * 16
-    batches = []
-    for at in range(0, len(order), chunk):
-        near = sorted(order[at : at + chunk], key=lambda row: len(row[0]))
-        batches += [near[i : i + size] for i in range(0, len(near), size)]
-    rng.shuffle(batches)
-    return batches
 
 
 class Intents:
@@ -255,13 +184,8 @@ class Intents:
 
     def save(self, folder: Path) -> None:
         """Weights and memory in half precision as safetensors, the rest as JSON."""
-        folder.mkdir(parents=True, exist_ok=True)
-        state = {
-            k: v.numpy().astype(np.float16) if v.is_floating_point() else v.numpy()
-            for k, v in self.network.state_dict().items()
-        }
-        save_file({**state, "memory": self.memory.astype(np.float16)},
-                  str(folder / "intents.safetensors"))  # fmt: skip
+        state = {**self.network.state_dict(), "memory": self.memory}
+        finetuning.save(state, folder / "intents.safetensors")
         told = {"names": self.names, "outside": self.outside, "temperature": self.temperature,
                 "threshold": self.threshold, "recipe": asdict(self.recipe)}  # fmt: skip
         (folder / "intents.json").write_text(json.dumps(told, ensure_ascii=False))
@@ -269,19 +193,12 @@ class Intents:
     @classmethod
     def load(cls, folder: Path, base: Path | None = None) -> Intents:
         told = json.loads((folder / "intents.json").read_text())
-        state = load_file(str(folder / "intents.safetensors"))
-        memory = state.pop("memory").astype(np.float32)
-        source = base or packaged()
-        encoder = AutoModel.from_pretrained(source)
-        classes = len(told["names"]) + bool(told["outside"])
-        network = Network(encoder, int(encoder.config.hidden_size), classes)
-        network.load_state_dict({
-            k: torch.from_numpy(v.astype(np.float32) if v.dtype == np.float16 else v)
-            for k, v in state.items()
-        })  # fmt: skip
-        network.eval()
-        found = cls(network, AutoTokenizer.from_pretrained(source), told["names"],
-                    told["outside"], Recipe(**told["recipe"]))  # fmt: skip
+        state = finetuning.load(folder / "intents.safetensors")
+        memory = state.pop("memory")
+        encoder, tokenizer, width = finetuning.encoder(base)
+        network = Network(encoder, width, len(told["names"]) + bool(told["outside"]))
+        finetuning.restore(network, state)
+        found = cls(network, tokenizer, told["names"], told["outside"], Recipe(**told["recipe"]))
         found.temperature, found.threshold = told["temperature"], told["threshold"]
         found.memory = memory
         return found

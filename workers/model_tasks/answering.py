@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,11 +16,15 @@ from attune.kernel.phrases import say
 from campaigns.content import injection
 from campaigns.generators import meter, servers
 from campaigns.generators.meter import CapReached
-from chat.assistant import services, suggesting, words
-from chat.assistant.jobs import FIND_GAPS, FindGaps
+from chat.assistant import drafting, services, suggesting, words
+from chat.assistant import register as registers
+from chat.assistant.jobs import FIND_GAPS, WRITE_DRAFT, FindGaps, WriteDraft
+from chat.assistant.register import Register
 from chat.assistant.services import Made, Turn
 from chat.conversations import wire
 from chat.conversations.jobs import ANSWER_MESSAGE, AnswerMessage
+from chat.dialogue import manager, running
+from chat.dialogue.manager import Act
 from chat.knowledge import passages
 from chat.knowledge import selectors as knowledge
 from chat.knowledge import services as knowledge_services
@@ -30,8 +36,10 @@ from workers.engines.answering import Answer, Source
 from workers.engines.openai_runtime import ServerTrouble
 from workers.engines.process_client import ModelAway
 from workers.engines.protocol import DeadlinePassed, Messages, Request
+from workers.model_tasks import dialogue
 from workers.runner import Run, handles
 
+logger = logging.getLogger(__name__)
 SECONDS, TOKENS = 20.0, 90
 TALK = {
     "hello": say("Hello! What can I do for you?"),
@@ -55,32 +63,96 @@ def answer_message(payload: AnswerMessage, run: Run) -> None:
         if mood <= words.UPSET:
             services.hand_over(turn=turn, by="rule", reason="negative_sentiment", sentiment=mood)
             return
-        if talk := words.small_talk(turn.question):
+        state, domain, version = dialogue.dialogue_of(turn.conversation.pk)
+        talk = words.small_talk(turn.question)
+        if talk and not state.stack:
             with translation.override(turn.conversation.language or "en"):
                 made = Made(str(TALK[talk]), "small_talk", confidence=1.0)
             services.reply(turn=turn, made=made, sentiment=mood)
             return
-    _answer(turn, mood, began, run)
-
-
-def _answer(turn: Turn, mood: float, began: float, run: Run) -> None:
-    found = _found(turn, run)
+    step = manager.respond(state, dialogue.read(version, turn.question, state, run), domain)
     try:
-        answer, model, tokens = _written(turn, found, run)
+        knows = any(a.kind == "answer" for a in step.acts)
+        made = _known(turn, began, run) if knows else Made("", "task", confidence=1.0)
     except CapReached:
         with run.unit():
             services.hand_over(turn=turn, by="rule", reason="usage_limit", sentiment=mood)
         return
-    made = Made(
+    with run.unit():
+        if services.still(turn):
+            _say(turn, step, replace(made, intent=step.state.intent), mood)
+
+
+def _known(turn: Turn, began: float, run: Run) -> Made:
+    """What the knowledge answers."""
+    found = _found(turn, run)
+    answer, model, tokens = _written(turn, found, run)
+    return Made(
         answer.text, answer.route, _cited(answer, found), answer.confidence, model,
         seconds=time.monotonic() - began, tokens=tokens,
     )  # fmt: skip
-    with run.unit():
-        if answer.route == "none":
-            services.admit(turn=turn, made=made, sentiment=mood)
+
+
+def _say(turn: Turn, step: manager.Turn, made: Made, mood: float) -> None:
+    """Carry the turn out and say it as one message, in the register for this customer."""
+    language = turn.conversation.language
+    carried = dialogue.Carried(step, turn.conversation, turn.seq, language)
+    register = registers.choose(turn.conversation, mood)
+    place, lost = 0, False
+    while place < len(step.acts):  # a tool or a digression adds acts
+        act = step.acts[place]
+        place += 1
+        if act.kind != "answer":
+            carried.do(act)
+        elif made.route != "none":
+            carried.say(replace(act, text=made.text))
+        elif act.otherwise:
+            for other in act.otherwise:
+                carried.do(other)
+        elif step.state.stack:
+            carried.say(Act("say", say("I find nothing about that in what I know.")))
         else:
-            quick = [say("Talk to a person")] if mood <= words.SOUR else None
-            services.reply(turn=turn, made=made, sentiment=mood, quick=quick)
+            lost = True
+    kept = running.append(conversation=turn.conversation, seq=turn.seq, steps=step.events)
+    logger.debug("dialogue of %s has %s steps", turn.conversation.pk, kept)
+    if lost and not carried.words:
+        services.admit(turn=turn, made=made, sentiment=mood)
+        return
+    if carried.words:
+        _speak(turn, carried, made, mood, register)
+    if carried.person:
+        services.hand_over(turn=turn, by="model", reason=carried.person, sentiment=mood)
+
+
+def _speak(
+    turn: Turn, carried: dialogue.Carried, made: Made, mood: float, register: Register | None
+) -> None:
+    with translation.override(turn.conversation.language or "en"):
+        before = [str(register.before)] if register and register.before else []
+        quick = list(carried.quick)
+        if register and register.offer:
+            quick.append(str(say("Talk to a person")))
+    text = "\n\n".join([*before, *carried.words])
+    route = "task" if made.route == "none" else made.route
+    services.reply(turn=turn, made=replace(made, text=text, route=route), sentiment=mood,
+                   quick=list(dict.fromkeys(quick)))  # fmt: skip
+
+
+@handles(WRITE_DRAFT)
+def write_draft(payload: WriteDraft, run: Run) -> None:
+    """An answer for an agent to use, change or throw away."""
+    with run.unit():
+        found = drafting.waiting(payload.draft_id)
+    if found is None:
+        return
+    row, turn = found
+    try:
+        made = _known(turn, time.monotonic(), run)
+    except CapReached:
+        made = Made("", "none")
+    with run.unit():
+        text = made.text if made.route != "none" else ""
+        drafting.written(row=row, text=text, citations=made.citations, model=made.model)
 
 
 def _found(turn: Turn, run: Run) -> list[Found]:
@@ -146,7 +218,10 @@ def _written(turn: Turn, found: list[Found], run: Run) -> tuple[Answer, str, int
 
 
 def _streamed(turn: Turn, run: Run) -> Any:
-    """The open sockets read along: sentences that passed their check."""
+    """The open sockets read along: sentences that passed their check. An agent's draft is read by
+    nobody yet."""
+    if turn.conversation.handler != "bot":
+        return lambda text: None
     name = wire.group(run.row.tenant_id, turn.conversation.pk)
     return lambda text: live.send_now(name, wire.event({"type": "stream", "text": text}))
 

@@ -159,10 +159,10 @@ def _pairs(item: LessonItem, task: Assignment, mask: _Mask) -> Iterator[dict[str
             }  # fmt: skip
 
 
-def run_process(folder: Path, job: Run) -> dict[str, Any]:
+def run_process(folder: Path, job: Run, engine: str = "workers.engines.tuning") -> dict[str, Any]:
     """Let the engine learn in a process of its own; its progress is the job's. Raises
     TrainingFailed with the reason, Superseded (after stopping it) when a person cancelled."""
-    command = [sys.executable, "-m", "workers.engines.tuning", str(folder)]
+    command = [sys.executable, "-m", engine, str(folder)]
     errors = folder / "errors.txt"
     with errors.open("wb") as stderr, subprocess.Popen(  # noqa: S603
         command, cwd=settings.ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from datetime import timedelta
+from itertools import islice
 
 from django.utils import timezone
 
+from attune.kernel.phrases import say
 from chat.assistant import services as assistant
 from chat.conversations import appending, handing, services
 from chat.conversations.jobs import (
@@ -14,6 +17,10 @@ from chat.conversations.jobs import (
     WakeConversation,
     WatchConversation,
 )
+from chat.dialogue import past
+from chat.dialogue import services as dialogue
+from chat.dialogue.jobs import TAKE_PAST, TakePast
+from chat.dialogue.models import PastImport
 from workers.runner import Run, handles
 
 
@@ -37,3 +44,23 @@ def watch(payload: WatchConversation, run: Run) -> None:
 def wake(payload: WakeConversation, run: Run) -> None:
     with run.unit():
         services.wake(conversation_id=payload.conversation_id, at=payload.at)
+
+
+@handles(TAKE_PAST)
+def take_past(payload: TakePast, run: Run) -> None:
+    """A file of past conversations in batches; a crash resumes where it was."""
+    with run.unit():
+        of = PastImport.objects.get(pk=payload.import_id)
+    content = bytes(of.content)
+    total = sum(1 for _ in past.read(io.BytesIO(content), of.format))
+    rows = islice(past.read(io.BytesIO(content), of.format), of.next_row, None)
+    while batch := list(islice(rows, dialogue.BATCH)):
+        with run.unit():
+            dialogue.take(of=of, rows=batch)
+        run.progress(
+            done=of.next_row, total=total,
+            note=say("%(accepted)s taken, %(rejected)s not", accepted=of.accepted,
+                     rejected=of.rejected),
+        )  # fmt: skip
+    with run.unit():
+        dialogue.finish(of=of)

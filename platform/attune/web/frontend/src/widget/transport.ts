@@ -10,6 +10,7 @@ export interface Message {
   author_name: string; body: string; payload: Payload; at: string;
 }
 export interface Payload {
+  ai?: boolean;
   files?: FileOf[]; quick_replies?: string[]; card?: string;
   citations?: { title: string; url?: string; used?: boolean }[];
 }
@@ -203,6 +204,7 @@ export class Transport {
     this.changed();
   }
   rate(rating: number, comment: string): Promise<unknown> { return this.call("rating", { conversation: this.conversation, rating, comment }); }
+  report(seq: number, reason: string): Promise<unknown> { return this.call("report", { conversation: this.conversation, seq, reason }); }
   seen(): void { if (this.ready() && this.last) this.say({ type: "seen", seq: this.last }); }
   typing(): void { if (this.ready() && !this.timers.typing) { this.say({ type: "typing" }); this.later("typing", () => { this.timers.typing = 0; }, 3000); } }
 

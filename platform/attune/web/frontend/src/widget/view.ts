@@ -224,7 +224,19 @@ export class AttuneChat extends HTMLElement {
       made.append(el("details", { class: "cite" }, el("summary", {}, this.w.source), el("ul", {}, ...used.map((c) => el("li", {},
         c.url?.startsWith("https://") ? el("a", { href: c.url, target: "_blank", rel: "noopener nofollow noreferrer" }, c.title) : c.title)))));
     }
+    if (m.author === "bot" && m.payload.ai) made.append(this.wrong(m));
     return made;
+  }
+
+  private wrong(m: Message): HTMLElement {
+    const w = this.w, box = el("details", { class: "cite" }, el("summary", {}, w.wrong));
+    const reasons: [string, string][] = [["incorrect_information", w.incorrect], ["incomplete_response", w.incomplete], ["outdated_information", w.outdated], ["inappropriate_response", w.inappropriate]];
+    box.append(el("p", { class: "quick" }, ...reasons.map(([reason, text]) => el("button", { type: "button", onclick: async () => {
+      let said = w.reported;
+      try { await this.transport.report(m.seq, reason); } catch (problem) { said = problem instanceof Refusal ? problem.message : w.offline; }
+      box.replaceChildren(el("summary", {}, w.wrong), el("p", { role: "status" }, said));
+    } }, text))));
+    return box;
   }
 
   private file(file: FileOf): HTMLElement {

@@ -14,6 +14,7 @@ const EN = {
   queued: "A person has been asked for.", rate: "How was it?", thanks: "Thank you!", comment: "Anything to add?",
   stars: "{n} of 5", closed: "This chat is closed.", away: "We are back {when}.", big: "{name} is too large (5 MB at most).",
   slow: "Too many messages at once; wait a moment.", file: "File", newer: "New messages", source: "Sources",
+  wrong: "Not right?", incorrect: "Not correct", incomplete: "Not complete", outdated: "Out of date", inappropriate: "Not appropriate", reported: "Thank you, we look at it.",
 };
 const ZH: Words = {
   open: "打开聊天", close: "关闭聊天", title: "聊天",
@@ -28,6 +29,7 @@ const ZH: Words = {
   queued: "已请求人工。", rate: "这次服务如何？", thanks: "谢谢！", comment: "还想补充什么？",
   stars: "{n} 分（满分 5 分）", closed: "聊天已关闭。", away: "我们将于 {when} 回来。", big: "{name} 太大（最多 5 MB）。",
   slow: "消息太频繁，请稍候。", file: "文件", newer: "新消息", source: "来源",
+  wrong: "有误？", incorrect: "不正确", incomplete: "不完整", outdated: "已过时", inappropriate: "不恰当", reported: "谢谢，我们会查看。",
 };
 
 export function wordsFor(language: string): Words {

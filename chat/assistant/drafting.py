@@ -1,0 +1,98 @@
+"""Answers proposed to agents: asked for, written by the model, and used, changed or thrown away."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from attune.kernel import audit
+from attune.kernel.errors import Conflict, NotFound
+from attune.kernel.phrases import say
+from attune.kernel.storable import as_uuid
+from chat.assistant.jobs import WRITE_DRAFT, WriteDraft
+from chat.assistant.models import Draft
+from chat.assistant.services import Turn
+from chat.conversations import handing, wire
+from chat.conversations.models import Conversation, Message
+
+NOT_USED = (Draft.State.OPEN, Draft.State.EMPTY)
+
+
+def ask(*, conversation: Conversation, by_id: int | None) -> Draft:
+    """Let the model propose an answer to what the customer wrote last; once a question."""
+    turn = turn_of(conversation)
+    if turn is None:
+        raise Conflict(say("Everything the customer wrote is answered."))
+    row, fresh = Draft.objects.get_or_create(
+        conversation=conversation, seq=turn.seq,
+        defaults={"question": turn.question[:4000], "by_id": by_id},
+    )  # fmt: skip
+    again = not fresh and row.state in {*NOT_USED, Draft.State.DISCARDED}
+    if again:
+        row.state, row.text, row.citations = Draft.State.WAITING, "", []
+        row.save(update_fields=["state", "text", "citations"])
+    if fresh or again:
+        WRITE_DRAFT.enqueue(WriteDraft(row.pk))
+    return row
+
+
+def turn_of(conversation: Conversation) -> Turn | None:
+    """What the customer wrote since the last answer, whoever answers here."""
+    newest = list(Message.objects.filter(conversation=conversation).order_by("-seq")[:30])[::-1]
+    answered = max((m.seq for m in newest if m.kind == "outgoing"), default=0)
+    waiting = [m for m in newest if m.kind == "incoming" and m.seq > answered and m.body]
+    if not waiting:
+        return None
+    text = "\n".join(m.body for m in waiting[-4:])
+    return Turn(conversation, text, waiting[-1].seq, [m for m in newest if m.seq <= answered][-6:])
+
+
+def waiting(draft_id: UUID) -> tuple[Draft, Turn] | None:
+    """A draft that is to be written, with its question; None where it is settled already."""
+    row = Draft.objects.filter(pk=draft_id, state="waiting").first()
+    if row is None:
+        return None
+    whole = Conversation.objects.select_related("inbox", "visitor", "assignee")
+    turn = turn_of(whole.get(pk=row.conversation_id))
+    return (row, turn) if turn is not None and turn.seq == row.seq else None
+
+
+def written(*, row: Draft, text: str, citations: list[dict[str, Any]], model: str) -> None:
+    state = Draft.State.OPEN if text else Draft.State.EMPTY
+    Draft.objects.filter(pk=row.pk, state="waiting").update(
+        state=state, text=text, citations=citations, model=model[:200]
+    )
+    wire.push(row.conversation_id, {"type": "state"}, hint=False)
+
+
+def proposed(conversation: Conversation) -> Draft | None:
+    """The draft for what waits now, to be shown beside the answer's field."""
+    row = Draft.objects.filter(conversation=conversation).order_by("-seq").first()
+    open_ones = {Draft.State.WAITING, *NOT_USED}
+    if row is None or row.state not in open_ones:
+        return None
+    turn = turn_of(conversation)
+    return row if turn is not None and turn.seq == row.seq else None
+
+
+def settle(*, draft_id: str, conversation: Conversation, sent: str) -> None:
+    """An agent's answer was made from this draft: as it was, or changed."""
+    pk = as_uuid(draft_id)
+    row = Draft.objects.filter(pk=pk, conversation=conversation, state="open").first()
+    if row is None:
+        return
+    same = " ".join(sent.split()) == " ".join(row.text.split())
+    row.state = Draft.State.ACCEPTED if same else Draft.State.EDITED
+    row.final = sent
+    row.save(update_fields=["state", "final"])
+    audit.record("assistant.use_draft", row, state=row.state)
+
+
+def discard(*, draft_id: str, conversation: Conversation) -> None:
+    pk = as_uuid(draft_id)
+    row = Draft.objects.filter(pk=pk, conversation=conversation).first()
+    if row is None:
+        raise NotFound(say("There is no such proposal."))
+    handing.lock(conversation)
+    Draft.objects.filter(pk=row.pk, state__in=NOT_USED).update(state="discarded")
+    audit.record("assistant.discard_draft", row)

@@ -1,0 +1,83 @@
+"""What a workspace's assistant can talk about and do: intents, slots, tasks. Pure values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+KINDS = ("choice", "text", "number", "email", "date", "phone")
+NUMBER = re.compile(r"(?<![\w.])#?(\d[\d.,-]{0,18}\d|\d)(?![\w])")
+CODE = re.compile(r"\b(?=[A-Z0-9-]*\d)[A-Z0-9][A-Z0-9-]{3,23}\b", re.IGNORECASE)
+EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
+PHONE = re.compile(r"\+?\d[\d\s()/-]{5,20}\d")
+DATE = re.compile(
+    r"\b(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./]\d{1,2}(?:[./]\d{2,4})?"
+    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)day|today|tomorrow|the day after tomorrow"
+    r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]* \d{1,2}(?:st|nd|rd|th)?"
+    r"|\d{1,2}(?:st|nd|rd|th)?(?: of)? (?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*)\b"
+    r"|今天|明天|后天|\d{1,2}月\d{1,2}[日号]|(?:星期|周)[一二三四五六日天]",
+    re.IGNORECASE,
+)
+ALL = {"number": NUMBER, "email": EMAIL, "date": DATE, "phone": PHONE}
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Something a task must know. `values` are the choices of a choice."""
+
+    name: str
+    kind: str
+    ask: str
+    values: tuple[str, ...] = ()
+    personal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What an intent sets going: slots filled in this order, then a tool or a person."""
+
+    name: str
+    title: str
+    intent: str
+    slots: tuple[str, ...]
+    tool: str = ""
+    done: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """Everything that the assistant of a workspace is taught, by name."""
+
+    slots: Mapping[str, Slot] = field(default_factory=dict)
+    tasks: Mapping[str, Task] = field(default_factory=dict)
+    titles: Mapping[str, str] = field(default_factory=dict)  # of intents
+    replies: Mapping[str, str] = field(default_factory=dict)  # learned actions that may be said
+    writes: frozenset[str] = frozenset()  # tools that change something: confirmed before
+
+    def task_of(self, intent: str) -> Task | None:
+        return next((t for t in self.tasks.values() if t.intent == intent), None)
+
+    def confirms(self, task: Task) -> bool:
+        return task.tool in self.writes
+
+
+def found(slot: Slot, text: str, *, asked: bool) -> str:
+    """The slot's value in a text without any model: a choice by its words, the others by their
+    form; a free text only as the answer to its question. Empty where there is none."""
+    text = text.strip()
+    if slot.kind == "choice":
+        low = text.lower()
+        there = [v for v in slot.values if re.search(rf"(?<!\w){re.escape(v.lower())}(?!\w)", low)]
+        return max(there, key=len, default="")
+    if slot.kind == "text":
+        code = CODE.search(text)
+        if code and ("number" in slot.name or "code" in slot.name or slot.name.endswith("_id")):
+            return code.group(0)
+        return text[:200] if asked and text else ""
+    if slot.kind == "number":
+        codes = (m.group(0) for m in CODE.finditer(text))
+        if code := next((c for c in codes if not c.isdecimal()), ""):
+            return code  # HB-10023
+    match = ALL[slot.kind].search(text)
+    return match.group(match.lastindex or 0).strip() if match else ""

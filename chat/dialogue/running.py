@@ -1,0 +1,71 @@
+"""A conversation's dialogue as it runs: the log read and appended, the domain as it is taught."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.db.models import Max
+
+from attune.kernel import audit
+from attune.kernel.errors import Invalid
+from attune.kernel.phrases import say
+from chat.conversations.models import Conversation
+from chat.dialogue import domain as domains
+from chat.dialogue import tools
+from chat.dialogue.domain import Domain
+from chat.dialogue.models import Action, DialogueStep, Intent, Slot, Task
+from chat.dialogue.state import DialogueEvent, DialogueState, effective, replay
+
+
+def domain() -> Domain:
+    """What the open workspace's assistant is taught now."""
+    slots = {
+        s.name: domains.Slot(s.name, s.kind, s.ask, tuple(s.values)) for s in Slot.objects.all()
+    }
+    tasks = {
+        t.name: domains.Task(t.name, t.title, t.intent.name, tuple(t.slots), t.tool, t.done)
+        for t in Task.objects.filter(enabled=True, intent__enabled=True).select_related("intent")
+    }
+    titles = dict(Intent.objects.filter(enabled=True).values_list("name", "title"))
+    replies = dict(Action.objects.filter(allowed=True).values_list("name", "text"))
+    writes = frozenset(name for name, tool in tools.TOOLS.items() if tool.writes)
+    return Domain(slots, tasks, titles, replies, writes)
+
+
+def events(conversation_id: UUID) -> list[DialogueEvent]:
+    rows = DialogueStep.objects.filter(conversation=conversation_id).order_by("n")
+    return [DialogueEvent(r.kind, r.data, r.n) for r in rows]
+
+
+def state(conversation_id: UUID) -> DialogueState:
+    return replay(events(conversation_id))
+
+
+def append(*, conversation: Conversation, seq: int, steps: Iterable[DialogueEvent]) -> int:
+    """Add what a turn did; the conversation is held by the caller. The last number."""
+    rows = DialogueStep.objects.filter(conversation=conversation)
+    n = rows.aggregate(n=Max("n"))["n"] or 0
+    made = [
+        DialogueStep(conversation=conversation, n=n + place, seq=seq, kind=s.kind,
+                     data=dict(s.data))
+        for place, s in enumerate(steps, start=1)
+    ]  # fmt: skip
+    DialogueStep.objects.bulk_create(made)
+    return n + len(made)
+
+
+def seen(conversation_id: UUID, seq: int) -> bool:
+    """Whether a turn that answers this message was logged already."""
+    return DialogueStep.objects.filter(conversation=conversation_id, seq=seq).exists()
+
+
+def rewind(*, conversation: Conversation, to: int) -> DialogueState:
+    """Take back everything after step `to`; the log keeps it, and that it was taken back."""
+    log = events(conversation.pk)
+    if to and to not in {e.n for e in effective(log)}:
+        raise Invalid.one("to", say("There is no such step to go back to."))
+    append(conversation=conversation, seq=conversation.last_seq,
+           steps=[DialogueEvent("rewind", {"to": to})])  # fmt: skip
+    audit.record("dialogue.rewind", conversation, to=to)
+    return state(conversation.pk)

@@ -1,0 +1,69 @@
+"""Asking for a version: the evidence there is, the gate before, the row and its job."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from attune.kernel import jobs
+from attune.kernel.errors import Conflict
+from attune.kernel.phrases import say
+from campaigns.generators import meter
+from chat.dialogue import lessons, registry
+from chat.dialogue.jobs import TRAIN_DIALOGUE, TrainDialogue
+from chat.dialogue.lessons import Lesson
+from chat.dialogue.models import DialogueVersion, Example, PastConversation, Slot
+
+MOST_TALKS = 20_000
+
+
+class Refused(Conflict):
+    """The gate's answer: there is too little to learn from."""
+
+    code, title = "gate_refused", say("The training gate refuses")
+
+
+def lesson() -> Lesson:
+    """What a training would see now."""
+    rows = Example.objects.filter(intent__isnull=False, intent__enabled=True)
+    examples = list(rows.order_by("id").values_list("text", "intent__name"))
+    outside = list(
+        Example.objects.filter(intent=None).order_by("id").values_list("text", flat=True)
+    )
+    talks = list(
+        PastConversation.objects.order_by("key").values_list("turns", "held_out")[:MOST_TALKS]
+    )
+    slots = {s.name: s.values for s in Slot.objects.filter(kind="choice")}
+    requests = list(Slot.objects.filter(requested=True).values_list("name", flat=True))
+    return lessons.gather(examples, outside, talks, slots, requests)
+
+
+def request(*, author_id: int | None, now: datetime) -> DialogueVersion:
+    """Ask for a new version. Raises Refused, with the reason, where there is too little."""
+    meter.demand_allowance()
+    known = lesson()
+    verdict = lessons.before(known)
+    if not verdict.passed:
+        raise Refused(verdict.why)
+    row = registry.begin(card=card(known, now), author_id=author_id)
+    row.job = TRAIN_DIALOGUE.enqueue(TrainDialogue(row.pk))
+    row.save(update_fields=["job"])
+    return row
+
+
+def card(known: Lesson, now: datetime) -> dict[str, Any]:
+    """The data card: what a version is made from, said before it is made."""
+    return {
+        "at": now.isoformat(), "parts": known.parts,
+        "examples": len(known.texts), "held_examples": len(known.held_texts),
+        "intents": len({intent for _, intent in known.texts}), "outside": len(known.outside),
+        "conversations": len(known.talks), "held_conversations": len(known.held_talks),
+        "slots": {name: len(values) for name, values in known.slots.items()},
+        "acted": len(known.acted), "held_acted": len(known.held_acted),
+        "actions": len({t["action"] for talk in known.acted for t in talk if t.get("action")}),
+    }  # fmt: skip
+
+
+@jobs.on_cancel(TRAIN_DIALOGUE)
+def _cancelled(payload: TrainDialogue) -> None:
+    registry.failed(row=registry.version(payload.version_id), reason=say("Cancelled by a person."))

@@ -1,0 +1,191 @@
+"""A turn of a dialogue carried out: read by the live version, decided by the rules, said once.
+
+And a version in training: the lesson written out, a process of its own, the gate, the scripts.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from django.utils import translation
+
+from attune.kernel.phrases import Phrase, say
+from campaigns.generators import meter
+from chat.dialogue import lessons, manager, registry, running, scripts, tools, training
+from chat.dialogue.domain import Domain
+from chat.dialogue.jobs import TRAIN_DIALOGUE, TrainDialogue
+from chat.dialogue.lessons import Part
+from chat.dialogue.manager import Act, Reading
+from chat.dialogue.models import DialogueVersion, Script, ToolCall
+from chat.dialogue.state import DialogueEvent, DialogueState
+from workers import models
+from workers.engines.process_client import ModelAway
+from workers.engines.protocol import Asked
+from workers.model_tasks.training import TrainingFailed, run_process
+from workers.runner import Run, handles
+
+
+def asked_of(text: str, state: DialogueState) -> Asked:
+    """A message with what came before it, as the readers want it."""
+    said = next((t for kind, t, _ in reversed(state.said) if kind == "house"), "")
+    awaited = state.awaited
+    asked = (awaited.name,) if awaited and awaited.what == "slot" else ()
+    return Asked(text, said, asked, {}, [*state.said, ("customer", text, "")])
+
+
+def reading_of(text: str, found: dict[str, Any]) -> Reading:
+    return Reading(
+        text,
+        tuple((str(n), float(p)) for n, p in found["intents"]),
+        bool(found["in_scope"]),
+        {k: (str(v), float(p)) for k, (v, p) in found["filled"].items()},
+        tuple((str(n), float(p)) for n, p in found["actions"]),
+    )
+
+
+def read(version: DialogueVersion | None, text: str, state: DialogueState, run: Run) -> Reading:
+    """What the live version makes of a message; the bare text where none is live or the model is
+    away: the rules go on without it."""
+    if version is None:
+        return Reading(text)
+    try:
+        return reading_of(text, models.read(version, asked_of(text, state), run.unit))
+    except ModelAway:
+        return Reading(text)
+
+
+class Carried:
+    """A turn's acts as they are carried out: words gathered, tools called, the rest left to who
+    asked (an answer from the knowledge, a person)."""
+
+    def __init__(self, turn: manager.Turn, conversation: Any, seq: int, language: str) -> None:
+        self.turn, self.conversation, self.seq = turn, conversation, seq
+        self.language = language
+        self.words: list[str] = []
+        self.quick: list[str] = []
+        self.tools: list[ToolCall] = []
+        self.person = ""
+        self.actions: list[str] = []
+
+    def say(self, act: Act) -> None:
+        with translation.override(self.language or "en"):
+            text = str(act.text)
+            self.quick = [str(q) for q in act.quick] or self.quick
+        if text:
+            self.words.append(text)
+        self.turn.add("bot", **manager.told(act, text).data)
+        if act.name:
+            self.actions.append(act.name)
+
+    def do(self, act: Act) -> None:
+        """Carry out one act that is not an answer from the knowledge."""
+        match act.kind:
+            case "say":
+                self.say(act)
+            case "clarify" if not act.text:
+                self.say(manager.clarify(self.turn, act.name.split(",")))
+            case "rephrase" if not act.text:
+                self.say(manager.rephrase(self.turn))
+            case "clarify" | "rephrase":
+                self.say(act)
+            case "person":
+                self.person = act.name
+            case "tool":
+                self.call(act)
+
+    def call(self, act: Act) -> None:
+        confirmed = act.name in self.turn.domain.writes
+        row = tools.call(conversation=self.conversation, seq=self.seq, name=act.name,
+                         arguments=act.arguments, confirmed=confirmed)  # fmt: skip
+        self.tools.append(row)
+        with translation.override(self.language or "en"):
+            told = str(row.result)
+        self.turn.add("bot", who="tool", action=act.name, text=json.dumps(dict(act.arguments)))
+        self.turn.add("bot", who="result", text=told)
+        manager.finish(self.turn, told, failed=row.state != ToolCall.State.DONE)
+        if row.state == ToolCall.State.FAILED:
+            self.person = "tool_failure"
+
+
+def dialogue_of(conversation_id: Any) -> tuple[DialogueState, Domain, DialogueVersion | None]:
+    return running.state(conversation_id), running.domain(), registry.live_one()
+
+
+@handles(TRAIN_DIALOGUE)
+def train_dialogue(payload: TrainDialogue, job: Run) -> None:
+    job.progress(done=0, note=say("loading the model"))
+    with job.unit():
+        row = registry.version(payload.version_id)
+        if row.state != DialogueVersion.State.TRAINING:
+            return
+        lesson, live = training.lesson(), registry.live_one()
+        before = registry.files_of(live) if live is not None else {}
+    with tempfile.TemporaryDirectory(prefix="attune-dialogue-") as name:
+        folder = Path(name)
+        (folder / "lesson.json").write_text(json.dumps(_value(lesson)))
+        for file, content in before.items():
+            (folder / "live").mkdir(exist_ok=True)
+            (folder / "live" / file).write_bytes(content)
+        try:
+            result = run_process(folder, job, "workers.engines.dialogue_training")
+        except TrainingFailed as failure:
+            with job.unit():
+                registry.failed(row=registry.version(row.pk), reason=failure.detail)  # type: ignore[arg-type]
+            raise
+        files = {path.name: path.read_bytes() for path in (folder / "version").iterdir()
+                 if path.name in registry.FILES}  # fmt: skip
+    _judge(row, result, files, lesson, job)
+
+
+PLAN: dict[str, Any] = {}  # what is to differ in the lesson: recipes, the encoder's folder
+
+
+def _value(lesson: lessons.Lesson) -> dict[str, Any]:
+    value = asdict(lesson)
+    del value["lacking"]
+    return {**value, **PLAN}
+
+
+def _judge(
+    row: DialogueVersion, result: dict[str, Any], files: dict[str, bytes], lesson: lessons.Lesson,
+    job: Run,
+) -> None:  # fmt: skip
+    """The gate's verdict: the held-out figures, then the scripts."""
+    parts = [Part(name, p["right"], p["n"], p["rule"], p["live"]) for name, p in
+             result["parts"].items()]  # fmt: skip
+    job.progress(note=say("going through the scripts"))
+    outcomes = try_scripts(registry.digest_of(files), files, job)
+    verdict = lessons.after(parts, outcomes)
+    results = {
+        "parts": {p.name: {**result["parts"][p.name], "low": p.interval[0], "high": p.interval[1]}
+                  for p in parts},
+        "scripts": [[name, str(why) if why is not None else ""] for name, why in outcomes],
+        "seconds": result["seconds"], "masked": lesson.masked,
+    }  # fmt: skip
+    with job.unit():
+        registry.evaluated(row=row, files=files, results=results, passed=verdict.passed,
+                           verdict=verdict.why)  # fmt: skip
+        meter.record(task="training", model="dialogue", requests=1, tokens_in=0, tokens_out=0,
+                     seconds=float(result["seconds"]))  # fmt: skip
+
+
+def try_scripts(
+    digest: str, files: dict[str, bytes], job: Run
+) -> list[tuple[str, Phrase | None]]:  # fmt: skip
+    """Each enabled script with why it fails, read by this version."""
+    with job.unit():
+        rows = list(Script.objects.filter(enabled=True).order_by("name"))
+        domain = running.domain()
+
+    def reader(text: str, state: DialogueState) -> Reading:
+        found = models.read_files(digest, files, asked_of(text, state))
+        return reading_of(text, found)
+
+    return [(r.name, scripts.run(r.steps, domain, reader)) for r in rows]
+
+
+__all__ = ["Carried", "DialogueEvent", "dialogue_of", "read", "train_dialogue"]
