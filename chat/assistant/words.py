@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from chat.knowledge import passages
+
 PERSON = re.compile(
     r"\b(?:talk|speak|chat|connect|transfer|get|want|need|give|put|let)\b[^.?!\n]{0,40}"
     r"\b(?:human|person|agent|someone|somebody|representative|employee|staff|colleague|advisor"
@@ -61,6 +63,13 @@ def small_talk(text: str) -> str:
         if len(text) < 80 and pattern.match(text):
             return name
     return ""
+
+
+def asked(text: str) -> str:
+    """What is asked, without the sentences that only say how somebody feels about it."""
+    parts = passages.sentences(text)
+    kept = [p for p in parts if "?" in p or "？" in p or sentiment(p) >= 0]
+    return " ".join(kept) if any("?" in p or "？" in p for p in kept) else text
 
 
 def sentiment(text: str) -> float:

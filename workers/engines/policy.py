@@ -13,8 +13,8 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +41,12 @@ class Event:
 class Recipe(Plan):
     """How to train a policy; `batch` counts dialogues."""
 
-    epochs: int = 8
+    epochs: int = 3
     batch: int = 6
-    rate: float = 5e-5
+    rate: float = 6e-5
     head_rate: float = 5e-4
-    average: float = 0.997
+    average: float = 0.995
+    warm: int = 12  # epochs before, in which the encoder stays as it came
     most_tokens: int = 40
     width: int = 256
     layers: int = 2
@@ -96,14 +97,15 @@ class Policy:
         self.network, self.tokenizer, self.actions = network, tokenizer, actions
         self.named, self.recipe = named, recipe
         self.index = {a: n for n, a in enumerate(actions)}
+        self.cache: tuple[torch.Tensor, dict[str, int]] | None = None  # while the encoder is still
 
     def logits(self, dialogues: Sequence[Sequence[Event]]) -> torch.Tensor:
         """(B, E + 1, A) of dialogues of at most `longest` events each."""
-        texts = list(dict.fromkeys(e.text or "-" for d in dialogues for e in d)) or ["-"]
-        order = sorted(texts, key=len)
-        place = {t: n for n, t in enumerate(order)}
-        parts = [order[at : at + 48] for at in range(0, len(order), 48)]
-        pooled = torch.cat([self._pooled(part) for part in parts])  # (texts, C)
+        order, place = _texts(dialogues)
+        if self.cache is None:
+            pooled = self._pooled_all(order)  # (texts, C)
+        else:
+            pooled = self.cache[0][[self.cache[1][t] for t in order]]
         longest = max(1, max(len(d) for d in dialogues))
         at = torch.zeros(len(dialogues), longest, dtype=torch.long)
         kinds, actions = torch.zeros_like(at), torch.zeros_like(at)
@@ -114,6 +116,10 @@ class Policy:
                 actions[n, i] = self.index.get(e.action, -1) + 1
         found: torch.Tensor = self.network(pooled[at], kinds, actions, self.named)
         return found
+
+    def _pooled_all(self, order: list[str]) -> torch.Tensor:
+        parts = [order[at : at + 48] for at in range(0, len(order), 48)]
+        return torch.cat([self._pooled(part) for part in parts])
 
     def _pooled(self, texts: list[str]) -> torch.Tensor:
         most = self.recipe.most_tokens
@@ -199,8 +205,40 @@ def train(
         return found
 
     rows = [list(d)[: recipe.longest] for d in dialogues if any(e.action for e in d)]
-    finetuning.fit(network, lambda rng: _dealt(rows, recipe.batch, rng), loss, recipe, heard)
+
+    def epoch(rng: random.Random) -> list[list[list[Event]]]:
+        return _dealt(rows, recipe.batch, rng)
+
+    if recipe.warm:
+        _warm(policy, rows, epoch, loss)
+    finetuning.fit(network, epoch, loss, recipe, heard)
     return policy
+
+
+def _warm(
+    policy: Policy, rows: list[list[Event]], epoch: Callable[[random.Random], Any],
+    loss: Callable[[list[list[Event]]], torch.Tensor],
+) -> None:  # fmt: skip
+    """Train what stands on the encoder while that stays still: each text is encoded once."""
+    network, recipe = policy.network, policy.recipe
+    moving = [p for p in network.encoder.parameters() if p.requires_grad]
+    for parameter in moving:
+        parameter.requires_grad_(False)
+    order, place = _texts(rows)
+    network.encoder.eval()
+    with torch.no_grad():
+        policy.cache = (policy._pooled_all(order), place)
+    finetuning.fit(network, epoch, loss, replace(recipe, epochs=recipe.warm))
+    policy.cache = None
+    for parameter in moving:
+        parameter.requires_grad_(True)
+
+
+def _texts(dialogues: Sequence[Sequence[Event]]) -> tuple[list[str], dict[str, int]]:
+    """The texts of all events, each once, the shortest first, and the place of each."""
+    texts = dict.fromkeys(e.text or "-" for d in dialogues for e in d) or {"-": None}
+    order = sorted(texts, key=len)
+    return order, {t: n for n, t in enumerate(order)}
 
 
 def _dealt(rows: list[list[Event]], size: int, rng: random.Random) -> list[list[list[Event]]]:

@@ -85,6 +85,7 @@ def answer_message(payload: AnswerMessage, run: Run) -> None:
 
 def _known(turn: Turn, began: float, run: Run) -> Made:
     """What the knowledge answers."""
+    turn = replace(turn, question=words.asked(turn.question))
     found = _found(turn, run)
     answer, model, tokens = _written(turn, found, run)
     return Made(

@@ -1,0 +1,435 @@
+"""Dialogue versions: trained in a process of their own with a tiny encoder, judged, live; and the
+whole way of a customer's message through reading, rules, tools and log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
+
+from attune.kernel import jobs
+from attune.kernel.models import JobRow
+from campaigns.decisions.models import Decision
+from chat.assistant import drafting, quality, register
+from chat.assistant.models import Draft, Generation
+from chat.conversations import services as desk
+from chat.conversations import visiting
+from chat.conversations.models import Conversation, Handoff
+from chat.dialogue import lessons, registry, running, scripts, services, starters, training
+from chat.dialogue.models import DialogueFile, DialogueVersion, ToolCall
+from chat.dialogue.training import Refused
+from tests import make
+from tests.workers import tiny_encoder
+from tests.workers.test_answering import PARCELS, Tiny, answered, ask, tiny
+from workers import model_tasks, models, runner
+from workers.engines import policy, readers, tracking, understanding
+from workers.engines.policy import Event
+from workers.engines.process_client import ModelAway
+from workers.engines.protocol import Asked, ReaderMissing
+from workers.engines.tracking import Filled, Ontology, Turn, Understood
+from workers.engines.tracking_features import features
+from workers.model_tasks import dialogue
+
+assert model_tasks
+assert tiny
+SHORT = {"epochs": 12, "batch": 8, "rate": 2e-3, "head_rate": 5e-3, "average": 0.9}
+AREAS = ("north", "south", "east", "west")
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_encoder.make(tmp_path_factory.mktemp("encoder"))
+
+
+# -- engines --------------------------------------------------------------------------------------
+
+
+def sentences() -> tuple[list[str], list[str]]:
+    texts = [f"where is my {w}" for w in ("parcel", "order", "box", "tea", "cup", "tin", "bag")]
+    texts += [f"stop the {w}" for w in ("mails", "letters", "news", "offers", "ads", "spam", "it")]
+    return texts, ["status"] * 7 + ["stop"] * 7
+
+
+def test_intents_are_learned_kept_and_read_again(base, tmp_path):
+    texts, labels = sentences()
+    held = (["where is my jar", "stop the mail"], ["status", "stop"])
+    recipe = understanding.Recipe(**SHORT)
+    model = understanding.train(texts, labels, held, recipe=recipe, base=base, outside=["la la la"])
+    assert [r.ranking[0][0] for r in model.read_many(held[0])] == held[1]
+    model.save(tmp_path)
+    again = understanding.Intents.load(tmp_path, base)
+    for one, other in zip(model.read_many(texts), again.read_many(texts), strict=True):
+        assert one.ranking[0][0] == other.ranking[0][0]
+        assert one.ranking[0][1] == pytest.approx(other.ranking[0][1], abs=0.02)
+        assert one.in_scope == other.in_scope
+    with pytest.raises(ValueError, match="two intents"):
+        understanding.train(["a"], ["x"], (["a"], ["x"]), base=base)
+
+
+def test_calibration_error_is_the_mean_gap_of_the_bins():
+    sure = np.array([0.95, 0.95, 0.55, 0.55])
+    assert understanding.calibration_error(sure, np.array([1, 1, 1, 0])) == pytest.approx(0.05)
+    assert understanding.calibration_error(sure, np.array([0, 0, 1, 0])) == pytest.approx(0.5)
+
+
+def test_features_say_where_a_value_stands():
+    turn = Turn("Do you like the north?", "not the south, the Easst", ("area",),
+                (("area", "north"),))  # fmt: skip
+    found, gates = features(turn, "area", AREAS)
+    assert found[1].tolist() == [1, 1, 0, 0, 1, 1]  # south: said, nearly, …, alone, after "not"
+    assert found[0, 2:4].tolist() == [1, 1]  # north: by the house, offered
+    assert found[2, 1] > 0.5  # east, misspelt
+    assert gates.tolist() == [1, 1, 1, 0, 0]
+    assert features(Turn("", "any part will do"), "area", AREAS)[1][3] == 1
+
+
+def booked(n: int = 40) -> list[Turn]:
+    found = []
+    for i in range(n):
+        area = AREAS[i % 4]
+        found.append(Turn("Which area?", f"the {area} please", ("area",), (), (("area", area),)))
+        found.append(Turn("It is a nice place.", "what is the phone number", (), (), (), ("phone",)))
+        found.append(Turn("Anything else?", "no thank you"))
+    return found
+
+
+def test_a_tracker_fills_slots_with_values_it_never_saw(base, tmp_path):
+    recipe = tracking.Recipe(**{**SHORT, "epochs": 8})
+    model = tracking.train(booked(), Ontology({"area": AREAS}, ("phone",)), recipe=recipe, base=base)
+    asked = [Turn("Which area?", "the east please", ("area",)), Turn("", "no thank you"),
+             Turn("It is a nice place.", "what is the phone number")]  # fmt: skip
+    read = model.read_many(asked)
+    assert [[(f.slot, f.value) for f in u.filled] for u in read] == [[("area", "east")], [], []]
+    assert [u.requested for u in read] == [(), (), ("phone",)]
+    model.save(tmp_path)
+    again = tracking.Tracker.load(tmp_path, base)
+    assert [u.requested for u in again.read_many(asked)] == [(), (), ("phone",)]
+    with pytest.raises(ValueError, match="needs turns"):
+        tracking.train([], Ontology({"area": AREAS}), base=base)
+
+
+def test_what_a_turn_fills_replaces_what_was_there():
+    said = Understood((Filled("area", "north", 0.9),))
+    assert tracking.follow({"area": "south", "food": "thai"}, said) == {
+        "area": "north", "food": "thai"
+    }  # fmt: skip
+
+
+def dialogues(n: int = 30) -> list[list[Event]]:
+    found = []
+    for i in range(n):
+        word = ("table", "call")[i % 2]
+        found.append([
+            Event("customer", f"a {word} please"), Event("house", f"When {word}?", f"ask_{word}"),
+            Event("customer", "at ten"), Event("tool", "look", "query"), Event("result", "free"),
+            Event("house", "Done.", "done"),
+        ])  # fmt: skip
+    return found
+
+
+def test_a_policy_foretells_the_next_action(base, tmp_path):
+    recipe = policy.Recipe(**{**SHORT, "batch": 4, "epochs": 6}, width=32)
+    model = policy.train(dialogues(), recipe=recipe, base=base)
+    one, other = dialogues(2)
+    assert [c[0][0] for c in model.choose_each([one])[0]] == ["ask_table", "query", "done"]
+    assert model.choose(other[:1])[0][0] == "ask_call"
+    shares = [share for _, share in model.choose(one[:3])]
+    assert shares == sorted(shares, reverse=True)
+    assert sum(shares) <= 1 + 1e-5
+    model.save(tmp_path)
+    again = policy.Policy.load(tmp_path, base)
+    assert again.choose(one[:3])[0][0] == "query"
+    with pytest.raises(ValueError, match="two actions"):
+        policy.train([[Event("house", "x", "a")]], base=base)
+
+
+# -- a version, from examples to live -------------------------------------------------------------
+
+
+@pytest.fixture
+def house(base: Path, monkeypatch: pytest.MonkeyPatch, tenant: make.Place) -> make.Place:
+    """Training is short and begins from the tiny encoder; this process reads by itself."""
+    held = readers.Readers(base)
+    recipes = {"intents": SHORT, "tracker": {**SHORT, "epochs": 6}, "policy": {**SHORT, "epochs": 4}}
+    monkeypatch.setattr(dialogue, "PLAN", {"base": str(base), "recipes": recipes})
+    monkeypatch.setattr(models, "_readers", lambda: held)
+    monkeypatch.setattr(models, "runtime", lambda: Tiny())
+    return tenant
+
+
+def taught() -> None:
+    starters.begin("order_status")
+    starters.begin("unsubscribe")
+
+
+def trained() -> DialogueVersion:
+    row = training.request(author_id=None, now=timezone.now())
+    assert runner.run_job(row.tenant_id, row.job.pk) == "done", JobRow.objects.get().error
+    return registry.version(row.pk)
+
+
+def test_too_little_is_refused_with_what_is_missing(house):
+    with pytest.raises(Refused, match="0 intents with 6 examples"):
+        training.request(author_id=None, now=timezone.now())
+    assert not DialogueVersion.objects.exists()
+
+
+def test_a_version_is_trained_from_all_that_there_is_and_goes_live(house):
+    taught()
+    talks = "\n".join(_talk(n) for n in range(60))
+    services.upload(file=SimpleUploadedFile("t.jsonl", talks.encode()), by_id=None)
+    assert make.run_jobs() == ["done"]
+    row = trained()
+    assert row.state == "evaluated", row.verdict
+    assert set(row.results["parts"]) == {"intents", "tracker", "policy"}
+    assert {name: bool(why) for name, why in row.results["scripts"]} == {
+        "Say where an order is": False, "Unsubscribe from e-mail": False
+    }  # fmt: skip
+    assert row.results["parts"]["tracker"]["n"] == 2 * row.card["held_conversations"]
+    assert {f.name for f in DialogueFile.objects.all()} == registry.FILES
+    DialogueVersion.objects.filter(pk=row.pk).update(gate="passed")
+    registry.go_live(row=registry.version(row.pk))
+    reading = dialogue.read(registry.live_one(), "unsubscribe me please", running.state(row.pk),
+                            runner.Run(JobRow(tenant_id=house.id), row.pk))  # fmt: skip
+    assert reading.intent == "unsubscribe"
+    assert reading.confidence > 0.5
+    again = trained()
+    assert again.results["parts"]["intents"]["live"] is not None
+    assert again.before == row
+
+
+def _talk(n: int) -> str:
+    area = AREAS[n % 4]
+    return (
+        f'{{"id": "t{n}", "turns": [{{"who": "customer", "text": "a table please"}}, '
+        f'{{"who": "agent", "text": "Which area?", "action": "ask_area"}}, '
+        f'{{"who": "customer", "text": "the {area} part", "slots": {{"area": "{area}"}}}}, '
+        f'{{"who": "agent", "text": "Booked.", "action": "done"}}]}}'
+    )
+
+
+def test_a_training_that_ends_badly_says_so_and_touches_nothing(house, monkeypatch):
+    taught()
+    monkeypatch.setattr(dialogue, "PLAN", {"base": "/nowhere"})
+    row = training.request(author_id=None, now=timezone.now())
+    assert runner.run_job(row.tenant_id, row.job.pk) == "quarantined"
+    row = registry.version(row.pk)
+    assert (row.state, row.digest) == ("failed", "")
+    assert "nowhere" in str(row.verdict)
+    second = training.request(author_id=None, now=timezone.now())
+    jobs.cancel(second.job)
+    assert registry.version(second.pk).state == "failed"
+
+
+def test_damaged_files_are_not_read(house):
+    row = registry.begin(card={}, author_id=None)
+    registry.evaluated(row=row, files={"intents.json": b"{}"}, results={}, passed=True,
+                       verdict=lessons.NAMES["intents"])  # fmt: skip
+    row = registry.version(row.pk)
+    DialogueFile.objects.update(content=b"{ }")
+    with pytest.raises(Exception, match="damaged"):
+        registry.files_of(row)
+    with pytest.raises(ReaderMissing):
+        readers.Readers().read(row.digest, Asked("x"))
+
+
+# -- the whole way --------------------------------------------------------------------------------
+
+
+class Known:
+    """A live version that knows these sentences."""
+
+    def __init__(self, **intents: str) -> None:
+        self.intents = intents
+
+    def __call__(self, version: Any, asked: Asked, unit: Any = None) -> dict[str, Any]:
+        found = [[name, 0.95] for name, text in self.intents.items() if text == asked.text]
+        return {"intents": found, "in_scope": bool(found), "filled": {}, "requested": [],
+                "actions": []}  # fmt: skip
+
+
+@pytest.fixture
+def live(tiny: Tiny, monkeypatch: pytest.MonkeyPatch, tenant: make.Place) -> Known:
+    for name in ("order_status", "unsubscribe", "call_back"):
+        starters.begin(name)
+    row = registry.begin(card={}, author_id=None)
+    registry.evaluated(row=row, files={"intents.json": b"{}"}, results={}, passed=True,
+                       verdict=lessons.NAMES["intents"])  # fmt: skip
+    registry.go_live(row=registry.version(row.pk))
+    known = Known(call_back="please call me back", unsubscribe="no more mails",
+                  order_status="where is my order")  # fmt: skip
+    monkeypatch.setattr(models, "read", known)
+    return known
+
+
+def test_a_task_runs_through_a_digression_to_its_tool(live, tenant):
+    talk = make.conversation("please call me back")
+    [first] = answered(talk)
+    assert first.body == "On which number may we call you?"
+    ask(talk, "How long do parcels to Austria take?")
+    [second] = answered(talk)
+    assert second.body.split("\n\n") == [
+        "Parcels to Austria take 4 working days.", "Back to this: Book a call back.",
+        "On which number may we call you?",
+    ]  # fmt: skip
+    assert second.payload["citations"][0]["title"] == PARCELS.title
+    for text in ("040 1234567", "tomorrow"):
+        ask(talk, text)
+        [reply] = answered(talk)
+    assert reply.payload["quick_replies"] == ["Yes", "No"]
+    assert not ToolCall.objects.exists()
+    ask(talk, "yes")
+    [last] = answered(talk)
+    assert last.body == "We will call 040 1234567 (tomorrow)."
+    assert (ToolCall.objects.get().confirmed, ToolCall.objects.get().state) == (True, "done")
+    assert [g.route for g in Generation.objects.order_by("reply_to_seq")] == [
+        "task", "generated", "task", "task", "task"
+    ]  # fmt: skip
+    state = running.state(talk.pk)
+    assert (state.stack, state.done) == ((), ("call_back",))
+
+
+def test_a_job_that_comes_twice_neither_speaks_nor_acts_twice(live, tenant):
+    talk = make.conversation("please call me back")
+    answered(talk)
+    steps = len(running.events(talk.pk))
+    job = JobRow.objects.filter(kind="chat.answer").latest("id")
+    JobRow.objects.filter(pk=job.pk).update(state="pending", attempts=0)
+    Conversation.objects.filter(pk=talk.pk).update(waiting_since=timezone.now())
+    assert answered(talk) == []
+    assert len(running.events(talk.pk)) == steps
+
+
+def test_who_takes_over_while_the_model_reads_is_not_acted_for(live, tenant, monkeypatch):
+    talk = make.conversation("please call me back")
+    answered(talk)
+    for text in ("040 1234567", "tomorrow"):
+        ask(talk, text)
+        answered(talk)
+    ask(talk, "yes")
+
+    def meanwhile(version, asked, unit=None):
+        with tenant.context() if hasattr(tenant, "context") else make.atomic():
+            desk.take(conversation=talk, user=tenant.owner)
+        return Known()(version, asked)
+
+    monkeypatch.setattr(models, "read", meanwhile)
+    answered(talk)
+    assert not ToolCall.objects.exists()
+
+
+def test_a_model_that_is_away_leaves_the_rules(live, tenant, monkeypatch):
+    def away(*_: Any) -> Any:
+        raise ModelAway("gone")
+
+    monkeypatch.setattr(models, "read", away)
+    talk = make.conversation("How long do parcels to Austria take?")
+    [reply] = answered(talk)
+    assert reply.body == "Parcels to Austria take 4 working days."
+
+
+def test_a_handoff_in_a_task_tells_what_was_learned(live, tenant):
+    talk = make.conversation("please call me back")
+    answered(talk)
+    ask(talk, "040 1234567")
+    answered(talk)
+    ask(talk, "I want to talk to a human")
+    answered(talk)
+    assert Handoff.objects.get().slots == {"phone": "040 1234567"}
+    assert running.state(talk.pk).handed
+    assert running.state(talk.pk).stack == ()
+
+
+# -- how it is said -------------------------------------------------------------------------------
+
+SOUR = "How long do parcels to Austria take? That is late."
+
+
+def test_a_known_customer_who_is_not_content_gets_a_logged_register(live, tenant):
+    person = make.contact("ada", email="ada@example.com")
+    talk = make.conversation(SOUR)
+    Conversation.objects.filter(pk=talk.pk).update(contact=person)
+    [reply] = answered(talk)
+    choice = Decision.objects.get()
+    assert (choice.source, choice.source_id, choice.mode) == ("chat", talk.inbox_id, "explore")
+    assert set(choice.propensities) == set(register.ARMS)
+    assert sum(choice.propensities.values()) == pytest.approx(1)
+    assert min(choice.propensities.values()) >= register.FLOOR - 1e-9
+    sorry = reply.body.startswith("I am sorry about that.")
+    offers = "Talk to a person" in reply.payload.get("quick_replies", [])
+    assert (sorry, offers) == {
+        "plain": (False, False), "warm": (True, False), "offer": (True, True)
+    }[choice.action]  # fmt: skip
+    talk.refresh_from_db()
+    assert talk.priority == Conversation.Priority.HIGH
+    ask(talk, SOUR)
+    answered(talk)
+    assert Decision.objects.count() == 1
+
+
+def test_the_rating_is_the_reward_and_moves_the_shares(live, tenant):
+    person = make.contact("ada", email="ada@example.com")
+    talk = make.conversation(SOUR)
+    Conversation.objects.filter(pk=talk.pk).update(contact=person)
+    talk.visitor.contact = person
+    talk.visitor.save()
+    answered(talk)
+    arm = Decision.objects.get().action
+    desk.resolve(conversation=talk, by="person")
+    visiting.rate(conversation=Conversation.objects.get(pk=talk.pk), rating=1)
+    make.run_jobs()
+    rated = register.ratings(talk.inbox, timezone.now())
+    assert (rated[arm]["n"], rated[arm]["mean"]) == (1, 1.0)
+    shares = register.propensities(talk.inbox, timezone.now())
+    assert shares[arm] == min(shares.values())
+    assert [r["mean"] for r in quality.registers() if r["arm"] == arm] == [1.0]
+
+
+def test_a_visitor_whom_nobody_knows_is_offered_a_person_and_not_logged(live, tenant):
+    [reply] = answered(make.conversation(SOUR))
+    assert reply.body.startswith("I am sorry about that.")
+    assert not Decision.objects.exists()
+
+
+# -- answers proposed to agents -------------------------------------------------------------------
+
+
+def test_a_proposal_is_written_used_changed_or_thrown_away(tiny, tenant):
+    talk = make.conversation("How long do parcels to Austria take?")
+    desk.take(conversation=talk, user=tenant.owner)
+    talk.refresh_from_db()
+
+    def proposed() -> Draft:
+        row = drafting.ask(conversation=talk, by_id=tenant.owner.pk)
+        job = JobRow.objects.get(kind="assistant.write_draft", state="pending")
+        assert runner.run_job(job.tenant_id, job.pk) == "done"
+        row.refresh_from_db()
+        return row
+
+    first = proposed()
+    assert (first.state, first.text) == ("open", "Parcels to Austria take 4 working days.")
+    assert drafting.proposed(talk) == first
+    drafting.discard(draft_id=str(first.pk), conversation=talk)
+    assert drafting.proposed(talk) is None
+    again = proposed()
+    assert again.pk == first.pk
+    desk.reply(conversation=talk, user=tenant.owner, body=again.text + " Truly.", client_id="a" * 9)
+    drafting.settle(draft_id=str(again.pk), conversation=talk, sent=again.text + " Truly.")
+    again.refresh_from_db()
+    assert (again.state, again.final) == ("edited", again.text + " Truly.")
+    assert quality.drafts(quality.since()) == [{"state": "edited", "n": 1, "name": "Sent changed"}]
+    with pytest.raises(Exception, match="is answered"):
+        drafting.ask(conversation=talk, by_id=None)
+
+
+def test_a_script_reads_as_the_version_does(live, tenant):
+    def read(text, state):
+        return dialogue.reading_of(text, live(None, Asked(text)))
+
+    steps = scripts.parse("customer: where is my order\nasks: order_number\ncustomer: 10023\n"
+                          "tool: order_status\ncustomer: no more mails\nconfirms: unsubscribe")  # fmt: skip
+    assert scripts.run(steps, running.domain(), read) is None
