@@ -5,14 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from django.core.files.uploadedfile import SimpleUploadedFile
+
 from campaigns.contacts import recording
 from chat.conversations import handing, services, visiting
 from chat.conversations.models import Visitor
 from chat.conversations.visiting import Browser
+from chat.dialogue import services as dialogue
+from chat.dialogue import starters, taking
+from chat.dialogue.tools import TOOLS
 from chat.inboxes import services as inboxes
 from chat.inboxes.models import Inbox
 from chat.knowledge import services as knowledge
 from tenants.models import User
+from workers import demo_talks
 
 FOLDER = Path(__file__).parent / "demo_knowledge"
 TALKS: tuple[tuple[str, str, str], ...] = (
@@ -20,6 +26,10 @@ TALKS: tuple[tuple[str, str, str], ...] = (
     ("customer-00007", "Can you recommend a coffee for French press?", ""),
     ("customer-00011", "I would like to move my tasting to next month", ""),
 )
+OUTSIDE = (
+    "sing me a song", "what is the weather like", "who won the match", "do my homework",
+    "tell me a joke", "are you married",
+)  # fmt: skip
 KEPT = (
     ("hello", "Hello, and thank you for writing! I am looking into it right now."),
     ("photo", "Could you send a picture of it here? Then I can send you a new one today."),
@@ -33,6 +43,7 @@ def chat(users: dict[str, int], origins: list[str]) -> dict[str, Any]:
     if row is None:
         row = _inbox(origins)
         knowledge_base()
+        teach()
         _talks(row, User.objects.get(pk=users["agent"]))
     elif set(origins) - set(row.allowed_origins):
         inboxes.save_inbox(inbox=row, allowed_origins=[*row.allowed_origins, *origins])
@@ -61,6 +72,26 @@ def knowledge_base() -> None:
             title, url, body = text.split("\n", 2)
             knowledge.save_document(kind="page", title=title, body=body, url=url)
     knowledge.take_catalogue()
+
+
+def teach() -> None:
+    """A task for each tool, and a file of past conversations about tastings to learn from."""
+    for name in TOOLS:
+        starters.begin(name)
+    intent = dialogue.save_intent(
+        name="book_tasting", title="Book a tasting", examples=demo_talks.WANTS
+    )
+    dialogue.save_intent(name="tasting_price", title="What a tasting costs",
+                         examples=[*demo_talks.PRICES, "price of a tasting"])  # fmt: skip
+    for name, values in demo_talks.VALUES.items():
+        dialogue.save_slot(name=name, kind="choice", ask=demo_talks.ASK[name], values=values)
+    dialogue.save_task(
+        name="book_tasting", title="Book a tasting", intent=intent, slots=["kind", "day", "people"],
+        done="I noted it: {kind}, {day}, {people}. Somebody confirms it by e-mail.",
+    )  # fmt: skip
+    content = demo_talks.conversations().encode()
+    taking.upload(file=SimpleUploadedFile("tastings.jsonl", content), by_id=None)
+    dialogue.save_outside(examples=OUTSIDE)
 
 
 def _talks(inbox: Inbox, agent: User) -> None:

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from chat.assistant import services
 from chat.assistant.models import Report
 from chat.conversations import visiting
-from chat.conversations.public import WidgetView
+from chat.conversations.widget_view import WidgetView
 from chat.inboxes.models import Inbox
 
 

@@ -63,7 +63,7 @@ class SlotForm(forms.Form):
 class TaskForm(forms.Form):
     name = forms.SlugField(label=_("Name"), max_length=60)
     title = forms.CharField(label=_("Title"), max_length=120)
-    intent = forms.ModelChoiceField(label=_("Set going by"), queryset=Intent.objects.none())
+    intent = forms.ModelChoiceField(label=_("Set going by"), queryset=None)
     slots = Lines(
         label=_("What it must know"), required=False, rows=4,
         help_text=_("Names of slots in the order in which they are asked for, one a line."),

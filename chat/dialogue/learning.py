@@ -16,7 +16,7 @@ from attune.kernel.phrases import say
 from attune.web.pages import paged
 from chat.conversations import handing
 from chat.conversations import selectors as conversations
-from chat.dialogue import lessons, registry, running, services, training
+from chat.dialogue import lessons, registry, running, taking, training
 from chat.dialogue.forms import PastForm
 from chat.dialogue.models import PastConversation, PastImport, ToolCall
 from chat.dialogue.state import effective, replay
@@ -104,7 +104,7 @@ def upload(request: HttpRequest) -> HttpResponse:
     sent = request.FILES.get("file")
     if sent is None:
         raise Invalid.one("file", say("Choose a file first."))
-    row = services.upload(file=sent, by_id=request.user.pk)
+    row = taking.upload(file=sent, by_id=request.user.pk)
     return go(request, "dialogue:past-file", row.pk)
 
 
@@ -122,7 +122,7 @@ def past_file(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 @page("knowledge.edit")
 def forget(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    services.forget_past(of=_file(pk))
+    taking.forget_past(of=_file(pk))
     messages.success(request, str(say("Taken out: no later version learns from it.")))
     return go(request, "dialogue:past")
 

@@ -11,14 +11,12 @@ it, and what is not understood is clarified, then asked for in other words, then
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
-from attune.kernel.phrases import Phrase, say
+from attune.kernel.phrases import say
 from chat.dialogue import domain as domains
 from chat.dialogue.domain import Domain, Task
-from chat.dialogue.state import DialogueEvent, DialogueState, after
+from chat.dialogue.state import DialogueState
+from chat.dialogue.turns import Act, Reading, Turn, filled_in
 
 SURE, MAYBE, POLICY_SURE, SLOT_SURE = 0.6, 0.2, 0.7, 0.5
 MOST_FALLBACKS = 2  # then a person
@@ -33,60 +31,6 @@ CANCEL = re.compile(
     r"\b(?:cancel (?:that|this|it)|never ?mind|forget (?:it|that|about it)|stop (?:that|this|it)"
     r"|leave it|changed my mind|i do(?:n'?t| not) want (?:that|this|it) any ?more)\b"
     r"|^\W*(?:cancel|stop)\W*$|算了|取消吧|不用了", re.I)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What the models made of a message; empty where none is trained."""
-
-    text: str
-    intents: tuple[tuple[str, float], ...] = ()
-    in_scope: bool = False
-    filled: Mapping[str, tuple[str, float]] = field(default_factory=dict)
-    actions: tuple[tuple[str, float], ...] = ()
-
-    @property
-    def intent(self) -> str:
-        return self.intents[0][0] if self.intents else ""
-
-    @property
-    def confidence(self) -> float:
-        return self.intents[0][1] if self.intents else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """say: words; answer: from the knowledge, `otherwise` where it has none; tool: call it with
-    `arguments`; person: hand over with `name` as the reason."""
-
-    kind: str
-    text: Phrase | str = ""
-    quick: tuple[Phrase | str, ...] = ()
-    name: str = ""
-    arguments: Mapping[str, str] = field(default_factory=dict)
-    otherwise: tuple[Act, ...] = ()
-    by: str = "rule"
-
-
-class Turn:
-    """One turn in the making: the state moves with every event that is added."""
-
-    def __init__(self, state: DialogueState, reading: Reading, domain: Domain) -> None:
-        self.state, self.reading, self.domain = state, reading, domain
-        self.events: list[DialogueEvent] = []
-        self.acts: list[Act] = []
-
-    def add(self, kind: str, **data: Any) -> None:
-        event = DialogueEvent(kind, data)
-        self.events.append(event)
-        self.state = after(self.state, event)
-
-    def do(self, act: Act) -> None:
-        self.acts.append(act)
-
-    @property
-    def task(self) -> Task | None:
-        return self.domain.tasks.get(self.state.task)
 
 
 def respond(state: DialogueState, reading: Reading, domain: Domain) -> Turn:
@@ -304,15 +248,3 @@ def rephrase(turn: Turn) -> Act:
     turn.add("asked", what="rephrase")
     text = say("I did not understand that. Could you put it in other words?")
     return Act("rephrase", text, (say("Talk to a person"),))
-
-
-def told(act: Act, text: str) -> DialogueEvent:
-    """What the house said, as the log keeps it and a policy reads it."""
-    understood = act.kind in {"say", "tool"}
-    return DialogueEvent("bot", {"text": text[:1000], "action": act.name, "by": act.by,
-                                 "understood": understood})  # fmt: skip
-
-
-def filled_in(text: str, values: Mapping[str, str]) -> str:
-    """{slot} in a text replaced by its value; an unknown one by nothing."""
-    return re.sub(r"\{(\w{1,60})\}", lambda m: values.get(m.group(1), ""), text).strip()

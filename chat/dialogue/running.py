@@ -14,8 +14,10 @@ from chat.conversations.models import Conversation
 from chat.dialogue import domain as domains
 from chat.dialogue import tools
 from chat.dialogue.domain import Domain
-from chat.dialogue.models import Action, DialogueStep, Intent, Slot, Task
+from chat.dialogue.models import Action, DialogueStep, Example, Intent, Slot, Task
 from chat.dialogue.state import DialogueEvent, DialogueState, effective, replay
+
+MOST_EXAMPLES = 2_000  # that are compared by sense; who has more trains a version
 
 
 def domain() -> Domain:
@@ -31,6 +33,12 @@ def domain() -> Domain:
     replies = dict(Action.objects.filter(allowed=True).values_list("name", "text"))
     writes = frozenset(name for name, tool in tools.TOOLS.items() if tool.writes)
     return Domain(slots, tasks, titles, replies, writes)
+
+
+def examples() -> list[tuple[str, str | None]]:
+    """Sentences and the intents that they mean; None is out of scope."""
+    rows = Example.objects.exclude(intent__enabled=False).order_by("id")
+    return list(rows.values_list("text", "intent__name")[:MOST_EXAMPLES])
 
 
 def events(conversation_id: UUID) -> list[DialogueEvent]:

@@ -22,8 +22,8 @@ from typing import Any
 from attune.kernel.phrases import Phrase, say
 from chat.dialogue import manager
 from chat.dialogue.domain import Domain
-from chat.dialogue.manager import Reading, Turn
 from chat.dialogue.state import DialogueState, after
+from chat.dialogue.turns import Reading, Turn, told
 
 EXPECTS = ("asks", "confirms", "tool", "answers", "clarifies", "rephrases", "person", "says",
            "intent", "slot")  # fmt: skip
@@ -82,7 +82,7 @@ def run(steps: Sequence[dict[str, Any]], domain: Domain, read: Read) -> Phrase |
                            what=f"{what}: {value}".rstrip(": "))  # fmt: skip
         state = turn.state
         for act in turn.acts:
-            state = after(state, manager.told(act, str(act.text)))
+            state = after(state, told(act, str(act.text)))
     return None
 
 

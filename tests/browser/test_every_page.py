@@ -18,6 +18,7 @@ from campaigns.delivery.models import Campaign
 from campaigns.experiments.models import Experiment
 from campaigns.segments.models import Segment
 from chat.conversations.models import Conversation
+from chat.dialogue.models import Intent, Task
 from chat.inboxes.models import Inbox
 from chat.knowledge.models import Document
 from tenants.roles import Role, role_can
@@ -46,7 +47,8 @@ def paths(shop: int) -> dict[str, str]:
         "conversations:conversation": Conversation,
         "inboxes:inbox": Inbox,
         "knowledge:document": Document,
-    }
+        "dialogue:intent": Intent, "dialogue:task": Task, "dialogue:log": Conversation,
+    }  # fmt: skip
     with tenant_context(shop):
         for name, model in rows.items():
             row = model.objects.order_by("-id").first()

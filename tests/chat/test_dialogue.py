@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 
 from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.models import AuditEntry
+from attune.kernel.phrases import say
 from campaigns.contacts.models import Consent
 from campaigns.delivery.models import Suppression
 from chat.conversations.models import Conversation, Note
@@ -23,11 +24,11 @@ from chat.dialogue import (
     scripts,
     services,
     starters,
+    taking,
     tools,
 )
 from chat.dialogue.domain import Domain, Slot, Task, found
 from chat.dialogue.lessons import Part
-from chat.dialogue.manager import Reading
 from chat.dialogue.models import (
     Action,
     Example,
@@ -41,6 +42,7 @@ from chat.dialogue.models import Slot as SlotRow
 from chat.dialogue.past import Past, Problem
 from chat.dialogue.scripts import WrongScript
 from chat.dialogue.state import DialogueEvent, DialogueState, after, replay
+from chat.dialogue.turns import Act, Reading, Turn
 from tests import make
 
 DOMAIN = Domain(
@@ -66,7 +68,7 @@ def reading(text: str, *intents: tuple[str, float], **more) -> Reading:
     return Reading(text, intents, in_scope=sure, **more)
 
 
-def talk(*turns: Reading, domain: Domain = DOMAIN) -> list[manager.Turn]:
+def talk(*turns: Reading, domain: Domain = DOMAIN) -> list[Turn]:
     """The turns of a dialogue; tools answer "done"."""
     state, found_turns = DialogueState(), []
     for one in turns:
@@ -90,7 +92,7 @@ def talk(*turns: Reading, domain: Domain = DOMAIN) -> list[manager.Turn]:
     return found_turns
 
 
-def kinds(turn: manager.Turn) -> list[str]:
+def kinds(turn: Turn) -> list[str]:
     return [e.kind for e in turn.events]
 
 
@@ -165,7 +167,7 @@ def test_what_is_unclear_is_clarified_then_rephrased_then_handed_over():
     assert str(first.acts[1].text) == "What do you mean?"
     assert [str(q) for q in first.acts[1].quick] == ["Book a table", "Hours", "None of these"]
     assert second.state.awaited.what == "rephrase"
-    assert third.acts[0].otherwise[0] == manager.Act("person", name="pending_clarification")
+    assert third.acts[0].otherwise[0] == Act("person", name="pending_clarification")
     chosen = talk(unsure, reading("Book a table"))[1]
     assert chosen.task.name == "book"
     yes = talk(reading("tbl", ("book_table", 0.5)), reading("yes"))[1]
@@ -333,7 +335,7 @@ def test_csv_gathers_the_rows_of_a_conversation():
 
 def upload(*rows, name="talks.jsonl") -> PastImport:
     file = SimpleUploadedFile(name, lines(*rows).getvalue())
-    return services.upload(file=file, by_id=None)
+    return taking.upload(file=file, by_id=None)
 
 
 def test_a_file_is_taken_once_and_teaches_names(tenant):
@@ -350,7 +352,7 @@ def test_a_file_is_taken_once_and_teaches_names(tenant):
     )  # fmt: skip
     with pytest.raises(Conflict, match="already"):
         upload(GOOD, "{nonsense", {**GOOD, "id": "c2"}, GOOD)
-    assert services.forget_past(of=of) == 2
+    assert taking.forget_past(of=of) == 2
     assert not PastConversation.objects.exists()
 
 
@@ -361,7 +363,7 @@ def test_a_file_is_taken_once_and_teaches_names(tenant):
 )  # fmt: skip
 def test_rubbish_is_refused_with_a_reason(tenant, name, content):
     with pytest.raises(Invalid):
-        services.upload(file=SimpleUploadedFile(name, content), by_id=None)
+        taking.upload(file=SimpleUploadedFile(name, content), by_id=None)
     assert not PastImport.objects.exists()
 
 
@@ -388,7 +390,7 @@ def test_the_gate_wants_more_than_the_rule_no_step_back_and_every_script():
     assert not lessons.after([Part("policy", 52, 100, rule=0.5)], []).passed
     assert not lessons.after([Part("intents", 80, 100, rule=0.5, live=0.95)], []).passed
     assert lessons.after([Part("intents", 93, 100, rule=0.5, live=0.95)], []).passed
-    broken = lessons.after([good], [("fine", None), ("call", manager.say("no"))])
+    broken = lessons.after([good], [("fine", None), ("call", say("no"))])
     assert not broken.passed
     assert "1 script fails, first “call”" in str(broken.why)
 
@@ -397,7 +399,7 @@ def test_only_what_passed_goes_live_and_the_one_before_comes_back(tenant):
     def made(passed: bool):
         row = registry.begin(card={}, author_id=None)
         registry.evaluated(row=row, files={"intents.json": b"{}"}, results={}, passed=passed,
-                           verdict=manager.say("x"))  # fmt: skip
+                           verdict=say("x"))  # fmt: skip
         return registry.version(row.pk)
 
     with pytest.raises(Conflict):

@@ -25,6 +25,7 @@ from django.utils import timezone
 from attune.asgi import application
 from attune.kernel import jobs, live
 from attune.kernel.models import JobRow, TenantModel
+from attune.kernel.phrases import say
 from attune.kernel.tenancy import tenant_context
 from campaigns.approval import guests
 from campaigns.approval import services as approval
@@ -43,10 +44,15 @@ from campaigns.generators.models import ModelServer
 from campaigns.tuning import services as tuning
 from campaigns.tuning.models import LessonItem
 from chat.assistant import services as assistant
-from chat.assistant.models import Generation, Suggestion
+from chat.assistant.models import Draft, Generation, Suggestion
 from chat.conversations import handing, visiting, wire
 from chat.conversations import services as chat
 from chat.conversations.sockets import patterns as visitor_patterns
+from chat.dialogue import registry as dialogues
+from chat.dialogue import running
+from chat.dialogue import services as dialogue
+from chat.dialogue.models import Action, PastConversation, PastImport, PastProblem, ToolCall
+from chat.dialogue.state import DialogueEvent
 from chat.inboxes import services as inboxes
 from chat.knowledge import services as knowledge
 from tenants import notices, saved_views
@@ -66,6 +72,7 @@ PUBLIC = {  # answered without a workspace, with the reason
     "delivery:click": "signed token", "widget:file": "signed token",
     **{f"widget:{name}": "a visitor's token; tests/chat/test_widget_api.py" for name in (
         "config", "session", "start", "messages", "person", "rating", "files")},
+    "widget-assistant:report": "a visitor's token; tests/chat/test_widget_api.py",
 }  # fmt: skip
 
 
@@ -149,6 +156,7 @@ def build(place: make.Place) -> dict[str, Any]:
     )
     report = assistant.report(conversation=talk, seq=1, reason="other", comment=CANARY)
     gap = Suggestion.objects.create(question=CANARY, samples=[CANARY])
+    ids = taught(talk)
     fact = add_fact(text=CANARY, product=make.product(name=CANARY))
     suppress(address="gone@b.example", reason="manual", source=CANARY)
     return {
@@ -162,8 +170,30 @@ def build(place: make.Place) -> dict[str, Any]:
         "view": view.pk, "link": link.pk, "version": version.pk, "server": server.pk,
         "talk": talk.pk, "inbox": talk.inbox_id, "team": team.pk, "canned": canned.pk,
         "file": file.pk, "document": document.pk, "answer": answer.pk, "report": report.pk,
-        "suggestion": gap.pk,
+        "suggestion": gap.pk, **ids,
     }  # fmt: skip
+
+
+def taught(talk: Any) -> dict[str, Any]:
+    """One row of everything that the assistant is taught or learned."""
+    intent = dialogue.save_intent(name="canary", title=CANARY, examples=[CANARY])
+    slot = dialogue.save_slot(name="canary", kind="choice", ask=CANARY, values=[CANARY])
+    task = dialogue.save_task(name="canary", title=CANARY, intent=intent, slots=["canary"])
+    script = dialogue.save_script(name=CANARY, steps=[{"customer": CANARY, "expect": []}])
+    action = Action.objects.create(name="canary", text=CANARY)
+    turns = [{"who": "customer", "text": CANARY}, {"who": "agent", "text": CANARY}]
+    file = PastImport.objects.create(filename=CANARY, format="csv", content=b"x", sha256="1")
+    PastProblem.objects.create(of=file, line=1, field="id", why=CANARY, raw=CANARY)
+    PastConversation.objects.create(key=CANARY, source=file, turns=turns)
+    version = dialogues.begin(card={"slots": {CANARY: 1}}, author_id=None)
+    dialogues.evaluated(row=version, files={"intents.json": b"{}"}, results={}, passed=True,
+                        verdict=say("%(words)s", words=CANARY))  # fmt: skip
+    running.append(conversation=talk, seq=1, steps=[DialogueEvent("user", {"text": CANARY})])
+    ToolCall.objects.create(conversation=talk, seq=1, tool="x", state="done", result=CANARY)
+    draft = Draft.objects.create(conversation=talk, seq=1, state="open", question=CANARY,
+                                 text=CANARY)  # fmt: skip
+    return {"intent": intent.pk, "slot": slot.pk, "task": task.pk, "script": script.pk,
+            "action": action.pk, "past": file.pk, "dialogue": version.pk, "draft": draft.pk}  # fmt: skip
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from attune.kernel.phrases import say
 from campaigns.approval import services as approval
 from campaigns.approval.models import Review
 from campaigns.catalog.models import Product
@@ -21,9 +22,25 @@ from campaigns.experiments.models import Experiment
 from campaigns.generators.models import ModelVersion
 from campaigns.segments.models import Segment
 from chat.assistant import services as assistant
-from chat.assistant.models import Generation, Suggestion
+from chat.assistant.models import Draft, Generation, Suggestion
 from chat.conversations import services as chat
 from chat.conversations.models import Conversation
+from chat.dialogue import registry as dialogues
+from chat.dialogue import running
+from chat.dialogue import services as dialogue
+from chat.dialogue.models import (
+    Action,
+    DialogueVersion,
+    Intent,
+    PastConversation,
+    PastImport,
+    PastProblem,
+    Script,
+    Slot,
+    Task,
+    ToolCall,
+)
+from chat.dialogue.state import DialogueEvent
 from chat.inboxes import services as inboxes
 from chat.inboxes.models import CannedReply, Inbox, Team
 from chat.knowledge import services as knowledge
@@ -99,6 +116,23 @@ FROZEN: dict[str, int] = {
     "knowledge:document": 7,
     "knowledge:edit": 7,
     "assistant:quality": 20,
+    "assistant:draft": 9,
+    "assistant:mood": 9,
+    "dialogue:overview": 12,
+    "dialogue:new-intent": 5,
+    "dialogue:intent": 7,
+    "dialogue:outside": 6,
+    "dialogue:new-slot": 5,
+    "dialogue:slot": 7,
+    "dialogue:new-task": 6,
+    "dialogue:task": 8,
+    "dialogue:new-script": 5,
+    "dialogue:script": 7,
+    "dialogue:versions": 12,
+    "dialogue:version": 6,
+    "dialogue:past": 11,
+    "dialogue:past-file": 8,
+    "dialogue:log": 8,
 }
 ROWS: dict[str, Any] = {
     "contacts:person": Contact, "segments:segment": Segment, "segments:edit": Segment,
@@ -108,7 +142,10 @@ ROWS: dict[str, Any] = {
     "delivery_pages:edit": Campaign, "delivery_pages:reach": Campaign, "delivery_pages:message": Send, "insights:chain": Send,
     "conversations:conversation": Conversation, "inboxes:inbox": Inbox, "inboxes:preview": Inbox,
     "inboxes:team": Team, "inboxes:canned": CannedReply, "knowledge:document": Document,
-    "knowledge:edit": Document,
+    "knowledge:edit": Document, "assistant:draft": Conversation, "assistant:mood": Conversation,
+    "dialogue:intent": Intent, "dialogue:slot": Slot, "dialogue:task": Task,
+    "dialogue:script": Script, "dialogue:version": DialogueVersion,
+    "dialogue:past-file": PastImport, "dialogue:log": Conversation,
 }  # fmt: skip
 
 
@@ -141,9 +178,29 @@ def fill(place: make.Place, start: int, n: int) -> None:
         )
         assistant.report(conversation=talk, seq=1, reason="other")
         Suggestion.objects.create(question=f"Why {number}?", samples=["Why?"])
+        teach(number, talk)
         if number % 2:
             delivery.launch(campaign=campaign)
             make.run_jobs()
+
+
+def teach(number: int, talk: Conversation) -> None:
+    """One more of everything that the assistant is taught or learned."""
+    intent = dialogue.save_intent(name=f"i{number}", title="I", examples=[f"say {number}"])
+    dialogue.save_slot(name=f"s{number}", kind="text", ask="What?")
+    dialogue.save_task(name=f"t{number}", title="T", intent=intent, slots=[f"s{number}"])
+    dialogue.save_script(name=f"c{number}", steps=[{"customer": "hi", "expect": []}])
+    file = PastImport.objects.create(filename="f", format="csv", content=b"", sha256=str(number))
+    PastConversation.objects.create(key=f"k{number}", source=file, turns=[
+        {"who": "customer", "text": "hi"}, {"who": "agent", "text": "ho", "action": "greet"}])  # fmt: skip
+    PastProblem.objects.create(of=file, line=number, field="id", why="no")
+    Action.objects.create(name=f"a{number}")
+    version = dialogues.begin(card={}, author_id=None)
+    dialogues.evaluated(row=version, files={"intents.json": b"{}"}, results={}, passed=True,
+                        verdict=say("yes"))  # fmt: skip
+    running.append(conversation=talk, seq=1, steps=[DialogueEvent("user", {"text": "hi"})])
+    ToolCall.objects.create(conversation=talk, seq=1, tool="call_back", state="done")
+    Draft.objects.create(conversation=talk, seq=1, state="open", question="?", text="!")
 
 
 def every_path(place: make.Place) -> dict[str, str]:

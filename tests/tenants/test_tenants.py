@@ -59,6 +59,14 @@ PAGES = {
     "knowledge:ask": "knowledge.view",
     "knowledge:new": "knowledge.edit",
     "assistant:quality": "chat.view",
+    "dialogue:overview": "knowledge.view",
+    "dialogue:new-intent": "knowledge.edit",
+    "dialogue:outside": "knowledge.edit",
+    "dialogue:new-slot": "knowledge.edit",
+    "dialogue:new-task": "knowledge.edit",
+    "dialogue:new-script": "knowledge.edit",
+    "dialogue:versions": "knowledge.view",
+    "dialogue:past": "knowledge.view",
 }
 
 

@@ -19,14 +19,14 @@ from chat.assistant.models import Draft, Generation
 from chat.conversations import services as desk
 from chat.conversations import visiting
 from chat.conversations.models import Conversation, Handoff
-from chat.dialogue import lessons, registry, running, scripts, services, starters, training
+from chat.dialogue import lessons, registry, running, scripts, starters, taking, training
 from chat.dialogue.models import DialogueFile, DialogueVersion, ToolCall
 from chat.dialogue.training import Refused
 from tests import make
 from tests.workers import tiny_encoder
 from tests.workers.test_answering import PARCELS, Tiny, answered, ask, tiny
 from workers import model_tasks, models, runner
-from workers.engines import policy, readers, tracking, understanding
+from workers.engines import nearest, policy, readers, tracking, understanding
 from workers.engines.policy import Event
 from workers.engines.process_client import ModelAway
 from workers.engines.protocol import Asked, ReaderMissing
@@ -92,14 +92,18 @@ def booked(n: int = 40) -> list[Turn]:
     for i in range(n):
         area = AREAS[i % 4]
         found.append(Turn("Which area?", f"the {area} please", ("area",), (), (("area", area),)))
-        found.append(Turn("It is a nice place.", "what is the phone number", (), (), (), ("phone",)))
+        found.append(
+            Turn("It is a nice place.", "what is the phone number", (), (), (), ("phone",))
+        )
         found.append(Turn("Anything else?", "no thank you"))
     return found
 
 
 def test_a_tracker_fills_slots_with_values_it_never_saw(base, tmp_path):
     recipe = tracking.Recipe(**{**SHORT, "epochs": 8})
-    model = tracking.train(booked(), Ontology({"area": AREAS}, ("phone",)), recipe=recipe, base=base)
+    model = tracking.train(
+        booked(), Ontology({"area": AREAS}, ("phone",)), recipe=recipe, base=base
+    )
     asked = [Turn("Which area?", "the east please", ("area",)), Turn("", "no thank you"),
              Turn("It is a nice place.", "what is the phone number")]  # fmt: skip
     read = model.read_many(asked)
@@ -154,7 +158,11 @@ def test_a_policy_foretells_the_next_action(base, tmp_path):
 def house(base: Path, monkeypatch: pytest.MonkeyPatch, tenant: make.Place) -> make.Place:
     """Training is short and begins from the tiny encoder; this process reads by itself."""
     held = readers.Readers(base)
-    recipes = {"intents": SHORT, "tracker": {**SHORT, "epochs": 6}, "policy": {**SHORT, "epochs": 4}}
+    recipes = {
+        "intents": SHORT,
+        "tracker": {**SHORT, "epochs": 6},
+        "policy": {**SHORT, "epochs": 4},
+    }
     monkeypatch.setattr(dialogue, "PLAN", {"base": str(base), "recipes": recipes})
     monkeypatch.setattr(models, "_readers", lambda: held)
     monkeypatch.setattr(models, "runtime", lambda: Tiny())
@@ -181,7 +189,7 @@ def test_too_little_is_refused_with_what_is_missing(house):
 def test_a_version_is_trained_from_all_that_there_is_and_goes_live(house):
     taught()
     talks = "\n".join(_talk(n) for n in range(60))
-    services.upload(file=SimpleUploadedFile("t.jsonl", talks.encode()), by_id=None)
+    taking.upload(file=SimpleUploadedFile("t.jsonl", talks.encode()), by_id=None)
     assert make.run_jobs() == ["done"]
     row = trained()
     assert row.state == "evaluated", row.verdict
@@ -263,6 +271,7 @@ def live(tiny: Tiny, monkeypatch: pytest.MonkeyPatch, tenant: make.Place) -> Kno
     known = Known(call_back="please call me back", unsubscribe="no more mails",
                   order_status="where is my order")  # fmt: skip
     monkeypatch.setattr(models, "read", known)
+    monkeypatch.setattr(dialogue, "_nearest", lambda text, run, keep: keep)
     return known
 
 
@@ -320,6 +329,24 @@ def test_who_takes_over_while_the_model_reads_is_not_acted_for(live, tenant, mon
     monkeypatch.setattr(models, "read", meanwhile)
     answered(talk)
     assert not ToolCall.objects.exists()
+
+
+def test_before_anything_is_trained_the_nearest_example_says_what_is_meant(tiny, tenant):
+    starters.begin("call_back")
+    [reply] = answered(make.conversation("please, somebody call me back"))
+    assert reply.body == "On which number may we call you?"
+    [other] = answered(make.conversation("How long do parcels to Austria take?"))
+    assert other.body == "Parcels to Austria take 4 working days."
+
+
+def test_the_nearest_example_decides_and_what_is_far_is_out_of_scope():
+    examples = np.eye(3, dtype=np.float32)
+    found = nearest.read(np.array([0.8, 0.6, 0], dtype=np.float32), examples, ["a", "b", None])
+    assert [name for name, _ in found["intents"]] == ["a", "b"]
+    assert found["in_scope"]
+    assert not nearest.read(np.array([0.5, 0.5, 0.7]), examples, ["a", "b", None])["in_scope"]
+    assert not nearest.read(np.array([0.6, 0.5, 0.5]), examples, ["a", "b", None])["in_scope"]
+    assert nearest.read(np.ones(3), np.zeros((0, 3)), [])["intents"] == []
 
 
 def test_a_model_that_is_away_leaves_the_rules(live, tenant, monkeypatch):

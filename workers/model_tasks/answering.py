@@ -24,7 +24,8 @@ from chat.assistant.services import Made, Turn
 from chat.conversations import wire
 from chat.conversations.jobs import ANSWER_MESSAGE, AnswerMessage
 from chat.dialogue import manager, running
-from chat.dialogue.manager import Act
+from chat.dialogue.turns import Act
+from chat.dialogue.turns import Turn as Step
 from chat.knowledge import passages
 from chat.knowledge import selectors as knowledge
 from chat.knowledge import services as knowledge_services
@@ -94,7 +95,7 @@ def _known(turn: Turn, began: float, run: Run) -> Made:
     )  # fmt: skip
 
 
-def _say(turn: Turn, step: manager.Turn, made: Made, mood: float) -> None:
+def _say(turn: Turn, step: Step, made: Made, mood: float) -> None:
     """Carry the turn out and say it as one message, in the register for this customer."""
     language = turn.conversation.language
     carried = dialogue.Carried(step, turn.conversation, turn.seq, language)

@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import tempfile
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from django.utils import translation
 
 from attune.kernel.phrases import Phrase, say
@@ -19,10 +21,11 @@ from chat.dialogue import lessons, manager, registry, running, scripts, tools, t
 from chat.dialogue.domain import Domain
 from chat.dialogue.jobs import TRAIN_DIALOGUE, TrainDialogue
 from chat.dialogue.lessons import Part
-from chat.dialogue.manager import Act, Reading
 from chat.dialogue.models import DialogueVersion, Script, ToolCall
 from chat.dialogue.state import DialogueEvent, DialogueState
+from chat.dialogue.turns import Act, Reading, Turn, told
 from workers import models
+from workers.engines import nearest
 from workers.engines.process_client import ModelAway
 from workers.engines.protocol import Asked
 from workers.model_tasks.training import TrainingFailed, run_process
@@ -40,29 +43,47 @@ def asked_of(text: str, state: DialogueState) -> Asked:
 def reading_of(text: str, found: dict[str, Any]) -> Reading:
     return Reading(
         text,
-        tuple((str(n), float(p)) for n, p in found["intents"]),
-        bool(found["in_scope"]),
-        {k: (str(v), float(p)) for k, (v, p) in found["filled"].items()},
-        tuple((str(n), float(p)) for n, p in found["actions"]),
+        tuple((str(n), float(p)) for n, p in found.get("intents", ())),
+        bool(found.get("in_scope")),
+        {k: (str(v), float(p)) for k, (v, p) in found.get("filled", {}).items()},
+        tuple((str(n), float(p)) for n, p in found.get("actions", ())),
     )
 
 
 def read(version: DialogueVersion | None, text: str, state: DialogueState, run: Run) -> Reading:
-    """What the live version makes of a message; the bare text where none is live or the model is
-    away: the rules go on without it."""
-    if version is None:
-        return Reading(text)
+    """What the live version makes of a message. Where it cannot tell intents apart, or none is
+    live, the nearest examples say; where the model is away, the rules go on with the bare text."""
     try:
-        return reading_of(text, models.read(version, asked_of(text, state), run.unit))
+        found = models.read(version, asked_of(text, state), run.unit) if version else {}
+        if not found.get("intents"):
+            found = {**found, **_nearest(text, run, keep=found)}
+        return reading_of(text, found)
     except ModelAway:
         return Reading(text)
+
+
+def _nearest(text: str, run: Run, keep: dict[str, Any]) -> dict[str, Any]:
+    """Intents by the examples nearest in sense, with what the version knows of the rest."""
+    with run.unit():
+        rows = running.examples()
+    if not rows:
+        return keep
+    vectors = _vectors(tuple(sentence for sentence, _ in rows))
+    found = nearest.read(models.embed([text])[0], vectors, [intent for _, intent in rows])
+    return {**found, **{k: keep[k] for k in ("filled", "requested", "actions") if k in keep}}
+
+
+@lru_cache(maxsize=16)
+def _vectors(sentences: tuple[str, ...]) -> np.ndarray:
+    """(n, C); kept for the workspaces that were asked last, until their sentences change."""
+    return models.embed(list(sentences)) if sentences else np.zeros((0, 1), dtype=np.float32)
 
 
 class Carried:
     """A turn's acts as they are carried out: words gathered, tools called, the rest left to who
     asked (an answer from the knowledge, a person)."""
 
-    def __init__(self, turn: manager.Turn, conversation: Any, seq: int, language: str) -> None:
+    def __init__(self, turn: Turn, conversation: Any, seq: int, language: str) -> None:
         self.turn, self.conversation, self.seq = turn, conversation, seq
         self.language = language
         self.words: list[str] = []
@@ -77,7 +98,7 @@ class Carried:
             self.quick = [str(q) for q in act.quick] or self.quick
         if text:
             self.words.append(text)
-        self.turn.add("bot", **manager.told(act, text).data)
+        self.turn.add("bot", **told(act, text).data)
         if act.name:
             self.actions.append(act.name)
 
@@ -103,10 +124,10 @@ class Carried:
                          arguments=act.arguments, confirmed=confirmed)  # fmt: skip
         self.tools.append(row)
         with translation.override(self.language or "en"):
-            told = str(row.result)
+            answer = str(row.result)
         self.turn.add("bot", who="tool", action=act.name, text=json.dumps(dict(act.arguments)))
-        self.turn.add("bot", who="result", text=told)
-        manager.finish(self.turn, told, failed=row.state != ToolCall.State.DONE)
+        self.turn.add("bot", who="result", text=answer)
+        manager.finish(self.turn, answer, failed=row.state != ToolCall.State.DONE)
         if row.state == ToolCall.State.FAILED:
             self.person = "tool_failure"
 

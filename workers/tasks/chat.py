@@ -17,8 +17,7 @@ from chat.conversations.jobs import (
     WakeConversation,
     WatchConversation,
 )
-from chat.dialogue import past
-from chat.dialogue import services as dialogue
+from chat.dialogue import past, taking
 from chat.dialogue.jobs import TAKE_PAST, TakePast
 from chat.dialogue.models import PastImport
 from workers.runner import Run, handles
@@ -54,13 +53,13 @@ def take_past(payload: TakePast, run: Run) -> None:
     content = bytes(of.content)
     total = sum(1 for _ in past.read(io.BytesIO(content), of.format))
     rows = islice(past.read(io.BytesIO(content), of.format), of.next_row, None)
-    while batch := list(islice(rows, dialogue.BATCH)):
+    while batch := list(islice(rows, taking.BATCH)):
         with run.unit():
-            dialogue.take(of=of, rows=batch)
+            taking.take(of=of, rows=batch)
         run.progress(
             done=of.next_row, total=total,
             note=say("%(accepted)s taken, %(rejected)s not", accepted=of.accepted,
                      rejected=of.rejected),
         )  # fmt: skip
     with run.unit():
-        dialogue.finish(of=of)
+        taking.finish(of=of)

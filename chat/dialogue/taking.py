@@ -1,0 +1,150 @@
+"""Files of past conversations: kept, taken in batches, and the names that they teach."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.files.uploadedfile import UploadedFile
+
+from attune.kernel import audit
+from attune.kernel.errors import Conflict, Invalid
+from attune.kernel.phrases import say
+from chat.dialogue import past
+from chat.dialogue.jobs import TAKE_PAST, TakePast
+from chat.dialogue.models import (
+    Action,
+    Example,
+    Intent,
+    PastConversation,
+    PastImport,
+    PastProblem,
+    Slot,
+)
+from chat.dialogue.past import Past, Problem
+from chat.dialogue.services import MOST_VALUES
+from tenants import notices
+
+MOST_BYTES = 50 * 1024 * 1024
+BATCH = 200
+
+
+def upload(*, file: UploadedFile, by_id: int | None) -> PastImport:
+    """Keep a file of past conversations and take it as a job. The same file twice is refused."""
+    name = file.name or "file"
+    formats = {"csv": "csv", "tsv": "csv", "txt": "csv", "jsonl": "jsonl", "ndjson": "jsonl"}
+    format_ = formats.get(name.rsplit(".", 1)[-1].lower())
+    if format_ is None:
+        raise Invalid.one("file", say("Only .csv, .tsv and .jsonl files are taken."))
+    if (file.size or 0) > MOST_BYTES:
+        raise Invalid.one("file", say("The file is larger than 50 MB."), say("Split it."))
+    content = file.read()
+    if not any(isinstance(p, Past) for p in past.read(io.BytesIO(content[:500_000]), format_)):
+        first = next(iter(past.read(io.BytesIO(content[:500_000]), format_)), None)
+        why = first.why if isinstance(first, Problem) else say("It is empty.")
+        raise Invalid.one("file", say("No conversation of the file can be read. %(why)s", why=why))
+    digest = hashlib.sha256(content).hexdigest()
+    if PastImport.objects.filter(sha256=digest).exists():
+        raise Conflict(say("This file was taken already."))
+    row = PastImport.objects.create(
+        filename=name[:200], format=format_, content=content, sha256=digest, by_id=by_id
+    )
+    row.job = TAKE_PAST.enqueue(TakePast(row.pk))
+    row.save(update_fields=["job"])
+    audit.record("dialogue.upload", row)
+    return row
+
+
+def take(*, of: PastImport, rows: Sequence[Past | Problem]) -> None:
+    """One batch of a file; the cursor moves with it. A conversation whose key is known is counted,
+    not taken twice. Raises Conflict when another run went on from here."""
+    now = PastImport.objects.select_for_update(of=("self",)).get(pk=of.pk)
+    if now.next_row != of.next_row:
+        raise Conflict(say("Another run of this import went on from here."))
+    of.next_row += len(rows)
+    PastProblem.objects.bulk_create(
+        PastProblem(of=of, line=p.line, field=p.field, why=p.why, raw=p.raw)
+        for p in rows if isinstance(p, Problem)
+    )  # fmt: skip
+    good = [p for p in rows if isinstance(p, Past)]
+    known = set(PastConversation.objects.filter(key__in=[p.key for p in good])
+                .values_list("key", flat=True))  # fmt: skip
+    fresh = list({p.key: p for p in good if p.key not in known}.values())
+    PastConversation.objects.bulk_create(
+        [
+            PastConversation(key=p.key, turns=p.turns, has_slots=p.has_slots,
+                             has_actions=p.has_actions, held_out=past.held_out(p.key), source=of)
+            for p in fresh
+        ],
+        ignore_conflicts=True,
+    )  # fmt: skip
+    _learn_names(fresh)
+    of.accepted += len(fresh)
+    of.known += len(good) - len(fresh)
+    of.rejected += len(rows) - len(good)
+    of.save(update_fields=["next_row", "accepted", "known", "rejected"])
+
+
+def finish(*, of: PastImport) -> None:
+    PastImport.objects.filter(pk=of.pk).update(state="finished")
+    told = say("%(file)s is taken: %(accepted)s conversations, %(rejected)s not", file=of.filename,
+               accepted=of.accepted, rejected=of.rejected)  # fmt: skip
+    notices.tell([of.by_id], told, "dialogue:past-file", of.pk)
+
+
+def _learn_names(fresh: Sequence[Past]) -> None:
+    """The intents, slots and actions that conversations name, made known with their examples."""
+    turns = [(one.key, turn) for one in fresh for turn in one.turns]
+    examples: dict[str, list[str]] = defaultdict(list)
+    for key, turn in turns:
+        if turn.get("intent") and not past.held_out(key):
+            examples[turn["intent"]].append(" ".join(turn["text"].split())[:500])
+    for name, sentences in examples.items():
+        intent, _ = Intent.objects.get_or_create(name=name, defaults={"title": _title(name)})
+        Example.objects.bulk_create(
+            [Example(intent=intent, text=t, source="imported") for t in dict.fromkeys(sentences)],
+            ignore_conflicts=True,
+        )
+    _learn_slots([turn for _, turn in turns])
+    _learn_actions([turn for _, turn in turns if turn.get("action")])
+
+
+def _learn_slots(turns: Sequence[dict[str, Any]]) -> None:
+    values: dict[str, set[str]] = defaultdict(set)
+    for turn in turns:
+        for name, value in turn.get("slots", {}).items():
+            values[name].add(value)
+    for name, found in values.items():
+        ask = str(say("What %(name)s?", name=name.replace("_", " ")))
+        slot, _ = Slot.objects.get_or_create(
+            name=name, defaults={"kind": "choice", "ask": ask, "values": []}
+        )
+        if slot.kind == Slot.Kind.CHOICE:
+            slot.values = sorted((set(slot.values) | found) - {"dontcare"})[:MOST_VALUES]
+            slot.save(update_fields=["values"])
+
+
+def _learn_actions(turns: Sequence[dict[str, Any]]) -> None:
+    """Each action with what the house most often said when it did it."""
+    seen: dict[str, Counter[str]] = defaultdict(Counter)
+    for turn in turns:
+        seen[turn["action"]][turn["text"][:1000] if turn["who"] == "agent" else ""] += 1
+    for name, texts in seen.items():
+        text = next((t for t, _ in texts.most_common() if t), "")
+        action, _ = Action.objects.get_or_create(name=name, defaults={"text": text})
+        Action.objects.filter(pk=action.pk).update(seen=action.seen + texts.total())
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ").replace("-", " ").capitalize()
+
+
+def forget_past(*, of: PastImport) -> int:
+    """Take a file and its conversations out of all later learning."""
+    n, _ = PastConversation.objects.filter(source=of).delete()
+    audit.record("dialogue.forget_past", of, conversations=n)
+    of.delete()
+    return n
