@@ -25,8 +25,9 @@ YES = re.compile(
     r"|that'?s (?:right|correct)|是的?|好的?|对的?|可以|确认|没错)(?:[ ,.!]*(?:please|thanks?"
     r"|do it|do that|go ahead|thank you|correct|that'?s right))*\W*$", re.I)  # fmt: skip
 NO = re.compile(
-    r"^\W*(?:no|nope|nah|not that|wrong|don'?t|neither|none(?: of (?:these|them|those))?|不是?|不要"
-    r"|不对|都不是)(?:[ ,.!]*(?:thanks?|thank you|please|don'?t|wrong))*\W*$", re.I)  # fmt: skip
+    r"^\W*(?:no|nope|nah|not that|wrong|don'?t|neither|none(?: of (?:these|them|those))?"
+    r"|不是?|否|不要|不对|都不是)"
+    r"(?:[ ,.!]*(?:thanks?|thank you|please|don'?t|wrong))*\W*$", re.I)  # fmt: skip
 CANCEL = re.compile(
     r"\b(?:cancel (?:that|this|it)|never ?mind|forget (?:it|that|about it)|stop (?:that|this|it)"
     r"|leave it|changed my mind|i do(?:n'?t| not) want (?:that|this|it) any ?more)\b"

@@ -16,6 +16,7 @@ from PIL import Image
 
 from attune.kernel.tenancy import tenant_context
 from campaigns.contacts.models import Contact, Event
+from chat.assistant.models import Generation, Report
 from chat.conversations.models import Attachment, Conversation, Message, Visitor
 from chat.inboxes import services as inboxes
 from tests import make
@@ -289,3 +290,21 @@ def test_asking_for_a_person_hands_over_once(inbox, place):
 def test_a_signed_file_address_of_another_tenant_or_none_is_404(inbox):
     for token in ("x", "a:b:c", "eyJ0IjoxfQ:1abc:def"):
         assert Client().get(f"/chat/files/{token}").status_code == 404
+
+
+def test_a_customer_reports_an_answer_once_and_only_of_their_own(place, inbox):
+    begun, other = start(inbox), start(inbox, key="o" * 32)
+    talk = begun["conversation"]["id"]
+    with tenant_context(place.id):
+        Generation.objects.create(conversation_id=talk, reply_to_seq=1, seq=2, route="quoted",
+                                  question="Hello")  # fmt: skip
+    body = {"conversation": talk, "seq": 2, "reason": "incorrect_information"}
+    assert call(inbox, "report", body, token=other["token"]).status_code == 404
+    assert call(inbox, "report", {**body, "seq": 1}, token=begun["token"]).status_code == 404
+    assert call(inbox, "report", {**body, "reason": "x"}, token=begun["token"]).status_code == 422
+    assert call(inbox, "report", body, origin="https://evil.example").status_code == 403
+    assert call(inbox, "report", body, token=begun["token"]).status_code == 201
+    assert call(inbox, "report", body, token=begun["token"]).status_code == 409
+    with tenant_context(place.id):
+        row = Report.objects.get()
+    assert (row.by_visitor, row.reason) == (True, "incorrect_information")

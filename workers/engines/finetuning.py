@@ -20,6 +20,8 @@ from transformers import AutoModel, AutoTokenizer
 
 from workers.engines.embedding import packaged
 
+TABLES: dict[Path, nn.Parameter] = {}  # the words of each encoder, once a process
+WORDS = "word_embeddings.weight"
 Heard = Callable[[int, int, dict[str, float]], None]  # step, of, {measure: value}
 Batch = TypeVar("Batch")
 
@@ -41,10 +43,11 @@ class Plan:
 
 def encoder(base: Path | None = None) -> tuple[Any, Any, int]:
     """The sentence encoder to start from, its tokenizer, and its width C. The table of its words
-    stays as it is: half of all weights, of which a workspace's examples touch a few."""
+    stays as it is, half of all weights: every model in a process shares one, and none keeps it."""
     folder = base or packaged()
     model = AutoModel.from_pretrained(folder, attention_probs_dropout_prob=0.0)
-    model.get_input_embeddings().weight.requires_grad_(False)
+    table = model.get_input_embeddings()
+    table.weight = TABLES.setdefault(folder, table.weight.requires_grad_(False))
     return model, AutoTokenizer.from_pretrained(folder), int(model.config.hidden_size)
 
 
@@ -128,9 +131,10 @@ def batches(
 
 
 def save(state: dict[str, Any], path: Path) -> None:
-    """Weights (tensors or arrays) as safetensors, floats in half precision."""
+    """Weights (tensors or arrays) as safetensors, floats in half precision, without the table of
+    words."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    arrays = {k: np.asarray(v) for k, v in state.items()}
+    arrays = {k: np.asarray(v) for k, v in state.items() if not k.endswith(WORDS)}
     save_file({k: v.astype(np.float16) if v.dtype == np.float32 else v for k, v in arrays.items()},
               str(path))  # fmt: skip
 
@@ -142,5 +146,11 @@ def load(path: Path) -> dict[str, np.ndarray]:
 
 
 def restore(network: nn.Module, state: dict[str, np.ndarray]) -> None:
-    network.load_state_dict({k: torch.from_numpy(v) for k, v in state.items()})
+    """Put kept weights into a network over a fresh encoder. Raises ValueError where one is missing
+    or too many."""
+    found = network.load_state_dict({k: torch.from_numpy(v) for k, v in state.items()},
+                                    strict=False)  # fmt: skip
+    missing = [k for k in found.missing_keys if not k.endswith(WORDS)]
+    if missing or found.unexpected_keys:
+        raise ValueError(f"These weights belong to another model: {missing[:3]}")
     network.eval()
