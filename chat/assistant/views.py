@@ -15,6 +15,7 @@ from chat.assistant import drafting, quality, services, suggesting
 from chat.assistant.models import Generation, Report
 from chat.conversations import selectors as conversations
 from chat.conversations import views as conversation_views
+from chat.conversations.models import Conversation
 from chat.dialogue import running
 from tenants.pages import go, page
 
@@ -82,7 +83,10 @@ def suggestion(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @page("chat.answer")
 def draft(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The proposed answer beside the field, or the button that asks for one."""
-    row = conversations.conversation(pk)
+    return _proposal(request, conversations.conversation(pk))
+
+
+def _proposal(request: HttpRequest, row: Conversation) -> HttpResponse:
     context = {
         "conversation": row, "draft": drafting.proposed(row),
         "waits": row.handler == "person" and drafting.turn_of(row) is not None,
@@ -93,15 +97,16 @@ def draft(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 @page("chat.answer")
 def ask_draft(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    drafting.ask(conversation=conversations.conversation(pk), by_id=request.user.pk)
-    return draft(request, pk)
+    row = conversations.conversation(pk)
+    drafting.ask(conversation=row, by_id=request.user.pk)
+    return _proposal(request, row)
 
 
 @require_POST
 @page("chat.answer")
 def send_draft(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Send an answer that began as a proposal, and keep what became of it."""
-    answer = conversation_views.reply(request, pk)
+    answer = conversation_views.replied(request, pk)
     drafting.settle(
         draft_id=request.GET.get("draft", ""), conversation=conversations.conversation(pk),
         sent=request.POST.get("body", ""),
@@ -114,7 +119,7 @@ def send_draft(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def discard_draft(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     row = conversations.conversation(pk)
     drafting.discard(draft_id=request.POST.get("draft", ""), conversation=row)
-    return draft(request, pk)
+    return _proposal(request, row)
 
 
 @page("chat.view")

@@ -108,6 +108,11 @@ def _back(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 @page("chat.answer")
 def reply(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    return replied(request, pk)
+
+
+def replied(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Send what the form holds, and go back to the thread."""
     row, form = selectors.conversation(pk), ReplyForm(request.POST)
     sent = request.FILES.getlist("files")
     if not form.is_valid():

@@ -72,7 +72,7 @@ def _edit(
 
 @page("knowledge.edit")
 def intent(request: HttpRequest, pk: uuid.UUID | None = None) -> HttpResponse:
-    row = _found(Intent, pk)
+    row = _found(Intent, pk, request)
     if row is None:
         form = IntentForm(request.POST or None)
         return _edit(request, form, lambda v: services.save_intent(**v), str(say("New intent")))
@@ -93,7 +93,7 @@ def outside(request: HttpRequest) -> HttpResponse:
 
 @page("knowledge.edit")
 def slot(request: HttpRequest, pk: uuid.UUID | None = None) -> HttpResponse:
-    row = _found(Slot, pk)
+    row = _found(Slot, pk, request)
     if row is None:
         form = SlotForm(request.POST or None)
         return _edit(request, form, lambda v: services.save_slot(**v), str(say("New slot")))
@@ -105,7 +105,7 @@ def slot(request: HttpRequest, pk: uuid.UUID | None = None) -> HttpResponse:
 
 @page("knowledge.edit")
 def task(request: HttpRequest, pk: uuid.UUID | None = None) -> HttpResponse:
-    row, known = _found(Task, pk), list(TOOLS)
+    row, known = _found(Task, pk, request), list(TOOLS)
     if row is None:
         form = TaskForm(request.POST or None)
         return _edit(request, form, lambda v: services.save_task(tools=known, **v),
@@ -119,7 +119,7 @@ def task(request: HttpRequest, pk: uuid.UUID | None = None) -> HttpResponse:
 
 @page("knowledge.edit")
 def script(request: HttpRequest, pk: uuid.UUID | None = None) -> HttpResponse:
-    row = _found(Script, pk)
+    row = _found(Script, pk, request)
     if row is None:
         form = ScriptForm(request.POST or None)
         return _edit(request, form, lambda v: services.save_script(**v), str(say("New script")))
@@ -132,17 +132,19 @@ def script(request: HttpRequest, pk: uuid.UUID | None = None) -> HttpResponse:
 @require_POST
 @page("knowledge.edit")
 def allow(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    row = _found(Action, pk)
+    row = _found(Action, pk, request)
     if row is not None:
         services.allow_action(action=row, text=request.POST.get("text", ""),
                               allowed="allowed" in request.POST)  # fmt: skip
     return go(request, "dialogue:overview")
 
 
-def _found(kind: Any, pk: uuid.UUID | None) -> Any:
+def _found(kind: Any, pk: uuid.UUID | None, request: HttpRequest) -> Any:
+    """The row, held where it is about to be changed."""
     if pk is None:
         return None
-    row = kind.objects.filter(pk=pk).first()
+    rows = kind.objects.filter(pk=pk)
+    row = (rows.select_for_update() if request.method == "POST" else rows).first()
     if row is None:
         raise NotFound(say("There is nothing of this kind in this workspace."))
     return row
