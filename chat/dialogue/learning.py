@@ -12,11 +12,11 @@ from django.views.decorators.http import require_POST
 
 from attune.kernel import jobs
 from attune.kernel.errors import Conflict, Invalid, NotFound
-from attune.kernel.phrases import say
+from attune.kernel.phrases import say, say_many
 from attune.web.pages import paged
 from chat.conversations import handing
 from chat.conversations import selectors as conversations
-from chat.dialogue import lessons, registry, running, taking, training
+from chat.dialogue import lessons, own, registry, running, taking, training
 from chat.dialogue.forms import PastForm
 from chat.dialogue.models import PastConversation, PastImport, ToolCall
 from chat.dialogue.state import effective, replay
@@ -41,7 +41,7 @@ def versions(request: HttpRequest) -> HttpResponse:
 def version(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     row = registry.version(pk)
     parts = [
-        {**p, "name": lessons.NAMES[name], "share": p["right"] / p["n"] if p["n"] else 0}
+        {"slot_f1": None, **p, "name": lessons.NAMES[name], "share": p["right"] / p["n"] if p["n"] else 0}
         for name, p in row.results.get("parts", {}).items()
     ]
     context = {"version": row, "parts": parts, "scripts": row.results.get("scripts", [])}
@@ -124,6 +124,16 @@ def past_file(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def forget(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     taking.forget_past(of=_file(pk))
     messages.success(request, str(say("Taken out: no later version learns from it.")))
+    return go(request, "dialogue:past")
+
+
+@require_POST
+@page("knowledge.edit")
+def take_own(request: HttpRequest) -> HttpResponse:
+    """Our own conversations that ended well."""
+    n = own.take()
+    told = say_many("%(n)s conversation taken in.", "%(n)s conversations taken in.", n=n)
+    messages.success(request, str(told))
     return go(request, "dialogue:past")
 
 

@@ -22,6 +22,7 @@ urlpatterns = [
     path("versions/<uuid:pk>/move", learning.move, name="move"),
     path("versions/<uuid:pk>/cancel", learning.cancel, name="cancel"),
     path("past", learning.past, name="past"),
+    path("past/own", learning.take_own, name="take-own"),
     path("past/upload", learning.upload, name="upload"),
     path("past/<uuid:pk>", learning.past_file, name="past-file"),
     path("past/<uuid:pk>/forget", learning.forget, name="forget"),

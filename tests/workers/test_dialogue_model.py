@@ -19,8 +19,8 @@ from chat.assistant.models import Draft, Generation
 from chat.conversations import services as desk
 from chat.conversations import visiting
 from chat.conversations.models import Conversation, Handoff
-from chat.dialogue import lessons, registry, running, scripts, starters, taking, training
-from chat.dialogue.models import DialogueFile, DialogueVersion, ToolCall
+from chat.dialogue import lessons, own, registry, running, scripts, starters, taking, training
+from chat.dialogue.models import DialogueFile, DialogueVersion, PastConversation, ToolCall
 from chat.dialogue.training import Refused
 from tests import make
 from tests.workers import tiny_encoder
@@ -300,6 +300,27 @@ def test_a_task_runs_through_a_digression_to_its_tool(live, tenant):
     ]  # fmt: skip
     state = running.state(talk.pk)
     assert (state.stack, state.done) == ((), ("call_back",))
+
+
+def test_our_own_conversation_that_ended_well_teaches_as_a_file_would(live, tenant):
+    talk = make.conversation("please call me back")
+    for text in ("040 1234567", "tomorrow", "yes"):
+        answered(talk)
+        ask(talk, text)
+    answered(talk)
+    assert own.take() == 0  # not resolved yet
+    desk.resolve(conversation=talk, by="rule")
+    assert (own.take(), own.take()) == (1, 0)
+    row = PastConversation.objects.get()
+    told = [(t["who"], t.get("action", ""), t.get("slots", {})) for t in row.turns]
+    assert told == [
+        ("customer", "", {}), ("agent", "ask_phone", {}),
+        ("customer", "", {"phone": "040 1234567"}), ("agent", "ask_time", {}),
+        ("customer", "", {"time": "tomorrow"}), ("agent", "confirm", {}),
+        ("customer", "", {}), ("tool", "call_back", {}), ("result", "", {}),
+        ("agent", "completed_call_back", {}),
+    ]  # fmt: skip
+    assert row.turns[0]["intent"] == "call_back"
 
 
 def test_a_job_that_comes_twice_neither_speaks_nor_acts_twice(live, tenant):
