@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
+
+from django.utils import timezone
 
 from attune.kernel import audit
 from attune.kernel.errors import Conflict, NotFound
@@ -15,6 +18,7 @@ from chat.assistant.services import Turn
 from chat.conversations import handing, wire
 from chat.conversations.models import Conversation, Message
 
+PATIENCE = 60
 NOT_USED = (Draft.State.OPEN, Draft.State.EMPTY)
 
 
@@ -27,13 +31,19 @@ def ask(*, conversation: Conversation, by_id: int | None) -> Draft:
         conversation=conversation, seq=turn.seq,
         defaults={"question": turn.question[:4000], "by_id": by_id},
     )  # fmt: skip
-    again = not fresh and row.state in {*NOT_USED, Draft.State.DISCARDED}
+    again = not fresh and (row.state in {*NOT_USED, Draft.State.DISCARDED} or late(row))
     if again:
         row.state, row.text, row.citations = Draft.State.WAITING, "", []
         row.save(update_fields=["state", "text", "citations"])
     if fresh or again:
         WRITE_DRAFT.enqueue(WriteDraft(row.pk))
     return row
+
+
+def late(row: Draft) -> bool:
+    """Whether a proposal should have been there by now: its job failed, or the model is busy."""
+    waits = row.state == Draft.State.WAITING
+    return waits and timezone.now() - row.created_at > timedelta(seconds=PATIENCE)
 
 
 def turn_of(conversation: Conversation) -> Turn | None:

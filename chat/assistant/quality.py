@@ -67,10 +67,10 @@ def measures(start: datetime) -> list[Measure]:
     contained = met.filter(state="resolved", resolved_by__in=["bot", "rule"]).count()
     alone = met.filter(handoffs=None).count()
     said = Generation.objects.filter(created_at__gte=start)
-    asked = said.exclude(route=Generation.Route.SMALL_TALK)
+    asked = said.exclude(route__in=[Generation.Route.SMALL_TALK, Generation.Route.TASK])
     questions = asked.count()
     grounded = asked.filter(route__in=ANSWERED).count()
-    reported = said.filter(reports__isnull=False).distinct().count()
+    reported = said.filter(route__in=ANSWERED, reports__isnull=False).distinct().count()
     answers = said.filter(route__in=ANSWERED).count()
     return [
         share(say("Contained"), alone, n,
@@ -145,12 +145,11 @@ def reports() -> QuerySet[Report]:
 
 def registers() -> list[dict[str, Any]]:
     """How each way of speaking to customers who are not content is rated, per inbox."""
-    now = timezone.now()
     found = []
     for inbox in Inbox.objects.filter(bot_enabled=True).order_by("name")[:20]:
-        rated = register.ratings(inbox, now)
+        rated = register.ratings(inbox)
         if any(r["chosen"] for r in rated.values()):
-            shares = register.propensities(inbox, now)
+            shares = register.propensities(rated)
             found += [{"inbox": inbox.name, "arm": arm, "share": shares[arm], **row}
                       for arm, row in rated.items()]  # fmt: skip
     return found

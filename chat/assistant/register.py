@@ -10,11 +10,13 @@ writes again is spoken to in the same way. A visitor whose rating cannot come ba
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
+from django.db.models import Avg, Count, Q
 from django.utils import timezone
 
+from attune.kernel.errors import Invalid
 from attune.kernel.phrases import Phrase, known_words, say
 from campaigns.decisions import selectors as decisions
 from campaigns.decisions import services as log
@@ -61,7 +63,8 @@ def choose(conversation: Conversation, mood: float) -> Register | None:
     if known is not None:
         return Register(known.action, *WAYS.get(known.action, WAYS[DEFAULT]), logged=True)
     now = timezone.now()
-    shares = propensities(conversation.inbox, now)
+    _goal(conversation.inbox)
+    shares = propensities(ratings(conversation.inbox))
     draw = bandits.draw_of(f"register:{conversation.inbox_id}", str(conversation.contact_id))
     arm = bandits.choose(shares, draw)
     log.log([Choice(
@@ -73,9 +76,8 @@ def choose(conversation: Conversation, mood: float) -> Register | None:
     return Register(arm, *WAYS[arm], logged=True)
 
 
-def propensities(inbox: Inbox, now: datetime) -> dict[str, float]:
+def propensities(rated: dict[str, dict[str, Any]]) -> dict[str, float]:
     """The share of each arm: P(its mean rating is the highest), none below the floor."""
-    rated = ratings(inbox, now)
     means, errors = [], []
     for arm in ARMS:
         n, mean = rated[arm]["n"], rated[arm]["mean"] or PRIOR_MEAN
@@ -86,28 +88,29 @@ def propensities(inbox: Inbox, now: datetime) -> dict[str, float]:
     return bandits.with_floor(dict(zip(ARMS, best, strict=True)), FLOOR)
 
 
-def ratings(inbox: Inbox, now: datetime) -> dict[str, dict[str, Any]]:
+def ratings(inbox: Inbox) -> dict[str, dict[str, Any]]:
     """{arm: {chosen, n, mean}}: how often, how many were rated, and their mean rating."""
-    metric = _metric(inbox)
-    rows = Decision.objects.filter(source="chat", source_id=inbox.pk)
     found: dict[str, dict[str, Any]] = {a: {"chosen": 0, "n": 0, "mean": None} for a in ARMS}
-    sums: dict[str, list[float]] = {a: [] for a in ARMS}
-    for arm in ARMS:
-        mine = rows.filter(action=arm)
-        found[arm]["chosen"] = mine.count()
-        got = mine.filter(rewards__metric=metric).values_list("rewards__value", flat=True)
-        sums[arm] = [float(v) for v in got[:5000]]
-        found[arm]["n"] = len(sums[arm])
-        if sums[arm]:
-            found[arm]["mean"] = sum(sums[arm]) / len(sums[arm])
+    rated = Q(rewards__metric__key=METRIC)
+    rows = (
+        Decision.objects.filter(source="chat", source_id=inbox.pk)
+        .values("action")
+        .annotate(chosen=Count("pk", distinct=True), n=Count("rewards", filter=rated),
+                  mean=Avg("rewards__value", filter=rated))
+    )  # fmt: skip
+    for row in rows:
+        found[row["action"]] = {k: row[k] for k in ("chosen", "n", "mean")}
     return found
 
 
-def _metric(inbox: Inbox) -> Metric:
-    """The rating as a metric, and as the goal of this inbox's choices."""
+def _goal(inbox: Inbox) -> None:
+    """The rating as a metric, and as the goal of this inbox's choices, made with the first one."""
+    if decisions.goals(inbox.pk):
+        return
     metric = Metric.objects.filter(key=METRIC).first()
     if metric is None:
-        metric = log.save_metric(key=METRIC, name="CSAT", event_name=EVENT, kind="value")
-    if not decisions.goals(inbox.pk):
-        log.set_goals(source_id=inbox.pk, goals={"primary": [metric]})
-    return metric
+        try:
+            metric = log.save_metric(key=METRIC, name="CSAT", event_name=EVENT, kind="value")
+        except Invalid:  # another conversation made it at this moment
+            metric = decisions.metric_by_key(METRIC)
+    log.set_goals(source_id=inbox.pk, goals={"primary": [metric]})

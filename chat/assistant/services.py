@@ -65,10 +65,13 @@ def turn(conversation_id: UUID) -> Turn | None:
 
 
 def still(turn: Turn) -> bool:
-    """Whether the assistant may answer this now, held: nobody took over or answered meanwhile, and
-    it was not done before."""
+    """Whether the assistant may answer this now, held: nobody took over or answered meanwhile, it
+    was not done before, and the customer wrote nothing since (a job of its own answers all)."""
     row = handing.unanswered(turn.conversation.pk)
-    return row is not None and not running.seen(turn.conversation.pk, turn.seq)
+    if row is None or running.seen(turn.conversation.pk, turn.seq):
+        return False
+    newer = Message.objects.filter(conversation=row, kind="incoming", seq__gt=turn.seq)
+    return not newer.exists()
 
 
 def reply(

@@ -87,8 +87,9 @@ def draft(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 def _proposal(request: HttpRequest, row: Conversation) -> HttpResponse:
+    proposed = drafting.proposed(row)
     context = {
-        "conversation": row, "draft": drafting.proposed(row),
+        "conversation": row, "draft": proposed, "late": bool(proposed and drafting.late(proposed)),
         "waits": row.handler == "person" and drafting.turn_of(row) is not None,
     }  # fmt: skip
     return render(request, "assistant/draft.html", context)

@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from attune.kernel.privacy import EMAIL, PHONE
+from attune.kernel.words import holds
+
 KINDS = ("choice", "text", "number", "email", "date", "phone")
 NUMBER = re.compile(r"(?<![\w.])#?(\d[\d.,-]{0,18}\d|\d)(?![\w])")
 CODE = re.compile(r"\b(?=[A-Z0-9-]*\d)[A-Z0-9][A-Z0-9-]{3,23}\b", re.IGNORECASE)
-EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
-PHONE = re.compile(r"\+?\d[\d\s()/-]{5,20}\d")
 DATE = re.compile(
     r"\b(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./]\d{1,2}(?:[./]\d{2,4})?"
     r"|(?:mon|tues|wednes|thurs|fri|satur|sun)day|today|tomorrow|the day after tomorrow"
@@ -19,6 +20,7 @@ DATE = re.compile(
     r"|今天|明天|后天|\d{1,2}月\d{1,2}[日号]|(?:星期|周)[一二三四五六日天]",
     re.IGNORECASE,
 )
+CODES = re.compile(r"number|code|order|booking|(?:^|_)(?:id|no|nr)(?:_|$)")
 ALL = {"number": NUMBER, "email": EMAIL, "date": DATE, "phone": PHONE}
 
 
@@ -30,7 +32,6 @@ class Slot:
     kind: str
     ask: str
     values: tuple[str, ...] = ()
-    personal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +68,15 @@ def found(slot: Slot, text: str, *, asked: bool) -> str:
     form; a free text only as the answer to its question. Empty where there is none."""
     text = text.strip()
     if slot.kind == "choice":
-        low = text.lower()
-        there = [v for v in slot.values if re.search(rf"(?<!\w){re.escape(v.lower())}(?!\w)", low)]
+        there = [v for v in slot.values if holds(text, v)]
         return max(there, key=len, default="")
-    if slot.kind == "text":
-        code = CODE.search(text)
-        if code and ("number" in slot.name or "code" in slot.name or slot.name.endswith("_id")):
-            return code.group(0)
-        return text[:200] if asked and text else ""
-    if slot.kind == "number":
-        codes = (m.group(0) for m in CODE.finditer(text))
+    if slot.kind in {"text", "number"} and CODES.search(slot.name):
+        codes = [m.group(0) for m in CODE.finditer(DATE.sub(" ", text))]
         if code := next((c for c in codes if not c.isdecimal()), ""):
             return code  # HB-10023
+    if slot.kind == "text":
+        return text[:200] if asked else ""
+    if slot.kind == "number":
+        text = DATE.sub(" ", text)
     match = ALL[slot.kind].search(text)
     return match.group(match.lastindex or 0).strip() if match else ""

@@ -22,7 +22,7 @@ from chat.dialogue.models import PastConversation, PastImport, ToolCall
 from chat.dialogue.state import effective, replay
 from tenants.pages import go, page
 
-MOVES = {"go_live", "roll_back"}
+MOVES = {"go_live", "roll_back", "retire"}
 
 
 @page("knowledge.view")
@@ -31,9 +31,8 @@ def versions(request: HttpRequest) -> HttpResponse:
     part = request.htmx and request.headers.get("HX-Target") == "versions"
     context = {"versions": registry.versions(), "live": registry.live_one()}
     if not part:
-        known = training.lesson()
-        context |= {"card": training.card(known, timezone.now()), "verdict": lessons.before(known),
-                    "lacking": known.lacking, "names": lessons.NAMES}  # fmt: skip
+        there = training.there_is()
+        context |= {"there": there, "verdict": there.verdict, "lacking": there.lacking}
     return render(request, f"dialogue/{'versions_list' if part else 'versions'}.html", context)
 
 
@@ -41,7 +40,7 @@ def versions(request: HttpRequest) -> HttpResponse:
 def version(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     row = registry.version(pk)
     parts = [
-        {"slot_f1": None, **p, "name": lessons.NAMES[name], "share": p["right"] / p["n"] if p["n"] else 0}
+        {"slot_f1": None, **p, "name": lessons.NAMES[name], "share": p["right"] / max(1, p["n"])}
         for name, p in row.results.get("parts", {}).items()
     ]
     context = {"version": row, "parts": parts, "scripts": row.results.get("scripts", [])}
@@ -66,8 +65,11 @@ def move(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     if verb == "go_live":
         registry.go_live(row=row)
         messages.success(request, str(say("%(version)s talks to customers now.", version=row)))
+    elif verb == "retire":
+        registry.retire(row=row)
+        messages.success(request, str(say("The rules alone go on; no version is live.")))
     else:
-        before = registry.roll_back()
+        before = registry.roll_back(row=row)
         told = (say("%(version)s talks again.", version=before) if before
                 else say("The rules alone go on; no version is live."))  # fmt: skip
         messages.success(request, str(told))

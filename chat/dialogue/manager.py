@@ -10,63 +10,70 @@ it, and what is not understood is clarified, then asked for in other words, then
 
 from __future__ import annotations
 
-import re
-
 from attune.kernel.phrases import say
 from chat.dialogue import domain as domains
+from chat.dialogue import repairs
 from chat.dialogue.domain import Domain, Task
+from chat.dialogue.repairs import CANCEL, NO, YES
 from chat.dialogue.state import DialogueState
 from chat.dialogue.turns import Act, Reading, Turn, filled_in
 
-SURE, MAYBE, POLICY_SURE, SLOT_SURE = 0.6, 0.2, 0.7, 0.5
-MOST_FALLBACKS = 2  # then a person
-YES = re.compile(
-    r"^\W*(?:yes|yeah|yep|yup|sure|ok(?:ay)?|correct|right|exactly|please do|do it|go ahead|confirm"
-    r"|that'?s (?:right|correct)|是的?|好的?|对的?|可以|确认|没错)(?:[ ,.!]*(?:please|thanks?"
-    r"|do it|do that|go ahead|thank you|correct|that'?s right))*\W*$", re.I)  # fmt: skip
-NO = re.compile(
-    r"^\W*(?:no|nope|nah|not that|wrong|don'?t|neither|none(?: of (?:these|them|those))?"
-    r"|不是?|否|不要|不对|都不是)"
-    r"(?:[ ,.!]*(?:thanks?|thank you|please|don'?t|wrong))*\W*$", re.I)  # fmt: skip
-CANCEL = re.compile(
-    r"\b(?:cancel (?:that|this|it)|never ?mind|forget (?:it|that|about it)|stop (?:that|this|it)"
-    r"|leave it|changed my mind|i do(?:n'?t| not) want (?:that|this|it) any ?more)\b"
-    r"|^\W*(?:cancel|stop)\W*$|算了|取消吧|不用了", re.I)  # fmt: skip
+SURE, CERTAIN, POLICY_SURE, SLOT_SURE = 0.6, 0.8, 0.7, 0.5
 
 
 def respond(state: DialogueState, reading: Reading, domain: Domain) -> Turn:
     """Take one message of the customer."""
     turn = Turn(state, reading, domain)
     awaited = state.awaited
+    what = awaited.what if awaited else ""
     turn.add("user", text=reading.text, intent=reading.intent if reading.in_scope else "",
              confidence=round(reading.confidence, 4))  # fmt: skip
-    if turn.task and CANCEL.search(reading.text):
-        _cancel(turn)
-    elif awaited and awaited.what == "confirm" and YES.match(reading.text) and turn.task:
-        _call(turn, turn.task)
-    elif awaited and awaited.what == "confirm" and NO.match(reading.text):
-        _cancel(turn)
-    elif awaited and awaited.what == "clarify" and (chosen := _chosen(turn, awaited.options)):
+    while turn.state.stack and turn.task is None:  # the task was taken out of use meanwhile
+        turn.add("cancelled", name=turn.state.task)
+    declines = what == "confirm" and NO.match(reading.text)
+    if turn.task and (declines or CANCEL.search(reading.text)):
+        _cancel(turn, turn.task)
+    elif turn.task and what == "confirm" and YES.match(reading.text):
+        _call(turn, turn.task, confirmed=True)
+    elif awaited and what == "clarify" and (chosen := _chosen(turn, awaited.options)):
         _follow(turn, chosen)
-    elif awaited and awaited.what == "clarify" and NO.match(reading.text):
-        turn.do(rephrase(turn))
-    elif turn.task and _fill(turn, turn.task):
+    elif what == "clarify" and NO.match(reading.text):
+        turn.do(repairs.rephrase(turn))
+    else:
+        _understand(turn)
+    return turn
+
+
+def _understand(turn: Turn) -> None:
+    """What the message fills, what it wants, what past conversations teach; else the knowledge."""
+    reading = turn.reading
+    wants = reading.in_scope and reading.confidence >= SURE
+    if turn.task and not _switches(turn, turn.task) and _fill(turn, turn.task):
         advance(turn)
-    elif reading.in_scope and reading.confidence >= SURE:
+    elif wants:
         _follow(turn, reading.intent)
     elif learned := _learned(turn):
         turn.do(learned)
     else:
         _answer(turn, "")
-    return turn
 
 
-def _cancel(turn: Turn) -> None:
-    task = turn.task
-    if task is None:
-        return
+def _switches(turn: Turn, task: Task) -> bool:
+    """Whether the message is about something else altogether, whatever its words would fill."""
+    reading = turn.reading
+    if not reading.in_scope or reading.intent == task.intent:
+        return False
+    other = turn.domain.task_of(reading.intent)
+    asks = "?" in reading.text or "？" in reading.text
+    return reading.confidence >= (CERTAIN if other is not None else SURE) and (
+        other is not None or asks
+    )
+
+
+def _cancel(turn: Turn, task: Task) -> None:
     turn.add("cancelled", name=task.name)
-    turn.do(Act("say", say("All right, I leave it: %(task)s.", task=task.title)))
+    turn.do(Act("say", say("All right, I leave it: %(task)s.", task=task.title),
+                name=f"cancelled_{task.name}"))  # fmt: skip
     _resume(turn)
 
 
@@ -80,40 +87,31 @@ def _chosen(turn: Turn, options: tuple[str, ...]) -> str:
 
 def _fill(turn: Turn, task: Task, *, quiet: bool = False) -> bool:
     """Put what the message says into the task's slots; whether there was anything."""
-    awaited, reading = turn.state.awaited, turn.reading
+    awaited = turn.state.awaited
     asked = awaited.name if awaited and awaited.what == "slot" else ""
-    if asked and _digresses(turn, asked):
-        return False
     any_found = False
     for name in task.slots:
-        slot = turn.domain.slots.get(name)
-        if slot is None:
-            continue
-        value, sure = reading.filled.get(name, ("", 0.0))
-        by = "tracker"
-        if not value or sure < SLOT_SURE:
-            value, by = domains.found(slot, reading.text, asked=name == asked), "rule"
-        value = "any" if value == "dontcare" else value
+        value, by = _value(turn, name, asked=name == asked)
         known = turn.state.slots.get(name, "")
         if not value or value == known:
             continue
-        if known:
-            turn.add("slot", name=name, value=value, by=by, before=known)
-            if not quiet:
-                turn.do(Act("say", say("%(new)s instead of %(old)s, noted.", new=value, old=known)))
-        else:
-            turn.add("slot", name=name, value=value, by=by)
+        turn.add("slot", name=name, value=value, by=by, **({"before": known} if known else {}))
+        if known and not quiet:
+            turn.do(Act("say", say("%(new)s instead of %(old)s, noted.", new=value, old=known)))
         any_found = True
     return any_found
 
 
-def _digresses(turn: Turn, asked: str) -> bool:
-    """Whether the answer to a question for a free text is something else altogether."""
-    reading, slot = turn.reading, turn.domain.slots.get(asked)
-    if slot is None or slot.kind != "text":
-        return False
-    other = reading.in_scope and reading.confidence >= SURE
-    return other and ("?" in reading.text or "？" in reading.text)
+def _value(turn: Turn, name: str, *, asked: bool) -> tuple[str, str]:
+    """What the message says of a slot, and who found it: the tracker where it is sure, else its
+    form."""
+    slot = turn.domain.slots.get(name)
+    if slot is None:
+        return "", ""
+    value, sure = turn.reading.filled.get(name, ("", 0.0))
+    if value and sure >= SLOT_SURE:
+        return ("any" if value == "dontcare" else value), "tracker"
+    return domains.found(slot, turn.reading.text, asked=asked), "rule"
 
 
 def _follow(turn: Turn, intent: str) -> None:
@@ -143,48 +141,57 @@ def advance(turn: Turn) -> None:
         turn.add("asked", what="slot", name=name)
         slot = turn.domain.slots[name]
         quick = slot.values if len(slot.values) <= 6 else ()
-        turn.do(Act("say", slot.ask, tuple(quick), by=by))
+        turn.do(Act("say", slot.ask, tuple(quick), name=f"ask_{name}", by=by))
     elif turn.domain.confirms(task):
         turn.add("asked", what="confirm", name=task.name)
-        told = [f"{name.replace('_', ' ')}: {turn.state.slots[name]}" for name in task.slots]
-        text = say("%(task)s (%(slots)s). Shall I do that?", task=task.title, slots=told)
-        if not told:
-            text = say("%(task)s. Shall I do that?", task=task.title)
-        turn.do(Act("say", text, (say("Yes"), say("No"))))
+        known = turn.state.slots
+        told = [f"{name.replace('_', ' ')}: {known[name]}" for name in task.slots if name in known]
+        text = say("%(task)s. Shall I do that?", task=task.title)
+        if told:
+            text = say("%(task)s (%(slots)s). Shall I do that?", task=task.title, slots=told)
+        turn.do(Act("say", text, (say("Yes"), say("No")), name="confirm"))
     else:
-        _call(turn, task)
+        _call(turn, task, confirmed=False)
 
 
 def _next_slot(turn: Turn, missing: list[str]) -> tuple[str, str]:
     """Which slot to ask for: the one that the learned policy asks for, else the first."""
     for action, share in turn.reading.actions:
-        name = action.removeprefix("ask_").removeprefix("ask:")
+        name = action.removeprefix("ask_")
         if name != action and name in missing and share >= POLICY_SURE:
             return name, "policy"
     return missing[0], "rule"
 
 
-def _call(turn: Turn, task: Task) -> None:
-    arguments = {name: turn.state.slots[name] for name in task.slots if name in turn.state.slots}
+def _call(turn: Turn, task: Task, *, confirmed: bool) -> None:
+    known = turn.state.slots
+    arguments = {name: known[name] for name in task.slots if name in known}
     if task.tool:
-        turn.do(Act("tool", name=task.tool, arguments=arguments))
+        turn.do(Act("tool", name=task.tool, arguments=arguments, confirmed=confirmed))
         return
     turn.add("completed", name=task.name, result="")
-    turn.do(Act("say", filled_in(task.done, arguments) or say("Thank you, that is noted.")))
+    turn.do(Act("say", filled_in(task.done, arguments) or say("Thank you, that is noted."),
+                name=f"completed_{task.name}"))  # fmt: skip
     _resume(turn)
 
 
-def finish(turn: Turn, result: str, *, failed: bool = False) -> None:
-    """After the tool answered: say it, close the task, go on with the one that waits."""
+def finish(turn: Turn, result: str, *, outcome: str = "done") -> None:
+    """After the tool answered (`done`, `refused` or `failed`): say it, close the task, go on with
+    the one that waits. A failed one stays open: a person takes it over with what is known."""
     task = turn.task
     if task is None:
         return
+    if outcome == "failed":
+        turn.do(Act("say", result, name=f"failed_{task.name}"))
+        return
     known = turn.state.slots
-    turn.add("completed", name=task.name, result=result[:500])
-    if not failed and task.done:
-        turn.do(Act("say", filled_in(task.done, {**known, "result": result})))
-    elif result:
-        turn.do(Act("say", result))
+    kind = "completed" if outcome == "done" else "refused"
+    turn.add(kind, name=task.name, result=result[:500])
+    text = result
+    if outcome == "done" and task.done:
+        text = filled_in(task.done, {**known, "result": result})
+    if text:
+        turn.do(Act("say", text, name=f"{kind}_{task.name}"))
     _resume(turn)
 
 
@@ -200,9 +207,14 @@ def _resume(turn: Turn) -> None:
 
 def _answer(turn: Turn, intent: str) -> None:
     """From the knowledge; in the middle of a task it is a digression, and the open question is
-    asked again after it."""
+    asked again after it. Who is not understood there again and again gets a person."""
     if turn.task is None:
-        turn.do(Act("answer", name=intent, otherwise=tuple(_fallback(turn))))
+        turn.do(Act("answer", name=intent, otherwise=tuple(repairs.fallback(turn))))
+        return
+    if not intent:
+        turn.add("missed")
+    if turn.state.misses > repairs.MOST_MISSES:
+        turn.do(Act("person", name="pending_clarification"))
         return
     turn.do(Act("answer", name=intent))
     turn.add("interrupted", name=turn.task.name)
@@ -216,36 +228,3 @@ def _learned(turn: Turn) -> Act | None:
         if text and share >= POLICY_SURE:
             return Act("say", filled_in(text, turn.state.slots), name=action, by="policy")
     return None
-
-
-def _fallback(turn: Turn) -> list[Act]:
-    """Not understood, and the knowledge has nothing: which of these, other words, a person."""
-    turns, likely = turn.state.fallbacks, _likely(turn)
-    if turns >= MOST_FALLBACKS:
-        return [Act("person", name="pending_clarification")]
-    if turns == 0 and likely:
-        return [Act("clarify", name=",".join(likely))]
-    if turns == 0 and not turn.domain.titles:
-        return []
-    return [Act("rephrase")]
-
-
-def _likely(turn: Turn) -> list[str]:
-    known = [n for n, share in turn.reading.intents[:2] if share >= MAYBE and n in
-             turn.domain.titles]  # fmt: skip
-    return known
-
-
-def clarify(turn: Turn, options: list[str]) -> Act:
-    turn.add("asked", what="clarify", options=options)
-    titles = [turn.domain.titles[o] for o in options]
-    if len(titles) == 1:
-        return Act("clarify", say("Do you mean: %(title)s?", title=titles[0]),
-                   (say("Yes"), say("No")))  # fmt: skip
-    return Act("clarify", say("What do you mean?"), (*titles, say("None of these")))
-
-
-def rephrase(turn: Turn) -> Act:
-    turn.add("asked", what="rephrase")
-    text = say("I did not understand that. Could you put it in other words?")
-    return Act("rephrase", text, (say("Talk to a person"),))

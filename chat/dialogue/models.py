@@ -39,6 +39,9 @@ class PastImport(TenantModel):
 
     class Meta(TenantModel.Meta):
         db_table = "past_import"
+        constraints = [
+            models.UniqueConstraint(name="one_file_once", fields=["tenant_id", "sha256"]),
+        ]
 
     def __str__(self) -> str:
         return self.filename

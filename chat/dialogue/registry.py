@@ -55,9 +55,7 @@ def begin(*, card: dict[str, Any], author_id: int | None) -> DialogueVersion:
     highest = DialogueVersion.objects.aggregate(n=Max("number"))["n"] or 0
     try:
         with transaction.atomic():
-            row = DialogueVersion.objects.create(
-                number=highest + 1, card=card, author_id=author_id, before=live_one()
-            )
+            row = DialogueVersion.objects.create(number=highest + 1, card=card, author_id=author_id)
     except IntegrityError as twin:
         raise Conflict(say("A version is being trained already; wait for it.")) from twin
     audit.record("dialogue.train", row)
@@ -110,26 +108,37 @@ def go_live(*, row: DialogueVersion) -> None:
     gate did not let it through."""
     if row.gate != DialogueVersion.Gate.PASSED:
         raise Conflict(say("The gate did not let this version through: %(why)s", why=row.verdict))
-    with transaction.atomic():
-        now = live_one()
-        if now is not None:
-            advance(VERSION, now, "retire")
-        advance(VERSION, row, "go_live")
-        DialogueVersion.objects.filter(pk=row.pk).update(
-            live_at=timezone.now(), before=now if now is not None else row.before
-        )
-
-
-def roll_back() -> DialogueVersion | None:
-    """The version that was live before talks again; None where the rules alone go on."""
     now = live_one()
-    if now is None:
-        raise Conflict(say("No version is live."))
-    with transaction.atomic():
-        advance(VERSION, now, "retire")
-        before = now.before
-        if before is None or before.state != DialogueVersion.State.RETIRED:
-            return None
-        advance(VERSION, before, "go_live")
-        DialogueVersion.objects.filter(pk=before.pk).update(live_at=timezone.now())
-        return before
+    _step(now, row)
+    DialogueVersion.objects.filter(pk=row.pk).update(before=now)
+
+
+def retire(*, row: DialogueVersion) -> None:
+    """No version reads customers from now on: the rules alone go on."""
+    advance(VERSION, row, "retire")
+
+
+def roll_back(*, row: DialogueVersion) -> DialogueVersion | None:
+    """The version that was live before this one talks again; None where the rules alone go on.
+    Raises Conflict where this one is not live any more."""
+    if row.state != DialogueVersion.State.LIVE:
+        raise Conflict(say("%(version)s is not live any more; look at the page again.",
+                           version=row))  # fmt: skip
+    before = row.before
+    if before is None or before.state != DialogueVersion.State.RETIRED:
+        retire(row=row)
+        return None
+    _step(row, before)
+    return before
+
+
+def _step(now: DialogueVersion | None, then: DialogueVersion) -> None:
+    """One talks after the other, in one transaction."""
+    try:
+        with transaction.atomic():
+            if now is not None:
+                advance(VERSION, now, "retire")
+            advance(VERSION, then, "go_live")
+            DialogueVersion.objects.filter(pk=then.pk).update(live_at=timezone.now())
+    except IntegrityError as twin:
+        raise Conflict(say("Another version went live at this moment; look again.")) from twin

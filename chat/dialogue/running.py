@@ -65,7 +65,8 @@ def append(*, conversation: Conversation, seq: int, steps: Iterable[DialogueEven
 
 def seen(conversation_id: UUID, seq: int) -> bool:
     """Whether a turn that answers this message was logged already."""
-    return DialogueStep.objects.filter(conversation=conversation_id, seq=seq).exists()
+    rows = DialogueStep.objects.filter(conversation=conversation_id, seq=seq, kind="user")
+    return rows.exists()
 
 
 def rewind(*, conversation: Conversation, to: int) -> DialogueState:

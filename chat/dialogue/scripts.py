@@ -92,11 +92,12 @@ def _carried_out(turn: Turn) -> set[str]:
     while place < len(turn.acts):
         act = turn.acts[place]
         place += 1
-        kinds.add(act.kind if act.kind != "tool" else f"tool:{act.name}")
-        if act.kind == "tool":
-            manager.finish(turn, "…")
-        elif act.kind == "answer":
+        if act.kind != "answer" or act.name:
+            kinds.add(act.kind if act.kind != "tool" else f"tool:{act.name}")
+        if act.kind == "answer":  # of no intent: whatever the knowledge says, or what follows
             kinds |= {o.kind for o in act.otherwise}
+        elif act.kind == "tool":
+            manager.finish(turn, "…")
     return kinds
 
 

@@ -20,12 +20,15 @@ def save_intent(
     intent: Intent | None = None,
 ) -> Intent:  # fmt: skip
     """Create or change an intent with exactly these written examples; imported ones stay."""
+    _keep_name(intent, name)
     wanted = list(dict.fromkeys(" ".join(e.split())[:500] for e in examples if e.strip()))
     if len(wanted) > MOST_EXAMPLES:
         raise Invalid.one("examples", say("At most %(most)s examples.", most=MOST_EXAMPLES))
     row = intent or Intent()
     row.name, row.title, row.enabled = name.strip(), title.strip() or name, enabled
-    taken = Example.objects.filter(text__in=wanted).exclude(intent=intent if intent else None)
+    taken = Example.objects.filter(text__in=wanted)
+    if intent is not None:
+        taken = taken.exclude(intent=intent)
     if clash := taken.select_related("intent").first():
         raise Invalid.one("examples", say(
             "“%(text)s” is an example of “%(other)s” already; a sentence means one thing.",
@@ -42,6 +45,15 @@ def save_intent(
     Example.objects.bulk_create(Example(intent=row, text=t) for t in wanted if t not in known)
     audit.record("dialogue.save_intent", row, examples=len(wanted))
     return row
+
+
+def _keep_name(row: Intent | Slot | Task | None, name: str) -> None:
+    """What tasks, versions and logs call it by stays."""
+    if row is not None and row.name != name.strip():
+        raise Invalid.one(
+            "name",
+            say("A name stays as it is: versions and logs know it. Change the title instead."),
+        )
 
 
 def save_outside(*, examples: Sequence[str]) -> int:
@@ -61,6 +73,8 @@ def save_outside(*, examples: Sequence[str]) -> int:
 def save_slot(
     *, name: str, kind: str, ask: str, values: Sequence[str] = (), slot: Slot | None = None
 ) -> Slot:
+    """Create or change a slot. Raises Invalid for a choice without values."""
+    _keep_name(slot, name)
     chosen = list(dict.fromkeys(v.strip()[:120] for v in values if v.strip()))
     if kind not in Slot.Kind.values:
         raise Invalid.one("kind", say("Choose one of the kinds."))
@@ -85,6 +99,7 @@ def save_task(
     enabled: bool = True, task: Task | None = None, tools: Sequence[str] = (),
 ) -> Task:  # fmt: skip
     """Create or change a task; `tools` are the names that may be chosen."""
+    _keep_name(task, name)
     known = set(Slot.objects.filter(name__in=slots).values_list("name", flat=True))
     if missing := [s for s in slots if s not in known]:
         raise Invalid.one("slots", say("There is no slot “%(name)s”.", name=missing[0]))

@@ -2,8 +2,8 @@
 
     user {text, intent, confidence}      task {name}            slot {name, value, by[, before]}
     interrupted {name} resumed {name}    cancelled {name}       completed {name, result}
-    asked {slot|confirm|clarify|rephrase, options}               bot {action, by, confidence}
-    handoff {reason}                     rewind {to}            reset {}
+    refused {name, result}               missed {}              bot {text, action, by, who}
+    asked {what: slot|confirm|clarify|rephrase, name, options}  handoff {reason}  rewind {to}
 
 `rewind` takes back everything after the event with that number. Pure.
 """
@@ -49,6 +49,7 @@ class DialogueState:
     awaited: Awaited | None = None
     intent: str = ""
     fallbacks: int = 0  # turns in a row that were not understood
+    misses: int = 0  # and those in the middle of a task
     turn: int = 0
     done: tuple[str, ...] = ()
     handed: bool = False
@@ -111,7 +112,7 @@ def _slot(state: DialogueState, d: Data) -> DialogueState:
     top = state.stack[-1]
     slots = {k: v for k, v in {**top.slots, d["name"]: str(d["value"])}.items() if v}
     stack = (*state.stack[:-1], Frame(top.name, slots))
-    return replace(state, stack=stack, awaited=None, fallbacks=0)
+    return replace(state, stack=stack, awaited=None, fallbacks=0, misses=0)
 
 
 def _asked(state: DialogueState, d: Data) -> DialogueState:
@@ -129,7 +130,7 @@ def _closed(state: DialogueState, d: Data) -> DialogueState:
     stack = state.stack
     if places:
         stack = stack[: places[-1]] + stack[places[-1] + 1 :]
-    return replace(state, stack=stack, awaited=None, fallbacks=0)
+    return replace(state, stack=stack, awaited=None, fallbacks=0, misses=0)
 
 
 STEPS: dict[str, Callable[[DialogueState, Data], DialogueState]] = {
@@ -141,7 +142,8 @@ STEPS: dict[str, Callable[[DialogueState, Data], DialogueState]] = {
     "interrupted": lambda s, d: replace(s, awaited=None),
     "resumed": lambda s, d: replace(s, awaited=None),
     "cancelled": _closed,
+    "refused": _closed,
+    "missed": lambda s, d: replace(s, misses=s.misses + 1),
     "completed": lambda s, d: replace(_closed(s, d), done=(*s.done, d["name"])),
     "handoff": lambda s, d: replace(s, handed=True, awaited=None, stack=()),
-    "reset": lambda s, d: DialogueState(turn=s.turn, done=s.done),
 }

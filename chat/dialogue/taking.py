@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import io
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
+from django.db import IntegrityError, transaction
 
 from attune.kernel import audit
 from attune.kernel.errors import Conflict, Invalid
@@ -47,11 +48,13 @@ def upload(*, file: UploadedFile, by_id: int | None) -> PastImport:
         why = first.why if isinstance(first, Problem) else say("It is empty.")
         raise Invalid.one("file", say("No conversation of the file can be read. %(why)s", why=why))
     digest = hashlib.sha256(content).hexdigest()
-    if PastImport.objects.filter(sha256=digest).exists():
-        raise Conflict(say("This file was taken already."))
-    row = PastImport.objects.create(
-        filename=name[:200], format=format_, content=content, sha256=digest, by_id=by_id
-    )
+    try:
+        with transaction.atomic():
+            row = PastImport.objects.create(
+                filename=name[:200], format=format_, content=content, sha256=digest, by_id=by_id
+            )
+    except IntegrityError as twin:
+        raise Conflict(say("This file was taken already.")) from twin
     row.job = TAKE_PAST.enqueue(TakePast(row.pk))
     row.save(update_fields=["job"])
     audit.record("dialogue.upload", row)
@@ -89,6 +92,7 @@ def take(*, of: PastImport, rows: Sequence[Past | Problem]) -> None:
 
 
 def finish(*, of: PastImport) -> None:
+    """Close the run, with a notice for who brought the file."""
     PastImport.objects.filter(pk=of.pk).update(state="finished")
     told = say("%(file)s is taken: %(accepted)s conversations, %(rejected)s not", file=of.filename,
                accepted=of.accepted, rejected=of.rejected)  # fmt: skip
@@ -142,9 +146,17 @@ def _title(name: str) -> str:
     return name.replace("_", " ").replace("-", " ").capitalize()
 
 
+def _sentences(rows: Iterable[PastConversation]) -> set[str]:
+    return {" ".join(t["text"].split())[:500] for r in rows for t in r.turns if t.get("intent")}
+
+
 def forget_past(*, of: PastImport) -> int:
-    """Take a file and its conversations out of all later learning."""
-    n, _ = PastConversation.objects.filter(source=of).delete()
+    """Take a file and its conversations out of all later learning; the sentences that it taught
+    as examples go with it, unless another file says them too."""
+    said = _sentences(PastConversation.objects.filter(source=of))
+    kept = _sentences(PastConversation.objects.exclude(source=of))
+    n = PastConversation.objects.filter(source=of).delete()[1].get("dialogue.PastConversation", 0)
+    Example.objects.filter(source="imported", text__in=said - kept).delete()
     audit.record("dialogue.forget_past", of, conversations=n)
     of.delete()
     return n

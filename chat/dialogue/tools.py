@@ -15,6 +15,7 @@ from django.db import transaction
 from attune.kernel import audit
 from attune.kernel.errors import AttuneError
 from attune.kernel.phrases import Phrase, say
+from campaigns.contacts import selectors as contacts
 from campaigns.contacts.models import Event
 from campaigns.delivery import suppression
 from chat.conversations import handing
@@ -66,8 +67,9 @@ class Tool:
 def order_status(conversation: Conversation, given: Mapping[str, str]) -> Phrase:
     """Where an order of this customer is, by its newest event."""
     wanted = given.get("order_number", "").strip().lstrip("#")
-    rows = Event.objects.filter(contact_id=conversation.contact_id, name__in=STATES)
-    for row in rows.order_by("-at")[:500]:
+    person = contacts.same_person(conversation.contact_id) if conversation.contact_id else []
+    rows = Event.objects.filter(contact_id__in=person, name__in=STATES)
+    for row in rows.order_by("-at", "-id")[:500]:
         numbers = {str(row.properties.get(key, "")).lstrip("#").lower() for key in ORDER_KEYS}
         if wanted and wanted.lower() in numbers:
             track = str(row.properties.get("tracking_url", ""))

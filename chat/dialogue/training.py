@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Count, Q
+
 from attune.kernel import jobs
 from attune.kernel.errors import Conflict
 from attune.kernel.phrases import say
 from campaigns.generators import meter
+from campaigns.tuning import evidence
 from chat.dialogue import lessons, registry
 from chat.dialogue.jobs import TRAIN_DIALOGUE, TrainDialogue
-from chat.dialogue.lessons import Lesson
+from chat.dialogue.lessons import Lesson, ThereIs
 from chat.dialogue.models import DialogueVersion, Example, PastConversation, Slot
 
 MOST_TALKS = 20_000
@@ -35,7 +38,24 @@ def lesson() -> Lesson:
     )
     slots = {s.name: s.values for s in Slot.objects.filter(kind="choice")}
     requests = list(Slot.objects.filter(requested=True).values_list("name", flat=True))
-    return lessons.gather(examples, outside, talks, slots, requests)
+    texts = [t for t, _ in examples] + [str(x["text"]) for turns, _ in talks for x in turns]
+    return lessons.gather(examples, outside, talks, slots, requests, evidence.names_in(texts))
+
+
+def there_is() -> ThereIs:
+    """What a training would see now, counted, not read."""
+    rows = Example.objects.filter(intent__isnull=False, intent__enabled=True)
+    per = list(rows.values("intent").annotate(n=Count("pk")).values_list("n", flat=True))
+    held = Q(held_out=True)
+    talks = PastConversation.objects.aggregate(
+        slots=Count("pk", filter=Q(has_slots=True)),
+        slots_held=Count("pk", filter=Q(has_slots=True) & held),
+        actions=Count("pk", filter=Q(has_actions=True)),
+        actions_held=Count("pk", filter=Q(has_actions=True) & held),
+    )
+    able = sum(n >= lessons.LEAST_EXAMPLES for n in per)
+    return ThereIs(sum(per), able, (talks["slots"], talks["slots_held"]),
+                   (talks["actions"], talks["actions_held"]))  # fmt: skip
 
 
 def request(*, author_id: int | None, now: datetime) -> DialogueVersion:
@@ -60,6 +80,7 @@ def card(known: Lesson, now: datetime) -> dict[str, Any]:
         "conversations": len(known.talks), "held_conversations": len(known.held_talks),
         "slots": {name: len(values) for name, values in known.slots.items()},
         "acted": len(known.acted), "held_acted": len(known.held_acted),
+        "live": live.number if (live := registry.live_one()) else None,
         "actions": len({t["action"] for talk in known.acted for t in talk if t.get("action")}),
     }  # fmt: skip
 

@@ -41,6 +41,7 @@ class Act:
     quick: tuple[Phrase | str, ...] = ()
     name: str = ""
     arguments: Mapping[str, str] = field(default_factory=dict)
+    confirmed: bool = False  # the customer said yes to it
     otherwise: tuple[Act, ...] = ()
     by: str = "rule"
 
@@ -68,8 +69,9 @@ class Turn:
 
 def told(act: Act, text: str) -> DialogueEvent:
     """What the house said, as the log keeps it and a policy reads it."""
-    understood = act.kind in {"say", "tool"}
-    return DialogueEvent("bot", {"text": text[:1000], "action": act.name, "by": act.by,
+    understood = act.kind in {"say", "tool", "answer"}
+    action = "" if act.kind == "answer" else act.name  # an answer's name is its intent
+    return DialogueEvent("bot", {"text": text[:1000], "action": action, "by": act.by,
                                  "understood": understood})  # fmt: skip
 
 

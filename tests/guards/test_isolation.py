@@ -242,20 +242,24 @@ def test_no_page_shows_or_touches_another_workspace(two):
     for route in routes():
         if not route.workspace or route.name.startswith("api-"):
             continue
-        for foreign in [str(v) for v in ids.values()] if "pk" in route.parameters else [""]:
-            arguments = {"workspace": a.slug, **({"pk": foreign} if foreign else {})}
-            absent = {**arguments, **({"pk": str(uuid.uuid4())} if foreign else {})}
-            for method in ("get", "post"):
-                answer = getattr(client, method)(reverse(route.name, kwargs=arguments))
+        takes_pk = "pk" in route.parameters
+        absent = {"workspace": a.slug, **({"pk": str(uuid.uuid4())} if takes_pk else {})}
+        for method in ("get", "post"):
+            call = getattr(client, method)
+            nothing = call(reverse(route.name, kwargs=absent)).status_code if takes_pk else 0
+            assert nothing in {0, 404, 405}, (route.name, method)
+            if nothing == 405:
+                continue  # a method that no row takes
+            for foreign in [str(v) for v in ids.values()] if takes_pk else [""]:
+                arguments = {"workspace": a.slug, **({"pk": foreign} if foreign else {})}
+                answer = call(reverse(route.name, kwargs=arguments))
                 assert CANARY.encode() not in answer.content, (route.name, method)
                 called += 1
-                if foreign:
-                    other = getattr(client, method)(reverse(route.name, kwargs=absent))
-                    assert answer.status_code == other.status_code, (route.name, method)
-                    assert answer.status_code in {404, 405}, (route.name, method)
-            # the foreign workspace's own address is a 404 for a stranger
-            stranger = client.get(reverse(route.name, kwargs={**arguments, "workspace": b.slug}))
-            assert stranger.status_code == 404, route.name
+                assert not takes_pk or answer.status_code == nothing, (route.name, method)
+        # the foreign workspace's own address is a 404 for a stranger
+        some = {"pk": str(next(iter(ids.values())))} if takes_pk else {}
+        stranger = client.get(reverse(route.name, kwargs={"workspace": b.slug, **some}))
+        assert stranger.status_code == 404, route.name
     assert called > 500
     assert checksum(b) == before
 

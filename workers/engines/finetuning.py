@@ -6,13 +6,16 @@ gradients clipped at 1, and an average of the weights over time (EMA) that is wh
 
 from __future__ import annotations
 
+import logging
 import random
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import openvino
 import torch
 from safetensors.numpy import load_file, save_file
 from torch import nn
@@ -20,6 +23,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from workers.engines.embedding import packaged
 
+logger = logging.getLogger(__name__)
 TABLES: dict[Path, nn.Parameter] = {}  # the words of each encoder, once a process
 WORDS = "word_embeddings.weight"
 Heard = Callable[[int, int, dict[str, float]], None]  # step, of, {measure: value}
@@ -113,6 +117,29 @@ def _slope(step: int, steps: int, plan: Plan) -> float:
     if step < rising:
         return (step + 1) / rising
     return max(0.0, (steps - step) / max(1.0, steps - rising))
+
+
+def compiled(
+    graph: nn.Module, tokenizer: Any
+) -> Callable[[dict[str, np.ndarray]], list[np.ndarray]] | None:
+    """The graph on OpenVINO, for arrays of any batch and length; None where OpenVINO cannot."""
+    example = dict(tokenizer(["a few words", "some"], padding=True, return_tensors="pt"))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the tracer warns of branches that do not vary here
+            model = openvino.convert_model(graph.eval(), example_input=example)
+        core = openvino.Core().compile_model(
+            model, "CPU", {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        )
+    except RuntimeError as cannot:
+        logger.warning("OpenVINO cannot read for us, torch does: %s", cannot)
+        return None
+    request = core.create_infer_request()
+
+    def run(inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        return [np.array(v) for v in request.infer(inputs).values()]
+
+    return run
 
 
 def batches(

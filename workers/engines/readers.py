@@ -35,10 +35,13 @@ class Reader:
         kinds: tuple[tuple[str, Any], ...] = (
             ("intents", Intents), ("tracker", Tracker), ("policy", Policy)
         )  # fmt: skip
-        return cls(**{
+        found = cls(**{
             name: kind.load(folder, base) for name, kind in kinds
             if (folder / f"{name}.json").exists()
         })  # fmt: skip
+        if found.intents is not None:
+            found.intents.serve()
+        return found
 
     def read(self, asked: Asked) -> dict[str, Any]:
         """{intents [[name, p]], in_scope, filled {slot: [value, p]}, requested, actions}."""

@@ -267,13 +267,14 @@ def swapped(turn: Turn, ontology: Ontology, rng: random.Random) -> Turn:
     for slot, values in ontology.values.items():
         if len(values) < 10:
             continue  # few values are all seen in training
-        present = [v for v in values if f" {v} " in heard or f" {v} " in said]
+        present = [v for v in values if fold(v) in heard or fold(v) in said]
         for old in present:
             new = rng.choice(values)
-            if SequenceMatcher(None, old, new).ratio() > 0.6:
+            shared = any(old in other for s, other in ontology.values.items() if s != slot)
+            if shared or SequenceMatcher(None, old, new).ratio() > 0.6:
                 continue
-            said = said.replace(f" {old} ", f" {new} ")
-            heard = heard.replace(f" {old} ", f" {new} ")
+            said = said.replace(fold(old), fold(new))
+            heard = heard.replace(fold(old), fold(new))
             filled = [(s, new if (s, v) == (slot, old) else v) for s, v in filled]
             offered = [(s, new if (s, v) == (slot, old) else v) for s, v in offered]
     return Turn(said.strip(), heard.strip(), turn.asked, tuple(offered), tuple(filled),

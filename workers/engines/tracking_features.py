@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 FEATURES = ("customer_says", "customer_nearly", "house_says", "house_offers", "only_one",
             "after_not")  # fmt: skip
 GATES = ("any_said", "asked_for", "any_offered", "free_words", "house_names")
-WORD = re.compile(r"[a-z0-9]+|[㐀-鿿]")
-FREE = (
+WORD = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+")
+FREE_WORDS = (
     " any ", " anything ", " doesn t matter ", " don t care ", " do not care ", " dont care ",
     " no preference ", " not matter ", " anywhere ", " whatever ", " either ", " doesnt matter ",
     "都可以", "随便", "无所谓",
 )  # fmt: skip
-NOT = (" not ", " no ", " isn t ", " don t want ", " other than ", " instead of ", "不要")
+NOT_WORDS = (" not ", " no ", " isn t ", " don t want ", " other than ", " instead of ", "不要")
 NEAR = 0.5
 
 
@@ -30,6 +30,9 @@ NEAR = 0.5
 def fold(text: str) -> str:
     """Lower case words with one space on each side: " the east part "."""
     return f" {' '.join(WORD.findall(text.lower()))} "
+
+
+FREE, NOT = tuple(map(fold, FREE_WORDS)), tuple(map(fold, NOT_WORDS))
 
 
 @lru_cache(maxsize=20_000)

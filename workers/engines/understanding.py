@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,21 @@ def train(
     return found
 
 
+class _Both(nn.Module):
+    """The network as a graph: token arrays in, pooled and logits out."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self, input_ids: torch.Tensor, token_type_ids: torch.Tensor, attention_mask: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        pooled = self.network.pooled({"input_ids": input_ids, "token_type_ids": token_type_ids,
+                                      "attention_mask": attention_mask})  # fmt: skip
+        return pooled, self.network.head(pooled)
+
+
 class Intents:
     """A trained reader. `read` takes milliseconds; `save` and `load` keep it as safetensors."""
 
@@ -109,7 +124,20 @@ class Intents:
         self.network, self.tokenizer, self.names = network, tokenizer, names
         self.outside, self.recipe = outside, recipe
         self.temperature, self.threshold = 1.0, 0.0
+        self.fast: Callable[[dict[str, np.ndarray]], list[np.ndarray]] | None = None
         self.memory = np.zeros((0, 1), dtype=np.float32)  # (N, C) of length 1
+
+    def serve(self) -> None:
+        """Read on OpenVINO from now on, where it can: a message takes a fourth of the time."""
+        self.fast = finetuning.compiled(_Both(self.network), self.tokenizer)
+
+    def _forward(self, tokens: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Pooled (B, C) and logits (B, K)."""
+        if self.fast is not None:
+            found = self.fast({k: v.numpy() for k, v in tokens.items()})
+            return found[0], found[1]
+        pooled = self.network.pooled(dict(tokens))
+        return pooled.numpy(), self.network.head(pooled).numpy()
 
     @torch.inference_mode()
     def _run(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -123,11 +151,10 @@ class Intents:
                 [texts[i] or " " for i in chosen], padding=True, truncation=True,
                 max_length=self.recipe.most_tokens, return_tensors="pt",
             )  # fmt: skip
-            pooled = self.network.pooled(dict(tokens))
-            scores = self.network.head(pooled)
-            unit = nn.functional.normalize(pooled, dim=-1)
+            pooled, scores = self._forward(tokens)
+            unit = pooled / np.maximum(np.linalg.norm(pooled, axis=1, keepdims=True), 1e-12)
             for row, i in enumerate(chosen):
-                logits[i], vectors[i] = scores[row].numpy(), unit[row].numpy()
+                logits[i], vectors[i] = scores[row], unit[row]
         return np.stack(logits), np.stack(vectors)
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from dataclasses import replace
 from typing import Any
@@ -19,7 +18,6 @@ from campaigns.generators.meter import CapReached
 from chat.assistant import drafting, services, suggesting, words
 from chat.assistant import register as registers
 from chat.assistant.jobs import FIND_GAPS, WRITE_DRAFT, FindGaps, WriteDraft
-from chat.assistant.register import Register
 from chat.assistant.services import Made, Turn
 from chat.conversations import wire
 from chat.conversations.jobs import ANSWER_MESSAGE, AnswerMessage
@@ -40,7 +38,6 @@ from workers.engines.protocol import DeadlinePassed, Messages, Request
 from workers.model_tasks import dialogue
 from workers.runner import Run, handles
 
-logger = logging.getLogger(__name__)
 SECONDS, TOKENS = 20.0, 90
 TALK = {
     "hello": say("Hello! What can I do for you?"),
@@ -99,7 +96,6 @@ def _say(turn: Turn, step: Step, made: Made, mood: float) -> None:
     """Carry the turn out and say it as one message, in the register for this customer."""
     language = turn.conversation.language
     carried = dialogue.Carried(step, turn.conversation, turn.seq, language)
-    register = registers.choose(turn.conversation, mood)
     place, lost = 0, False
     while place < len(step.acts):  # a tool or a digression adds acts
         act = step.acts[place]
@@ -112,23 +108,23 @@ def _say(turn: Turn, step: Step, made: Made, mood: float) -> None:
             for other in act.otherwise:
                 carried.do(other)
         elif step.state.stack:
-            carried.say(Act("say", say("I find nothing about that in what I know.")))
+            carried.say(Act("lost", say("I find nothing about that in what I know."),
+                            (say("Talk to a person"),)))  # fmt: skip
         else:
             lost = True
-    kept = running.append(conversation=turn.conversation, seq=turn.seq, steps=step.events)
-    logger.debug("dialogue of %s has %s steps", turn.conversation.pk, kept)
+    running.append(conversation=turn.conversation, seq=turn.seq, steps=step.events)
     if lost and not carried.words:
         services.admit(turn=turn, made=made, sentiment=mood)
         return
     if carried.words:
-        _speak(turn, carried, made, mood, register)
+        _speak(turn, carried, made, mood)
     if carried.person:
         services.hand_over(turn=turn, by="model", reason=carried.person, sentiment=mood)
 
 
-def _speak(
-    turn: Turn, carried: dialogue.Carried, made: Made, mood: float, register: Register | None
-) -> None:
+def _speak(turn: Turn, carried: dialogue.Carried, made: Made, mood: float) -> None:
+    """What was gathered, in the register for this customer; the choice is logged with it."""
+    register = registers.choose(turn.conversation, mood)
     with translation.override(turn.conversation.language or "en"):
         before = [str(register.before)] if register and register.before else []
         quick = list(carried.quick)

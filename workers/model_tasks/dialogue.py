@@ -6,6 +6,7 @@ And a version in training: the lesson written out, a process of its own, the gat
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
 from dataclasses import asdict
 from functools import lru_cache
@@ -15,21 +16,24 @@ from typing import Any
 import numpy as np
 from django.utils import translation
 
+from attune.kernel.errors import Conflict
 from attune.kernel.phrases import Phrase, say
 from campaigns.generators import meter
-from chat.dialogue import lessons, manager, registry, running, scripts, tools, training
+from chat.dialogue import lessons, manager, registry, repairs, running, scripts, tools, training
 from chat.dialogue.domain import Domain
 from chat.dialogue.jobs import TRAIN_DIALOGUE, TrainDialogue
 from chat.dialogue.lessons import Part
 from chat.dialogue.models import DialogueVersion, Script, ToolCall
-from chat.dialogue.state import DialogueEvent, DialogueState
+from chat.dialogue.state import DialogueState
 from chat.dialogue.turns import Act, Reading, Turn, told
 from workers import models
 from workers.engines import nearest
 from workers.engines.process_client import ModelAway
 from workers.engines.protocol import Asked
-from workers.model_tasks.training import TrainingFailed, run_process
+from workers.model_tasks.training import DIALOGUE, TrainingFailed, run_process
 from workers.runner import Run, handles
+
+logger = logging.getLogger(__name__)
 
 
 def asked_of(text: str, state: DialogueState) -> Asked:
@@ -58,7 +62,8 @@ def read(version: DialogueVersion | None, text: str, state: DialogueState, run: 
         if not found.get("intents"):
             found = {**found, **_nearest(text, run, keep=found)}
         return reading_of(text, found)
-    except ModelAway:
+    except (ModelAway, Conflict, ValueError) as broken:  # away, damaged, of another encoder
+        logger.warning("a message is read without its model: %s", broken)
         return Reading(text)
 
 
@@ -88,9 +93,7 @@ class Carried:
         self.language = language
         self.words: list[str] = []
         self.quick: list[str] = []
-        self.tools: list[ToolCall] = []
         self.person = ""
-        self.actions: list[str] = []
 
     def say(self, act: Act) -> None:
         with translation.override(self.language or "en"):
@@ -99,8 +102,6 @@ class Carried:
         if text:
             self.words.append(text)
         self.turn.add("bot", **told(act, text).data)
-        if act.name:
-            self.actions.append(act.name)
 
     def do(self, act: Act) -> None:
         """Carry out one act that is not an answer from the knowledge."""
@@ -108,9 +109,9 @@ class Carried:
             case "say":
                 self.say(act)
             case "clarify" if not act.text:
-                self.say(manager.clarify(self.turn, act.name.split(",")))
+                self.say(repairs.clarify(self.turn, act.name.split(",")))
             case "rephrase" if not act.text:
-                self.say(manager.rephrase(self.turn))
+                self.say(repairs.rephrase(self.turn))
             case "clarify" | "rephrase":
                 self.say(act)
             case "person":
@@ -119,15 +120,13 @@ class Carried:
                 self.call(act)
 
     def call(self, act: Act) -> None:
-        confirmed = act.name in self.turn.domain.writes
         row = tools.call(conversation=self.conversation, seq=self.seq, name=act.name,
-                         arguments=act.arguments, confirmed=confirmed)  # fmt: skip
-        self.tools.append(row)
+                         arguments=act.arguments, confirmed=act.confirmed)  # fmt: skip
         with translation.override(self.language or "en"):
             answer = str(row.result)
         self.turn.add("bot", who="tool", action=act.name, text=json.dumps(dict(act.arguments)))
         self.turn.add("bot", who="result", text=answer)
-        manager.finish(self.turn, answer, failed=row.state != ToolCall.State.DONE)
+        manager.finish(self.turn, answer, outcome=row.state)
         if row.state == ToolCall.State.FAILED:
             self.person = "tool_failure"
 
@@ -144,7 +143,7 @@ def train_dialogue(payload: TrainDialogue, job: Run) -> None:
         if row.state != DialogueVersion.State.TRAINING:
             return
         lesson, live = training.lesson(), registry.live_one()
-        before = registry.files_of(live) if live is not None else {}
+        before = _files_of(live)
     with tempfile.TemporaryDirectory(prefix="attune-dialogue-") as name:
         folder = Path(name)
         (folder / "lesson.json").write_text(json.dumps(_value(lesson)))
@@ -152,14 +151,29 @@ def train_dialogue(payload: TrainDialogue, job: Run) -> None:
             (folder / "live").mkdir(exist_ok=True)
             (folder / "live" / file).write_bytes(content)
         try:
-            result = run_process(folder, job, "workers.engines.dialogue_training")
+            result = run_process(folder, job, DIALOGUE)
         except TrainingFailed as failure:
             with job.unit():
                 registry.failed(row=registry.version(row.pk), reason=failure.detail)  # type: ignore[arg-type]
             raise
         files = {path.name: path.read_bytes() for path in (folder / "version").iterdir()
                  if path.name in registry.FILES}  # fmt: skip
-    _judge(row, result, files, lesson, job)
+    try:
+        _judge(row, result, files, lesson, job)
+    except Exception as failure:
+        with job.unit():
+            told = say("It was trained, but could not be judged: %(why)s", why=str(failure)[:300])
+            registry.failed(row=registry.version(row.pk), reason=told)
+        raise
+
+
+def _files_of(live: DialogueVersion | None) -> dict[str, bytes]:
+    """The live version's weights, to be judged beside; none where they are damaged."""
+    try:
+        return registry.files_of(live) if live is not None else {}
+    except Conflict as damaged:
+        logger.warning("judged without the live version: %s", damaged)
+        return {}
 
 
 PLAN: dict[str, Any] = {}  # what is to differ in the lesson: recipes, the encoder's folder
@@ -180,7 +194,10 @@ def _judge(
              result["parts"].items()]  # fmt: skip
     job.progress(note=say("going through the scripts"))
     outcomes = try_scripts(registry.digest_of(files), files, job)
-    verdict = lessons.after(parts, outcomes)
+    with job.unit():
+        live = registry.live_one()
+    needed = set(live.results.get("parts", {})) if live is not None else set()
+    verdict = lessons.after(parts, outcomes, needed)
     results = {
         "parts": {p.name: {**result["parts"][p.name], "low": p.interval[0], "high": p.interval[1]}
                   for p in parts},
@@ -204,9 +221,8 @@ def try_scripts(
 
     def reader(text: str, state: DialogueState) -> Reading:
         found = models.read_files(digest, files, asked_of(text, state))
+        if not found["intents"]:
+            found = _nearest(text, job, keep=found)
         return reading_of(text, found)
 
     return [(r.name, scripts.run(r.steps, domain, reader)) for r in rows]
-
-
-__all__ = ["Carried", "DialogueEvent", "dialogue_of", "read", "train_dialogue"]

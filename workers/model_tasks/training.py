@@ -39,6 +39,7 @@ from workers.runner import Run, handles
 SAMPLES = 3
 KILLED, OUT_OF_MEMORY = -9, 70
 SECONDS = 6 * 3600
+DIALOGUE = "workers.engines.dialogue_training"
 PLAN: dict[str, Any] = {}  # what is to differ from the engine's plan (tuning.Lesson)
 
 
@@ -177,8 +178,7 @@ def run_process(folder: Path, job: Run, engine: str = "workers.engines.tuning") 
                     continue
                 job.progress(
                     done=line["step"], total=line["steps"],
-                    note=say("%(phase)s copy, loss %(loss)s", phase=word(line["phase"]),
-                             loss=f"{line['loss']:.3f}"),
+                    note=_told(engine, line["phase"], f"{line['loss']:.3f}"),
                 )  # fmt: skip
             code = process.wait()
         finally:
@@ -190,6 +190,12 @@ def run_process(folder: Path, job: Run, engine: str = "workers.engines.tuning") 
         return dict(json.loads(result.read_text()))
     tail = errors.read_text(errors="replace")[-600:].strip()
     raise TrainingFailed(_why(code, tail))
+
+
+def _told(engine: str, phase: str, loss: str) -> Phrase:
+    if engine == DIALOGUE:
+        return say("learning %(phase)s, loss %(loss)s", phase=word(phase), loss=loss)
+    return say("%(phase)s copy, loss %(loss)s", phase=word(phase), loss=loss)
 
 
 def _line(text: str) -> dict[str, Any] | None:
