@@ -16,6 +16,7 @@ from attune.kernel.phrases import Phrase, say
 from attune.kernel.storable import unstorable
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+SIGNS = "".join(FORMULA) + " \u3000"
 ADDRESS = re.compile(r"[^\s@<>(),;:\"]+@[^\s@<>(),;:\"]+\.[^\s@<>(),;:\".]{2,}$")
 NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]+)?")
 TARGETS = ("userId", "anonymousId", "email", "name", "phone", "locale", "timezone")
@@ -69,12 +70,15 @@ def rows(file: BinaryIO, *, format: str) -> Iterator[Row]:
 
 def _named(header: list[str]) -> list[str]:
     """The columns' names, each once: a second `plan` is `plan (2)`, a nameless one `column 3`."""
-    names: list[str] = []
+    seen: dict[str, int] = {}  # how often a name was given so far
+    taken: set[str] = set()
+    names = []
     for place, cell in enumerate(header, start=1):
         name = base = clean(cell) or f"column {place}"
-        again = 2
-        while name in names:
-            name, again = f"{base} ({again})", again + 1
+        while name in taken:
+            seen[base] = seen.get(base, 1) + 1
+            name = f"{base} ({seen[base]})"
+        taken.add(name)
         names.append(name)
     return names
 
@@ -151,9 +155,11 @@ def clean(cell: str) -> str:
     cell = cell.replace("\x00", "").strip().removeprefix("\ufeff")
     if cell.startswith("'") and cell[1:2] in FORMULA:
         cell = cell[1:]
-    while cell.startswith(FORMULA) and not _is_number(cell):
-        cell = cell[1:].lstrip()
-    return cell
+    bare = cell.lstrip(SIGNS)
+    if bare == cell:
+        return cell
+    signed = cell[: len(cell) - len(bare)].rstrip()[-1:] + bare  # a number keeps its last sign
+    return signed if signed[0] in "+-" and _is_number(signed) else bare
 
 
 def _is_number(cell: str) -> bool:

@@ -36,7 +36,7 @@ def ask(*, conversation: Conversation, by_id: int | None) -> Draft:
         row.state, row.text, row.citations = Draft.State.WAITING, "", []
         row.save(update_fields=["state", "text", "citations"])
     if fresh or again:
-        WRITE_DRAFT.enqueue(WriteDraft(row.pk))
+        WRITE_DRAFT.enqueue(WriteDraft(row.pk), dedupe_key=str(row.pk))
     return row
 
 

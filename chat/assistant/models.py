@@ -74,6 +74,12 @@ class Report(TenantModel):
 
     class Meta(TenantModel.Meta):
         db_table = "chat_report"
+        constraints = [
+            models.UniqueConstraint(
+                name="one_report_an_answer_and_person", nulls_distinct=False,
+                fields=["tenant_id", "generation", "by_visitor", "by_id"],
+            ),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return self.get_reason_display()

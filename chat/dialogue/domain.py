@@ -11,7 +11,8 @@ from attune.kernel.words import holds
 
 KINDS = ("choice", "text", "number", "email", "date", "phone")
 NUMBER = re.compile(r"(?<![\w.])#?(\d[\d.,-]{0,18}\d|\d)(?![\w])")
-CODE = re.compile(r"\b(?=[A-Z0-9-]*\d)[A-Z0-9][A-Z0-9-]{3,23}\b", re.IGNORECASE)
+CODE = re.compile(r"\b[A-Z0-9][A-Z0-9-]{3,23}\b", re.IGNORECASE)
+MOST_READ = 1_000  # letters of a message in which slots are looked for
 DATE = re.compile(
     r"\b(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./]\d{1,2}(?:[./]\d{2,4})?"
     r"|(?:mon|tues|wednes|thurs|fri|satur|sun)day|today|tomorrow|the day after tomorrow"
@@ -66,13 +67,14 @@ class Domain:
 def found(slot: Slot, text: str, *, asked: bool) -> str:
     """The slot's value in a text without any model: a choice by its words, the others by their
     form; a free text only as the answer to its question. Empty where there is none."""
-    text = text.strip()
+    text = text.strip()[:MOST_READ]
     if slot.kind == "choice":
-        there = [v for v in slot.values if holds(text, v)]
+        low = text.lower()
+        there = [v for v in slot.values if v.lower() in low and holds(text, v)]
         return max(there, key=len, default="")
     if slot.kind in {"text", "number"} and CODES.search(slot.name):
         codes = [m.group(0) for m in CODE.finditer(DATE.sub(" ", text))]
-        if code := next((c for c in codes if not c.isdecimal()), ""):
+        if code := next((c for c in codes if _coded(c)), ""):
             return code  # HB-10023
     if slot.kind == "text":
         return text[:200] if asked else ""
@@ -80,3 +82,8 @@ def found(slot: Slot, text: str, *, asked: bool) -> str:
         text = DATE.sub(" ", text)
     match = ALL[slot.kind].search(text)
     return match.group(match.lastindex or 0).strip() if match else ""
+
+
+def _coded(word: str) -> bool:
+    """Letters and digits together: HB-10023."""
+    return any(c.isdigit() for c in word) and not word.isdecimal()

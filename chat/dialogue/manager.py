@@ -14,7 +14,7 @@ from attune.kernel.phrases import say
 from chat.dialogue import domain as domains
 from chat.dialogue import repairs
 from chat.dialogue.domain import Domain, Task
-from chat.dialogue.repairs import CANCEL, NO, YES
+from chat.dialogue.repairs import CANCEL, NO
 from chat.dialogue.state import DialogueState
 from chat.dialogue.turns import Act, Reading, Turn, filled_in
 
@@ -33,7 +33,7 @@ def respond(state: DialogueState, reading: Reading, domain: Domain) -> Turn:
     declines = what == "confirm" and NO.match(reading.text)
     if turn.task and (declines or CANCEL.search(reading.text)):
         _cancel(turn, turn.task)
-    elif turn.task and what == "confirm" and YES.match(reading.text):
+    elif turn.task and what == "confirm" and repairs.agrees(reading.text):
         _call(turn, turn.task, confirmed=True)
     elif awaited and what == "clarify" and (chosen := _chosen(turn, awaited.options)):
         _follow(turn, chosen)
@@ -80,7 +80,7 @@ def _cancel(turn: Turn, task: Task) -> None:
 def _chosen(turn: Turn, options: tuple[str, ...]) -> str:
     """The intent that the customer picked, by its title or a plain yes to the only one."""
     told = turn.reading.text.strip().lower()
-    if len(options) == 1 and YES.match(told):
+    if len(options) == 1 and repairs.agrees(told):
         return options[0]
     return next((o for o in options if turn.domain.titles.get(o, o).lower() == told), "")
 
@@ -207,16 +207,11 @@ def _resume(turn: Turn) -> None:
 
 def _answer(turn: Turn, intent: str) -> None:
     """From the knowledge; in the middle of a task it is a digression, and the open question is
-    asked again after it. Who is not understood there again and again gets a person."""
+    asked again after it. What nothing answers there is a miss."""
     if turn.task is None:
         turn.do(Act("answer", name=intent, otherwise=tuple(repairs.fallback(turn))))
         return
-    if not intent:
-        turn.add("missed")
-    if turn.state.misses > repairs.MOST_MISSES:
-        turn.do(Act("person", name="pending_clarification"))
-        return
-    turn.do(Act("answer", name=intent))
+    turn.do(Act("answer", name=intent, otherwise=(Act("missed"),)))
     turn.add("interrupted", name=turn.task.name)
     _resume(turn)
 

@@ -205,7 +205,7 @@ class Script(TenantModel):
 
 class ToolCall(TenantModel):
     """A tool that the assistant called for a customer: what with, whether confirmed, and the end.
-    One call a question, whatever is tried again."""
+    One call a question and arguments, whatever is tried again."""
 
     class State(models.TextChoices):
         DONE = "done", _("Done")
@@ -217,6 +217,7 @@ class ToolCall(TenantModel):
     )
     seq = models.PositiveIntegerField()
     tool = models.CharField(max_length=40)
+    digest = models.CharField(max_length=16)
     arguments = models.JSONField(default=dict)
     confirmed = models.BooleanField(default=False)
     state = models.CharField(max_length=7, choices=State)
@@ -227,7 +228,7 @@ class ToolCall(TenantModel):
         constraints = [
             models.UniqueConstraint(
                 name="one_tool_call_a_question",
-                fields=["tenant_id", "conversation", "seq", "tool"],
+                fields=["tenant_id", "conversation", "seq", "tool", "digest"],
             ),
         ]
 

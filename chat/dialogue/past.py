@@ -138,7 +138,11 @@ def _turn(value: Any, n: int) -> dict[str, Any]:
     if who not in WHO:
         raise Wrong("who", say("Turn %(n)s: who is one of %(names)s.", n=n, names=", ".join(WHO)))
     text = value.get("text", "")
-    if not isinstance(text, str) or len(text) > MOST_LETTERS or (not text and who == "customer"):
+    if (
+        not isinstance(text, str)
+        or len(text) > MOST_LETTERS
+        or (not text.strip() and who == "customer")
+    ):
         raise Wrong("text", say("Turn %(n)s: give a text of 1 to %(most)s characters.", n=n,
                                 most=MOST_LETTERS))  # fmt: skip
     return {"who": who, "text": text, **_labels(value, n)}

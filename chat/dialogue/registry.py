@@ -33,6 +33,7 @@ FILES = frozenset({
     "policy.safetensors", "policy.json",
 })  # fmt: skip
 MOST_BYTES = 400 * 1024 * 1024
+KEPT = 4  # of the newest versions keep their weights
 
 
 def version(pk: UUID | str) -> DialogueVersion:
@@ -84,7 +85,16 @@ def evaluated(
         results=results, gate="passed" if passed else "refused", verdict=verdict,
         digest=digest_of(files),
     )  # fmt: skip
+    _prune()
     live.push(current_tenant(), "dialogue", str(row.pk))
+
+
+def _prune() -> None:
+    """Keep the weights of the live version, of the one before it, and of the newest few."""
+    newest = DialogueVersion.objects.order_by("-number").values_list("pk", flat=True)[:KEPT]
+    now = live_one()
+    kept = {*newest, *((now.pk, now.before_id) if now is not None else ())}
+    DialogueFile.objects.exclude(version__in=[pk for pk in kept if pk]).delete()
 
 
 def failed(*, row: DialogueVersion, reason: Phrase) -> None:

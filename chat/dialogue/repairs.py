@@ -23,6 +23,11 @@ CANCEL = re.compile(
     r"|^\W*(?:cancel|stop)\W*$|算了|取消吧|不用了", re.I)  # fmt: skip
 
 
+def agrees(text: str) -> bool:
+    """A plain yes; a doubting "sure?" is none."""
+    return bool(YES.match(text)) and "?" not in text and "？" not in text
+
+
 def fallback(turn: Turn) -> list[Act]:
     """What follows where the knowledge has nothing either. Empty: the assistant admits it."""
     turns, known = turn.state.fallbacks, likely(turn)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from uuid import UUID
 
 from django.db.models import Max
+from django.utils import timezone
 
 from attune.kernel import audit
 from attune.kernel.errors import Invalid
@@ -17,6 +19,7 @@ from chat.dialogue.domain import Domain
 from chat.dialogue.models import Action, DialogueStep, Example, Intent, Slot, Task
 from chat.dialogue.state import DialogueEvent, DialogueState, effective, replay
 
+PATIENCE, FORGOTTEN = timedelta(minutes=30), timedelta(hours=24)
 MOST_EXAMPLES = 2_000  # that are compared by sense; who has more trains a version
 
 
@@ -48,6 +51,32 @@ def events(conversation_id: UUID) -> list[DialogueEvent]:
 
 def state(conversation_id: UUID) -> DialogueState:
     return replay(events(conversation_id))
+
+
+def last(conversation_id: UUID) -> int:
+    """The number of the last step; 0 before the first."""
+    rows = DialogueStep.objects.filter(conversation=conversation_id)
+    return int(rows.aggregate(n=Max("n"))["n"] or 0)
+
+
+def resumed(conversation: Conversation) -> tuple[DialogueState, int]:
+    """The state to go on from, and the number of its last step. A dialogue that a person had
+    meanwhile is over; a yes is waited for only so long."""
+    newest = DialogueStep.objects.filter(conversation=conversation).order_by("-n").first()
+    now = state(conversation.pk)
+    if newest is None:
+        return now, 0
+    had = conversation.person_since is not None and conversation.person_since > newest.created_at
+    old = timezone.now() - newest.created_at
+    steps = []
+    if (had and newest.kind != "handoff") or (old > FORGOTTEN and now.stack):
+        steps = [DialogueEvent("handoff", {"reason": "person" if had else "time"})]
+    elif now.awaited and now.awaited.what == "confirm" and old > PATIENCE:
+        steps = [DialogueEvent("expired", {})]
+    if not steps:
+        return now, newest.n
+    n = append(conversation=conversation, seq=newest.seq, steps=steps)
+    return state(conversation.pk), n
 
 
 def append(*, conversation: Conversation, seq: int, steps: Iterable[DialogueEvent]) -> int:

@@ -2,7 +2,7 @@
 
     user {text, intent, confidence}      task {name}            slot {name, value, by[, before]}
     interrupted {name} resumed {name}    cancelled {name}       completed {name, result}
-    refused {name, result}               missed {}              bot {text, action, by, who}
+    refused {name, result}               missed {} expired {}   bot {text, action, by, who}
     asked {what: slot|confirm|clarify|rephrase, name, options}  handoff {reason}  rewind {to}
 
 `rewind` takes back everything after the event with that number. Pure.
@@ -143,6 +143,7 @@ STEPS: dict[str, Callable[[DialogueState, Data], DialogueState]] = {
     "resumed": lambda s, d: replace(s, awaited=None),
     "cancelled": _closed,
     "refused": _closed,
+    "expired": lambda s, d: replace(s, awaited=None),
     "missed": lambda s, d: replace(s, misses=s.misses + 1),
     "completed": lambda s, d: replace(_closed(s, d), done=(*s.done, d["name"])),
     "handoff": lambda s, d: replace(s, handed=True, awaited=None, stack=()),

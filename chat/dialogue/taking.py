@@ -10,8 +10,9 @@ from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
+from django.db.models import F
 
-from attune.kernel import audit
+from attune.kernel import audit, privacy
 from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.phrases import say
 from chat.dialogue import past
@@ -30,7 +31,8 @@ from chat.dialogue.services import MOST_VALUES
 from tenants import notices
 
 MOST_BYTES = 50 * 1024 * 1024
-BATCH = 200
+BATCH, MOST_PROBLEMS = 200, 1_000
+MOST_NAMES = 300  # intents, slots and actions each that files may make known
 
 
 def upload(*, file: UploadedFile, by_id: int | None) -> PastImport:
@@ -64,13 +66,14 @@ def upload(*, file: UploadedFile, by_id: int | None) -> PastImport:
 def take(*, of: PastImport, rows: Sequence[Past | Problem]) -> None:
     """One batch of a file; the cursor moves with it. A conversation whose key is known is counted,
     not taken twice. Raises Conflict when another run went on from here."""
-    now = PastImport.objects.select_for_update(of=("self",)).get(pk=of.pk)
+    now = PastImport.objects.select_for_update(of=("self",)).defer("content").get(pk=of.pk)
     if now.next_row != of.next_row:
         raise Conflict(say("Another run of this import went on from here."))
     of.next_row += len(rows)
+    room = max(0, MOST_PROBLEMS - of.rejected)  # the others are counted
     PastProblem.objects.bulk_create(
         PastProblem(of=of, line=p.line, field=p.field, why=p.why, raw=p.raw)
-        for p in rows if isinstance(p, Problem)
+        for p in [p for p in rows if isinstance(p, Problem)][:room]
     )  # fmt: skip
     good = [p for p in rows if isinstance(p, Past)]
     known = set(PastConversation.objects.filter(key__in=[p.key for p in good])
@@ -106,7 +109,8 @@ def _learn_names(fresh: Sequence[Past]) -> None:
     for key, turn in turns:
         if turn.get("intent") and not past.held_out(key):
             examples[turn["intent"]].append(" ".join(turn["text"].split())[:500])
-    for name, sentences in examples.items():
+    for name in _known(Intent, examples):
+        sentences = examples[name]
         intent, _ = Intent.objects.get_or_create(name=name, defaults={"title": _title(name)})
         Example.objects.bulk_create(
             [Example(intent=intent, text=t, source="imported") for t in dict.fromkeys(sentences)],
@@ -121,13 +125,16 @@ def _learn_slots(turns: Sequence[dict[str, Any]]) -> None:
     for turn in turns:
         for name, value in turn.get("slots", {}).items():
             values[name].add(value)
-    for name, found in values.items():
+    for name in _known(Slot, values):
+        found = values[name]
         ask = str(say("What %(name)s?", name=name.replace("_", " ")))
         slot, _ = Slot.objects.get_or_create(
             name=name, defaults={"kind": "choice", "ask": ask, "values": []}
         )
         if slot.kind == Slot.Kind.CHOICE:
-            slot.values = sorted((set(slot.values) | found) - {"dontcare"})[:MOST_VALUES]
+            fresh = sorted(v for v in found - set(slot.values) - {"dontcare"}
+                           if privacy.mask(v).text == v)  # fmt: skip
+            slot.values = [*slot.values, *fresh][:MOST_VALUES]
             slot.save(update_fields=["values"])
 
 
@@ -136,10 +143,19 @@ def _learn_actions(turns: Sequence[dict[str, Any]]) -> None:
     seen: dict[str, Counter[str]] = defaultdict(Counter)
     for turn in turns:
         seen[turn["action"]][turn["text"][:1000] if turn["who"] == "agent" else ""] += 1
-    for name, texts in seen.items():
+    for name in _known(Action, seen):
+        texts = seen[name]
         text = next((t for t, _ in texts.most_common() if t), "")
         action, _ = Action.objects.get_or_create(name=name, defaults={"text": text})
-        Action.objects.filter(pk=action.pk).update(seen=action.seen + texts.total())
+        Action.objects.filter(pk=action.pk).update(seen=F("seen") + texts.total())
+
+
+def _known(kind: Any, names: Iterable[str]) -> list[str]:
+    """Those of the names that exist, and new ones while there is room for them."""
+    wanted = list(names)
+    there = set(kind.objects.filter(name__in=wanted).values_list("name", flat=True))
+    room = max(0, MOST_NAMES - kind.objects.count())
+    return [n for n in wanted if n in there] + [n for n in wanted if n not in there][:room]
 
 
 def _title(name: str) -> str:

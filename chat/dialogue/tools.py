@@ -6,11 +6,15 @@ Every call is kept (ToolCall) and audited; the same question never calls a tool 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.db import transaction
+from django.utils import timezone
 
 from attune.kernel import audit
 from attune.kernel.errors import AttuneError
@@ -24,6 +28,7 @@ from chat.dialogue.models import ToolCall
 from tenants import notices
 
 logger = logging.getLogger(__name__)
+CALLS_AN_HOUR = 30
 ORDER_KEYS = ("order_id", "orderId", "order_number", "number")
 STATES = {
     "Order Completed": say("was placed"), "Order Updated": say("was changed"),
@@ -72,12 +77,8 @@ def order_status(conversation: Conversation, given: Mapping[str, str]) -> Phrase
     for row in rows.order_by("-at", "-id")[:500]:
         numbers = {str(row.properties.get(key, "")).lstrip("#").lower() for key in ORDER_KEYS}
         if wanted and wanted.lower() in numbers:
-            track = str(row.properties.get("tracking_url", ""))
-            told = say("Order %(number)s %(state)s (%(day)s).", number=wanted,
+            return say("Order %(number)s %(state)s (%(day)s).", number=wanted,
                        state=STATES[row.name], day=f"{row.at:%Y-%m-%d}")  # fmt: skip
-            if track.startswith("https://"):
-                return say("%(told)s Follow it here: %(url)s", told=told, url=track[:300])
-            return told
     raise Refused(say(
         "I find no order %(number)s of yours. Please look at the number in your order "
         "confirmation.", number=wanted or "–",
@@ -98,6 +99,14 @@ def call_back(conversation: Conversation, given: Mapping[str, str]) -> Phrase:
     phone, when = given.get("phone", ""), given.get("time", "")
     if sum(c.isdigit() for c in phone) < 5:
         raise Refused(say("This does not look like a telephone number."))
+    asked = ToolCall.objects.filter(
+        tool="call_back", state="done", conversation__inbox=conversation.inbox,
+        created_at__gte=timezone.now() - timedelta(hours=1),
+    )  # fmt: skip
+    if asked.filter(conversation=conversation).exists():
+        raise Refused(say("You are on the list for a call already."))
+    if asked.count() >= CALLS_AN_HOUR:
+        raise Refused(say("Too many calls are asked for right now; please talk to a person here."))
     handing.activity(conversation, say("Wants a call back on %(phone)s: %(when)s.", phone=phone,
                                        when=when or "–"))  # fmt: skip
     told = say("%(who)s wants a call back: %(when)s", who=str(conversation.visitor),
@@ -130,12 +139,14 @@ def call(
     confirmed: bool,
 ) -> ToolCall:  # fmt: skip
     """Call a tool for the question `seq`, once; what it said or why not stands in the row."""
-    found = ToolCall.objects.filter(conversation=conversation, seq=seq, tool=name).first()
-    if found is not None:
+    given = json.dumps(dict(arguments), sort_keys=True)
+    digest = hashlib.sha256(given.encode()).hexdigest()[:16]
+    calls = ToolCall.objects.filter(conversation=conversation, seq=seq, tool=name, digest=digest)
+    if (found := calls.first()) is not None:
         return found
     tool = TOOLS.get(name)
     row = ToolCall(conversation=conversation, seq=seq, tool=name[:40], confirmed=confirmed,
-                   arguments=dict(arguments))  # fmt: skip
+                   digest=digest, arguments=dict(arguments))  # fmt: skip
     try:
         if tool is None:
             raise Refused(say("I cannot do that any more."))

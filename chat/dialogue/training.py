@@ -17,7 +17,7 @@ from chat.dialogue.jobs import TRAIN_DIALOGUE, TrainDialogue
 from chat.dialogue.lessons import Lesson, ThereIs
 from chat.dialogue.models import DialogueVersion, Example, PastConversation, Slot
 
-MOST_TALKS = 20_000
+MOST_TALKS, PORTION = 20_000, 500
 
 
 class Refused(Conflict):
@@ -39,7 +39,10 @@ def lesson() -> Lesson:
     slots = {s.name: s.values for s in Slot.objects.filter(kind="choice")}
     requests = list(Slot.objects.filter(requested=True).values_list("name", flat=True))
     texts = [t for t, _ in examples] + [str(x["text"]) for turns, _ in talks for x in turns]
-    return lessons.gather(examples, outside, talks, slots, requests, evidence.names_in(texts))
+    names: set[str] = set()
+    for at in range(0, len(texts), PORTION):  # each portion is one pattern of its capital words
+        names |= evidence.names_in(texts[at : at + PORTION])
+    return lessons.gather(examples, outside, talks, slots, requests, sorted(names))
 
 
 def there_is() -> ThereIs:
@@ -61,26 +64,26 @@ def there_is() -> ThereIs:
 def request(*, author_id: int | None, now: datetime) -> DialogueVersion:
     """Ask for a new version. Raises Refused, with the reason, where there is too little."""
     meter.demand_allowance()
-    known = lesson()
-    verdict = lessons.before(known)
+    verdict = there_is().verdict
     if not verdict.passed:
         raise Refused(verdict.why)
-    row = registry.begin(card=card(known, now), author_id=author_id)
+    live = registry.live_one()
+    told = {"at": now.isoformat(), "live": live.number if live is not None else None}
+    row = registry.begin(card=told, author_id=author_id)
     row.job = TRAIN_DIALOGUE.enqueue(TrainDialogue(row.pk))
     row.save(update_fields=["job"])
     return row
 
 
-def card(known: Lesson, now: datetime) -> dict[str, Any]:
-    """The data card: what a version is made from, said before it is made."""
+def card(known: Lesson) -> dict[str, Any]:
+    """The data card: what a version is made from."""
     return {
-        "at": now.isoformat(), "parts": known.parts,
+        "parts": known.parts,
         "examples": len(known.texts), "held_examples": len(known.held_texts),
         "intents": len({intent for _, intent in known.texts}), "outside": len(known.outside),
         "conversations": len(known.talks), "held_conversations": len(known.held_talks),
         "slots": {name: len(values) for name, values in known.slots.items()},
         "acted": len(known.acted), "held_acted": len(known.held_acted),
-        "live": live.number if (live := registry.live_one()) else None,
         "actions": len({t["action"] for talk in known.acted for t in talk if t.get("action")}),
     }  # fmt: skip
 

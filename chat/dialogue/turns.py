@@ -77,4 +77,4 @@ def told(act: Act, text: str) -> DialogueEvent:
 
 def filled_in(text: str, values: Mapping[str, str]) -> str:
     """{slot} in a text replaced by its value; an unknown one by nothing."""
-    return re.sub(r"\{(\w{1,60})\}", lambda m: values.get(m.group(1), ""), text).strip()
+    return re.sub(r"\{([\w-]{1,60})\}", lambda m: values.get(m.group(1), ""), text).strip()

@@ -130,15 +130,12 @@ class ProcessRuntime:
         except httpx2.TransportError as away:
             raise ModelAway(f"The model process does not answer: {away}") from away
 
-    def has_reader(self, digest: str) -> bool:
-        return bool(self._get(f"/readers/{digest}").status_code == 200)
-
     def bring_reader(self, digest: str, files: Mapping[str, bytes]) -> None:
         body = {name: base64.b64encode(content).decode() for name, content in files.items()}
         try:
             self.client.put(f"/readers/{digest}", json=body).raise_for_status()
-        except httpx2.TransportError as away:
-            raise ModelAway(f"The model process does not answer: {away}") from away
+        except httpx2.HTTPError as away:
+            raise ModelAway(f"The model process did not take the version: {away}") from away
 
     def read(self, digest: str, asked: Asked) -> dict[str, Any]:
         """A message as a dialogue version reads it. Raises ReaderMissing."""

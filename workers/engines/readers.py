@@ -19,7 +19,7 @@ from workers.engines.protocol import Asked, ReaderMissing
 from workers.engines.tracking import Tracker, Turn
 from workers.engines.understanding import Intents
 
-MOST_HELD = 5  # versions in memory, about 45 MB a part
+MOST_HELD = 8  # versions in memory, about 45 MB a part
 
 
 @dataclass(slots=True)

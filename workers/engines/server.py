@@ -199,16 +199,21 @@ class Door:
         digest = call.path_params["digest"]
         if call.method == "GET":
             return JSONResponse({}, 200 if self.readers.has(digest) else 404)
-        value = await call.json()
+        body = await call.body()
         if call.method == "PUT":
-            files = {k: base64.b64decode(v) for k, v in value.items()}
-            await asyncio.to_thread(self.readers.bring, digest, files)
+            await asyncio.to_thread(self._bring_reader, digest, body)
             return JSONResponse({}, 201)
         try:
-            found = await asyncio.to_thread(self.readers.read, digest, Asked(**value))
+            found = await asyncio.to_thread(self.readers.read, digest, Asked(**json.loads(body)))
         except ReaderMissing:
             return JSONResponse({"error": "reader"}, 404)
         return JSONResponse(found)
+
+    def _bring_reader(self, digest: str, body: bytes) -> None:
+        """Decoded and loaded beside the loop that answers everybody else."""
+        if not self.readers.has(digest):
+            files = {k: base64.b64decode(v) for k, v in json.loads(body).items()}
+            self.readers.bring(digest, files)
 
     async def health(self, call: Call) -> Response:
         return JSONResponse({"model": self.runtime.name, "waiting": self.engine.waiting.qsize()})

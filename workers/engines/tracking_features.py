@@ -24,9 +24,10 @@ FREE_WORDS = (
 )  # fmt: skip
 NOT_WORDS = (" not ", " no ", " isn t ", " don t want ", " other than ", " instead of ", "不要")
 NEAR = 0.5
+MOST_READ = 600  # letters of a turn: what the encoder reads of it, about
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=5_000)
 def fold(text: str) -> str:
     """Lower case words with one space on each side: " the east part "."""
     return f" {' '.join(WORD.findall(text.lower()))} "
@@ -41,7 +42,7 @@ def _grams(word: str) -> frozenset[str]:
     return frozenset(padded[i : i + 3] for i in range(len(padded) - 2))
 
 
-@lru_cache(maxsize=400_000)
+@lru_cache(maxsize=300_000)
 def near(value: str, folded: str) -> float:
     """0 to 1: the best likeness (Dice of letter trigrams) of the value to as many words."""
     words = folded.split()
@@ -58,7 +59,7 @@ def features(
     turn: Turn, slot: str, values: Sequence[str]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """(V, F) of each value and (G,) of the slot; names in FEATURES and GATES."""
-    heard, said = fold(turn.heard), fold(turn.said)
+    heard, said = fold(turn.heard[:MOST_READ]), fold(turn.said[:MOST_READ])
     offered = dict(turn.offered).get(slot)
     found = np.zeros((len(values), len(FEATURES)), dtype=np.float32)
     for n, value in enumerate(values):

@@ -22,7 +22,6 @@ from chat.assistant.services import Made, Turn
 from chat.conversations import wire
 from chat.conversations.jobs import ANSWER_MESSAGE, AnswerMessage
 from chat.dialogue import manager, running
-from chat.dialogue.turns import Act
 from chat.dialogue.turns import Turn as Step
 from chat.knowledge import passages
 from chat.knowledge import selectors as knowledge
@@ -46,6 +45,10 @@ TALK = {
 }
 
 
+class Overtaken(RuntimeError):
+    """The dialogue's log moved while the models read."""
+
+
 @handles(ANSWER_MESSAGE)
 def answer_message(payload: AnswerMessage, run: Run) -> None:
     """Answer everything since the last answer at once; a second run finds nothing to do."""
@@ -61,7 +64,7 @@ def answer_message(payload: AnswerMessage, run: Run) -> None:
         if mood <= words.UPSET:
             services.hand_over(turn=turn, by="rule", reason="negative_sentiment", sentiment=mood)
             return
-        state, domain, version = dialogue.dialogue_of(turn.conversation.pk)
+        state, at, domain, version = dialogue.dialogue_of(turn.conversation)
         talk = words.small_talk(turn.question)
         if talk and not state.stack:
             with translation.override(turn.conversation.language or "en"):
@@ -78,6 +81,8 @@ def answer_message(payload: AnswerMessage, run: Run) -> None:
         return
     with run.unit():
         if services.still(turn):
+            if running.last(turn.conversation.pk) != at:
+                raise Overtaken  # an agent took steps back meanwhile: tried again from there
             _say(turn, step, replace(made, intent=step.state.intent), mood)
 
 
@@ -107,11 +112,10 @@ def _say(turn: Turn, step: Step, made: Made, mood: float) -> None:
         elif act.otherwise:
             for other in act.otherwise:
                 carried.do(other)
-        elif step.state.stack:
-            carried.say(Act("lost", say("I find nothing about that in what I know."),
-                            (say("Talk to a person"),)))  # fmt: skip
         else:
             lost = True
+    if carried.person == "pending_clarification":
+        carried.words = []  # a person answers instead
     running.append(conversation=turn.conversation, seq=turn.seq, steps=step.events)
     if lost and not carried.words:
         services.admit(turn=turn, made=made, sentiment=mood)

@@ -19,6 +19,7 @@ from django.utils import translation
 from attune.kernel.errors import Conflict
 from attune.kernel.phrases import Phrase, say
 from campaigns.generators import meter
+from chat.conversations.models import Conversation
 from chat.dialogue import lessons, manager, registry, repairs, running, scripts, tools, training
 from chat.dialogue.domain import Domain
 from chat.dialogue.jobs import TRAIN_DIALOGUE, TrainDialogue
@@ -62,7 +63,8 @@ def read(version: DialogueVersion | None, text: str, state: DialogueState, run: 
         if not found.get("intents"):
             found = {**found, **_nearest(text, run, keep=found)}
         return reading_of(text, found)
-    except (ModelAway, Conflict, ValueError) as broken:  # away, damaged, of another encoder
+    except (ModelAway, Conflict, LookupError, ValueError, RuntimeError, OSError) as broken:
+        # away, damaged, evicted at this moment, of another encoder
         logger.warning("a message is read without its model: %s", broken)
         return Reading(text)
 
@@ -81,7 +83,8 @@ def _nearest(text: str, run: Run, keep: dict[str, Any]) -> dict[str, Any]:
 @lru_cache(maxsize=16)
 def _vectors(sentences: tuple[str, ...]) -> np.ndarray:
     """(n, C); kept for the workspaces that were asked last, until their sentences change."""
-    return models.embed(list(sentences)) if sentences else np.zeros((0, 1), dtype=np.float32)
+    parts = [models.embed(sentences[at : at + 64]) for at in range(0, len(sentences), 64)]
+    return np.concatenate(parts) if parts else np.zeros((0, 1), dtype=np.float32)
 
 
 class Carried:
@@ -116,8 +119,19 @@ class Carried:
                 self.say(act)
             case "person":
                 self.person = act.name
+            case "missed":
+                self.missed()
             case "tool":
                 self.call(act)
+
+    def missed(self) -> None:
+        """Nothing known in the middle of a task: said, and the third time given to a person."""
+        self.turn.add("missed")
+        if self.turn.state.misses > repairs.MOST_MISSES:
+            self.person = "pending_clarification"
+            return
+        text = say("I find nothing about that in what I know.")
+        self.say(Act("lost", text, (say("Talk to a person"),)))
 
     def call(self, act: Act) -> None:
         row = tools.call(conversation=self.conversation, seq=self.seq, name=act.name,
@@ -131,8 +145,12 @@ class Carried:
             self.person = "tool_failure"
 
 
-def dialogue_of(conversation_id: Any) -> tuple[DialogueState, Domain, DialogueVersion | None]:
-    return running.state(conversation_id), running.domain(), registry.live_one()
+def dialogue_of(
+    conversation: Conversation,
+) -> tuple[DialogueState, int, Domain, DialogueVersion | None]:
+    """Where a dialogue stands and the number of its last step, what is taught, and who reads."""
+    state, n = running.resumed(conversation)
+    return state, n, running.domain(), registry.live_one()
 
 
 @handles(TRAIN_DIALOGUE)
@@ -143,6 +161,11 @@ def train_dialogue(payload: TrainDialogue, job: Run) -> None:
         if row.state != DialogueVersion.State.TRAINING:
             return
         lesson, live = training.lesson(), registry.live_one()
+        card = training.card(lesson)
+        DialogueVersion.objects.filter(pk=row.pk).update(card={**row.card, **card})
+        if not lesson.parts:
+            registry.failed(row=row, reason=lessons.before(lesson).why)
+            return
         before = _files_of(live)
     with tempfile.TemporaryDirectory(prefix="attune-dialogue-") as name:
         folder = Path(name)
