@@ -304,6 +304,19 @@ def test_a_task_runs_through_a_digression_to_its_tool(live, tenant):
     assert (state.stack, state.done) == ((), ("call_back",))
 
 
+def test_what_nothing_answers_in_a_task_ends_with_a_person(live, tenant):
+    talk = make.conversation("please call me back")
+    answered(talk)
+    for _ in range(2):
+        ask(talk, "do you sell bicycles")
+        [reply] = answered(talk)
+        assert "I find nothing about that" in reply.body
+        assert reply.body.endswith("On which number may we call you?")
+    ask(talk, "do you sell bicycles")
+    answered(talk)
+    assert Handoff.objects.get().reason == "pending_clarification"
+
+
 def test_our_own_conversation_that_ended_well_teaches_as_a_file_would(live, tenant):
     talk = make.conversation("please call me back")
     for text in ("040 1234567", "tomorrow", "yes"):
