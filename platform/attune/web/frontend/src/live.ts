@@ -27,6 +27,7 @@ export function connectLive(): void {
     const socket = new WebSocket(url);
     socket.onopen = () => {
       if (polling !== undefined) everything();
+      else if (document.getElementById("thread")) dispatch("conversations");  // what came between page and socket
       window.clearInterval(polling);
       polling = undefined;
       wait = 500;
