@@ -21,8 +21,10 @@ ASK = {
     "people": "For how many people?",
 }  # fmt: skip
 SAID = {
-    "kind": ("{v} please", "we love {v}", "I would say {v}", "{v}", "perhaps {v}"),
-    "day": ("{v}", "on {v}", "{v} would be best", "could we do {v}", "{v} after work"),
+    "kind": ("{v} please", "we love {v}", "I would say {v}", "{v}", "perhaps {v}",
+             "not {o} again, {v} please", "{v}, we had {o} last time"),
+    "day": ("{v}", "on {v}", "{v} would be best", "could we do {v}", "{v} after work",
+            "{o} does not suit us, {v} does", "rather {v} than {o}"),
     "people": ("{v}", "we are {v}", "for {v}", "{v} of us", "just {v} please"),
 }  # fmt: skip
 VALUES = {"kind": WHAT, "day": DAYS, "people": PEOPLE}
@@ -61,7 +63,8 @@ def _talk(rng: random.Random) -> list[dict[str, Any]]:
             customer(rng.choice(PRICES), intent="tasting_price")
             agent("A tasting is 18 EUR for each person.", "tell_price")
             agent(ASK[name], f"ask_{name}", [name])
-        text = rng.choice(SAID[name]).format(v=values[name])
+        other = rng.choice([v for v in VALUES[name] if v != values[name]])
+        text = rng.choice(SAID[name]).format(v=values[name], o=other)
         customer(text, slots={name: values[name]})
     if rng.random() < 0.25:
         name = rng.choice(sorted(values))

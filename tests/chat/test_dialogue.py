@@ -454,6 +454,8 @@ def test_the_gate_wants_more_than_the_rule_no_step_back_and_every_script():
     assert not lessons.after([Part("intents", 80, 100, rule=0.5, live=0.95)], []).passed
     assert not lessons.after([good], [], {"intents", "tracker"}).passed
     assert not lessons.after([], []).passed
+    assert lessons.after([good, Part("tracker", 144, 144, rule=1.0)], []).passed
+    assert not lessons.after([good, Part("tracker", 143, 144, rule=1.0)], []).passed
     assert lessons.after([Part("intents", 93, 100, rule=0.5, live=0.95)], []).passed
     broken = lessons.after([good], [("fine", None), ("call", say("no"))])
     assert not broken.passed
