@@ -27,7 +27,7 @@ from chat.dialogue.models import (
 )
 from chat.dialogue.state import DialogueEvent
 from tests import make
-from tests.chat.test_dialogue import GOOD
+from tests.chat.test_teaching import GOOD
 
 
 @pytest.fixture

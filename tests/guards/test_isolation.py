@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import uuid
-from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
@@ -19,13 +18,12 @@ from django.apps import apps
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.urls import URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from attune.asgi import application
 from attune.kernel import jobs, live
 from attune.kernel.models import JobRow, TenantModel
-from attune.kernel.phrases import say
 from attune.kernel.tenancy import tenant_context
 from campaigns.approval import guests
 from campaigns.approval import services as approval
@@ -44,15 +42,10 @@ from campaigns.generators.models import ModelServer
 from campaigns.tuning import services as tuning
 from campaigns.tuning.models import LessonItem
 from chat.assistant import services as assistant
-from chat.assistant.models import Draft, Generation, Suggestion
+from chat.assistant.models import Generation, Suggestion
 from chat.conversations import handing, visiting, wire
 from chat.conversations import services as chat
 from chat.conversations.sockets import patterns as visitor_patterns
-from chat.dialogue import registry as dialogues
-from chat.dialogue import running
-from chat.dialogue import services as dialogue
-from chat.dialogue.models import Action, PastConversation, PastImport, PastProblem, ToolCall
-from chat.dialogue.state import DialogueEvent
 from chat.inboxes import services as inboxes
 from chat.knowledge import services as knowledge
 from tenants import notices, saved_views
@@ -61,9 +54,10 @@ from tenants.models import ApiKey, Membership
 from tenants.roles import PERMISSIONS
 from tenants.sockets import patterns as socket_patterns
 from tests import make
+from tests.guards.routes import routes
+from tests.guards.taught import CANARY, taught
 from workers import runner
 
-CANARY = "CANARY-B"
 PUBLIC = {  # answered without a workspace, with the reason
     "health-live": "no data", "health-ready": "no data", "schema": "no data", "api-docs": "no data",
     "words": "our own words",
@@ -74,32 +68,6 @@ PUBLIC = {  # answered without a workspace, with the reason
         "config", "session", "start", "messages", "person", "rating", "files")},
     "widget-assistant:report": "a visitor's token; tests/chat/test_widget_api.py",
 }  # fmt: skip
-
-
-@dataclass
-class Route:
-    name: str
-    parameters: list[str]
-    workspace: bool
-
-
-def routes() -> list[Route]:
-    found: list[Route] = []
-
-    def walk(patterns: list[Any], namespace: str, text: str) -> None:
-        for entry in patterns:
-            path = text + str(entry.pattern)
-            if isinstance(entry, URLResolver):
-                if entry.urlconf_name and "allauth" in str(entry.urlconf_name):
-                    continue
-                inner = f"{namespace}{entry.namespace}:" if entry.namespace else namespace
-                walk(entry.url_patterns, inner, path)
-            elif isinstance(entry, URLPattern):
-                names = list(entry.pattern.converters) or list(entry.pattern.regex.groupindex)
-                found.append(Route(f"{namespace}{entry.name}", names, path.startswith("w/")))
-
-    walk(get_resolver().url_patterns, "", "")
-    return [r for r in found if not r.name.startswith(("account_", "mfa_", "None"))]
 
 
 def build(place: make.Place) -> dict[str, Any]:
@@ -172,28 +140,6 @@ def build(place: make.Place) -> dict[str, Any]:
         "file": file.pk, "document": document.pk, "answer": answer.pk, "report": report.pk,
         "suggestion": gap.pk, **ids,
     }  # fmt: skip
-
-
-def taught(talk: Any) -> dict[str, Any]:
-    """One row of everything that the assistant is taught or learned."""
-    intent = dialogue.save_intent(name="canary", title=CANARY, examples=[CANARY])
-    slot = dialogue.save_slot(name="canary", kind="choice", ask=CANARY, values=[CANARY])
-    task = dialogue.save_task(name="canary", title=CANARY, intent=intent, slots=["canary"])
-    script = dialogue.save_script(name=CANARY, steps=[{"customer": CANARY, "expect": []}])
-    action = Action.objects.create(name="canary", text=CANARY)
-    turns = [{"who": "customer", "text": CANARY}, {"who": "agent", "text": CANARY}]
-    file = PastImport.objects.create(filename=CANARY, format="csv", content=b"x", sha256="1")
-    PastProblem.objects.create(of=file, line=1, field="id", why=CANARY, raw=CANARY)
-    PastConversation.objects.create(key=CANARY, source=file, turns=turns)
-    version = dialogues.begin(card={"slots": {CANARY: 1}}, author_id=None)
-    dialogues.evaluated(row=version, files={"intents.json": b"{}"}, results={}, passed=True,
-                        verdict=say("%(words)s", words=CANARY))  # fmt: skip
-    running.append(conversation=talk, seq=1, steps=[DialogueEvent("user", {"text": CANARY})])
-    ToolCall.objects.create(conversation=talk, seq=1, tool="x", state="done", result=CANARY)
-    draft = Draft.objects.create(conversation=talk, seq=1, state="open", question=CANARY,
-                                 text=CANARY)  # fmt: skip
-    return {"intent": intent.pk, "slot": slot.pk, "task": task.pk, "script": script.pk,
-            "action": action.pk, "past": file.pk, "dialogue": version.pk, "draft": draft.pk}  # fmt: skip
 
 
 @pytest.fixture

@@ -14,11 +14,9 @@ from django.utils import timezone
 from attune.kernel import jobs
 from attune.kernel.errors import Conflict
 from attune.kernel.models import JobRow
-from campaigns.decisions.models import Decision
-from chat.assistant import drafting, quality, register
+from chat.assistant import drafting, quality
 from chat.assistant.models import Draft, Generation
 from chat.conversations import services as desk
-from chat.conversations import visiting
 from chat.conversations.models import Conversation, Handoff
 from chat.dialogue import lessons, own, registry, running, scripts, starters, taking, training
 from chat.dialogue.models import DialogueFile, DialogueVersion, PastConversation, ToolCall
@@ -28,12 +26,9 @@ from tests import make
 from tests.workers import tiny_encoder
 from tests.workers.test_answering import PARCELS, Tiny, answered, ask, tiny
 from workers import model_tasks, models, runner
-from workers.engines import nearest, policy, readers, tracking, understanding
-from workers.engines.policy import Event
+from workers.engines import nearest, readers
 from workers.engines.process_client import ModelAway
 from workers.engines.protocol import Asked, ReaderMissing
-from workers.engines.tracking import Filled, Ontology, Turn, Understood
-from workers.engines.tracking_features import features
 from workers.model_tasks import dialogue
 
 assert model_tasks
@@ -45,112 +40,6 @@ AREAS = ("north", "south", "east", "west")
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_encoder.make(tmp_path_factory.mktemp("encoder"))
-
-
-# -- engines --------------------------------------------------------------------------------------
-
-
-def sentences() -> tuple[list[str], list[str]]:
-    texts = [f"where is my {w}" for w in ("parcel", "order", "box", "tea", "cup", "tin", "bag")]
-    texts += [f"stop the {w}" for w in ("mails", "letters", "news", "offers", "ads", "spam", "it")]
-    return texts, ["status"] * 7 + ["stop"] * 7
-
-
-def test_intents_are_learned_kept_and_read_again(base, tmp_path):
-    texts, labels = sentences()
-    held = (["where is my jar", "stop the mail"], ["status", "stop"])
-    recipe = understanding.Recipe(**SHORT)
-    model = understanding.train(texts, labels, held, recipe=recipe, base=base, outside=["la la la"])
-    assert [r.ranking[0][0] for r in model.read_many(held[0])] == held[1]
-    model.save(tmp_path)
-    again = understanding.Intents.load(tmp_path, base)
-    for one, other in zip(model.read_many(texts), again.read_many(texts), strict=True):
-        assert one.ranking[0][0] == other.ranking[0][0]
-        assert one.ranking[0][1] == pytest.approx(other.ranking[0][1], abs=0.02)
-        assert one.in_scope == other.in_scope
-    with pytest.raises(ValueError, match="two intents"):
-        understanding.train(["a"], ["x"], (["a"], ["x"]), base=base)
-
-
-def test_calibration_error_is_the_mean_gap_of_the_bins():
-    sure = np.array([0.95, 0.95, 0.55, 0.55])
-    assert understanding.calibration_error(sure, np.array([1, 1, 1, 0])) == pytest.approx(0.05)
-    assert understanding.calibration_error(sure, np.array([0, 0, 1, 0])) == pytest.approx(0.5)
-
-
-def test_features_say_where_a_value_stands():
-    turn = Turn("Do you like the north?", "not the south, the Easst", ("area",),
-                (("area", "north"),))  # fmt: skip
-    found, gates = features(turn, "area", AREAS)
-    assert found[1].tolist() == [1, 1, 0, 0, 1, 1]  # south: said, nearly, …, alone, after "not"
-    assert found[0, 2:4].tolist() == [1, 1]  # north: by the house, offered
-    assert found[2, 1] > 0.5  # east, misspelt
-    assert gates.tolist() == [1, 1, 1, 0, 0]
-    assert features(Turn("", "any part will do"), "area", AREAS)[1][3] == 1
-
-
-def booked(n: int = 40) -> list[Turn]:
-    found = []
-    for i in range(n):
-        area = AREAS[i % 4]
-        found.append(Turn("Which area?", f"the {area} please", ("area",), (), (("area", area),)))
-        found.append(
-            Turn("It is a nice place.", "what is the phone number", (), (), (), ("phone",))
-        )
-        found.append(Turn("Anything else?", "no thank you"))
-    return found
-
-
-def test_a_tracker_fills_slots_with_values_it_never_saw(base, tmp_path):
-    recipe = tracking.Recipe(**{**SHORT, "epochs": 8})
-    model = tracking.train(
-        booked(), Ontology({"area": AREAS}, ("phone",)), recipe=recipe, base=base
-    )
-    asked = [Turn("Which area?", "the east please", ("area",)), Turn("", "no thank you"),
-             Turn("It is a nice place.", "what is the phone number")]  # fmt: skip
-    read = model.read_many(asked)
-    assert [[(f.slot, f.value) for f in u.filled] for u in read] == [[("area", "east")], [], []]
-    assert [u.requested for u in read] == [(), (), ("phone",)]
-    model.save(tmp_path)
-    again = tracking.Tracker.load(tmp_path, base)
-    assert [u.requested for u in again.read_many(asked)] == [(), (), ("phone",)]
-    with pytest.raises(ValueError, match="needs turns"):
-        tracking.train([], Ontology({"area": AREAS}), base=base)
-
-
-def test_what_a_turn_fills_replaces_what_was_there():
-    said = Understood((Filled("area", "north", 0.9),))
-    assert tracking.follow({"area": "south", "food": "thai"}, said) == {
-        "area": "north", "food": "thai"
-    }  # fmt: skip
-
-
-def dialogues(n: int = 30) -> list[list[Event]]:
-    found = []
-    for i in range(n):
-        word = ("table", "call")[i % 2]
-        found.append([
-            Event("customer", f"a {word} please"), Event("house", f"When {word}?", f"ask_{word}"),
-            Event("customer", "at ten"), Event("tool", "look", "query"), Event("result", "free"),
-            Event("house", "Done.", "done"),
-        ])  # fmt: skip
-    return found
-
-
-def test_a_policy_foretells_the_next_action(base, tmp_path):
-    recipe = policy.Recipe(**{**SHORT, "batch": 4, "epochs": 6}, width=32)
-    model = policy.train(dialogues(), recipe=recipe, base=base)
-    one, other = dialogues(2)
-    assert [c[0][0] for c in model.choose_each([one])[0]] == ["ask_table", "query", "done"]
-    assert model.choose(other[:1])[0][0] == "ask_call"
-    shares = [share for _, share in model.choose(one[:3])]
-    assert shares == sorted(shares, reverse=True)
-    assert sum(shares) <= 1 + 1e-5
-    model.save(tmp_path)
-    again = policy.Policy.load(tmp_path, base)
-    assert again.choose(one[:3])[0][0] == "query"
-    with pytest.raises(ValueError, match="two actions"):
-        policy.train([[Event("house", "x", "a")]], base=base)
 
 
 # -- a version, from examples to live -------------------------------------------------------------
@@ -435,57 +324,6 @@ def test_a_handoff_in_a_task_tells_what_was_learned(live, tenant):
     assert Handoff.objects.get().slots == {"phone": "040 1234567"}
     assert running.state(talk.pk).handed
     assert running.state(talk.pk).stack == ()
-
-
-# -- how it is said -------------------------------------------------------------------------------
-
-SOUR = "How long do parcels to Austria take? That is late."
-
-
-def test_a_known_customer_who_is_not_content_gets_a_logged_register(live, tenant):
-    person = make.contact("ada", email="ada@example.com")
-    talk = make.conversation(SOUR)
-    Conversation.objects.filter(pk=talk.pk).update(contact=person)
-    [reply] = answered(talk)
-    choice = Decision.objects.get()
-    assert (choice.source, choice.source_id, choice.mode) == ("chat", talk.inbox_id, "explore")
-    assert set(choice.propensities) == set(register.ARMS)
-    assert sum(choice.propensities.values()) == pytest.approx(1)
-    assert min(choice.propensities.values()) >= register.FLOOR - 1e-9
-    sorry = reply.body.startswith("I am sorry about that.")
-    offers = "Talk to a person" in reply.payload.get("quick_replies", [])
-    assert (sorry, offers) == {
-        "plain": (False, False), "warm": (True, False), "offer": (True, True)
-    }[choice.action]  # fmt: skip
-    talk.refresh_from_db()
-    assert talk.priority == Conversation.Priority.HIGH
-    ask(talk, SOUR)
-    answered(talk)
-    assert Decision.objects.count() == 1
-
-
-def test_the_rating_is_the_reward_and_moves_the_shares(live, tenant):
-    person = make.contact("ada", email="ada@example.com")
-    talk = make.conversation(SOUR)
-    Conversation.objects.filter(pk=talk.pk).update(contact=person)
-    talk.visitor.contact = person
-    talk.visitor.save()
-    answered(talk)
-    arm = Decision.objects.get().action
-    desk.resolve(conversation=talk, by="person")
-    visiting.rate(conversation=Conversation.objects.get(pk=talk.pk), rating=1)
-    make.run_jobs()
-    rated = register.ratings(talk.inbox)
-    assert (rated[arm]["n"], rated[arm]["mean"]) == (1, 1.0)
-    shares = register.propensities(rated)
-    assert shares[arm] == min(shares.values())
-    assert [r["mean"] for r in quality.registers() if r["arm"] == arm] == [1.0]
-
-
-def test_a_visitor_whom_nobody_knows_is_offered_a_person_and_not_logged(live, tenant):
-    [reply] = answered(make.conversation(SOUR))
-    assert reply.body.startswith("I am sorry about that.")
-    assert not Decision.objects.exists()
 
 
 # -- answers proposed to agents -------------------------------------------------------------------
