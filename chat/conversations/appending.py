@@ -167,7 +167,7 @@ class Receipt:
     refused: str
 
 
-def _arguments(
+def arguments(
     tenant_id: int, conversation: uuid.UUID, visitor: uuid.UUID | None, said: Said
 ) -> list[Any]:
     return [
@@ -184,7 +184,7 @@ def append(*, conversation: uuid.UUID, said: Said, visitor: uuid.UUID | None = N
         cursor.execute(
             "SELECT * FROM attune_chat_append(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, "
             "%s, %s, %s)",
-            _arguments(current_tenant(), conversation, visitor, said),
+            arguments(current_tenant(), conversation, visitor, said),
         )
         return Receipt(*cursor.fetchone())
 
@@ -194,6 +194,6 @@ async def append_directly(
 ) -> Receipt:
     """The same from a socket: one round trip, one transaction, no thread."""
     rows = await direct.call(
-        "attune_chat_append", *_arguments(tenant_id, conversation, visitor, said)
+        "attune_chat_append", *arguments(tenant_id, conversation, visitor, said)
     )
     return Receipt(*rows[0])

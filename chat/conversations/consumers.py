@@ -27,7 +27,7 @@ from attune.kernel import direct, jobs, live
 from attune.kernel.errors import AttuneError, Invalid
 from attune.kernel.phrases import say
 from attune.kernel.storable import as_uuid
-from chat.conversations import appending, visiting, wire
+from chat.conversations import gathering, visiting, wire
 from chat.conversations.appending import Said
 from chat.inboxes import identity, lookup
 from chat.inboxes.identity import Pass
@@ -232,7 +232,7 @@ class VisitorConsumer(AsyncWebsocketConsumer):
         conversation, who = self.conversation, self.who
         if conversation is None or who is None:
             return
-        receipt = await appending.append_directly(
+        receipt = await gathering.append(
             tenant_id=self.door.tenant_id, conversation=conversation,
             visitor=uuid.UUID(who.visitor_id), said=said,
         )  # fmt: skip

@@ -16,12 +16,13 @@ from attune.kernel.phrases import say, say_many
 from attune.web.pages import paged
 from chat.conversations import handing
 from chat.conversations import selectors as conversations
-from chat.dialogue import lessons, own, registry, running, taking, training
+from chat.dialogue import lessons, own, registry, running, taking, telling, training
 from chat.dialogue.forms import PastForm
 from chat.dialogue.models import PastConversation, PastImport, ToolCall
 from chat.dialogue.state import effective, replay
 from tenants.pages import go, page
 
+STEPS = 100  # of a log, on a page; the newest on the first
 MOVES = {"go_live", "roll_back", "retire"}
 
 
@@ -149,12 +150,15 @@ def _file(pk: uuid.UUID) -> PastImport:
 @page("chat.view")
 def log(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """One conversation's dialogue, step by step, and where it stands."""
-    row = conversations.conversation(pk)
+    row, domain = conversations.conversation(pk), running.domain()
     events = running.events(row.pk)
     kept = {e.n for e in effective(events)}
+    page = paged(request, events[::-1], size=STEPS)
+    state = replay(events)
     context = {
-        "conversation": row, "state": replay(events),
-        "events": [(e, e.n in kept) for e in events],
+        "conversation": row, "state": state, "page": page,
+        "standing": telling.standing(state, domain),
+        "steps": [(e, e.n in kept, telling.sentence(e, domain)) for e in reversed(page)],
         "calls": ToolCall.objects.filter(conversation=row).order_by("id"),
     }  # fmt: skip
     return render(request, "dialogue/log.html", context)

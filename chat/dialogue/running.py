@@ -20,6 +20,7 @@ from chat.dialogue.models import Action, DialogueStep, Example, Intent, Slot, Ta
 from chat.dialogue.state import DialogueEvent, DialogueState, effective, replay
 
 PATIENCE, FORGOTTEN = timedelta(minutes=30), timedelta(hours=24)
+MOST_STEPS = 1_000
 MOST_EXAMPLES = 2_000  # that are compared by sense; who has more trains a version
 
 
@@ -45,8 +46,10 @@ def examples() -> list[tuple[str, str | None]]:
 
 
 def events(conversation_id: UUID) -> list[DialogueEvent]:
-    rows = DialogueStep.objects.filter(conversation=conversation_id).order_by("n")
-    return [DialogueEvent(r.kind, r.data, r.n) for r in rows]
+    """The newest steps, oldest first: a dialogue of a day does not have more, and one that goes on
+    for years is not read whole at each message."""
+    rows = DialogueStep.objects.filter(conversation=conversation_id).order_by("-n")[:MOST_STEPS]
+    return [DialogueEvent(r.kind, r.data, r.n) for r in reversed(rows)]
 
 
 def state(conversation_id: UUID) -> DialogueState:

@@ -148,7 +148,8 @@ def test_the_log_shows_every_step_and_takes_back(owner, tenant):
                             result=say("We call."), confirmed=True)  # fmt: skip
     url = path(tenant, "dialogue:log", talk.pk)
     page = owner.get(url).content.decode()
-    assert "In the task book" in page
+    for words in ("The customer: “hello”", "Begins: book", "In the task: book"):
+        assert words in page, words
     assert "confirmed by the customer" in page
     owner.post(path(tenant, "dialogue:rewind", talk.pk), {"to": "1"})
     assert "In no task" in owner.get(url).content.decode()

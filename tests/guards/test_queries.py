@@ -132,7 +132,7 @@ FROZEN: dict[str, int] = {
     "dialogue:version": 6,
     "dialogue:past": 11,
     "dialogue:past-file": 8,
-    "dialogue:log": 9,
+    "dialogue:log": 13,
 }
 ROWS: dict[str, Any] = {
     "contacts:person": Contact, "segments:segment": Segment, "segments:edit": Segment,

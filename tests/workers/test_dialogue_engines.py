@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from tests.workers import tiny_encoder
 from tests.workers.test_answering import tiny
 from workers import model_tasks
-from workers.engines import policy, tracking, understanding
+from workers.engines import finetuning, policy, tracking, understanding
 from workers.engines.policy import Event
 from workers.engines.tracking import Filled, Ontology, Turn, Understood
 from workers.engines.tracking_features import features
@@ -46,6 +47,27 @@ def test_intents_are_learned_kept_and_read_again(base, tmp_path):
         assert one.in_scope == other.in_scope
     with pytest.raises(ValueError, match="two intents"):
         understanding.train(["a"], ["x"], (["a"], ["x"]), base=base)
+
+
+def test_a_training_ends_with_the_epoch_that_learned_enough(base):
+    encoder, _, width = finetuning.encoder(base)
+    network = understanding.Network(encoder, width, 2)
+
+    def steps(enough: float) -> int:
+        given = iter([3.0, 1.0, 0.5, 0.3, 0.2, 0.0])
+        seen = []
+
+        def loss(batch: list[str]) -> torch.Tensor:
+            seen.extend(batch)
+            return network.head.weight.sum() * 0 + next(given)
+
+        plan = finetuning.Plan(epochs=3, enough=enough)
+        finetuning.fit(network, lambda rng: [["a"], ["b"]], loss, plan)
+        return len(seen)
+
+    assert steps(0.45) == 4  # the epochs' means are 2, 0.4 and 0.1
+    assert steps(0.05) == 6
+    assert steps(0.0) == 6
 
 
 def test_calibration_error_is_the_mean_gap_of_the_bins():

@@ -118,9 +118,17 @@ def by_last_action(train: Sequence[Talk], held: Sequence[Talk]) -> float:
     return right / n if n else 0.0
 
 
-def _heard(phase: str) -> Heard:
+PARTS = (("intents", "texts"), ("tracker", "talks"), ("policy", "acted"))  # with their rows
+WHOLE = 1000  # steps that are told of a training, whatever its parts take
+
+
+def _heard(lesson: dict[str, Any], part: str) -> Heard:
+    """Tells how far the whole training is: each part counts the same."""
+    names = [name for name, rows in PARTS if lesson[rows]]
+
     def heard(step: int, steps: int, values: dict[str, float]) -> None:
-        line = {"phase": phase, "step": step, "steps": steps, "loss": values["loss"]}
+        done = int(WHOLE * (names.index(part) + step / steps) / len(names))
+        line = {"phase": part, "step": done, "steps": WHOLE, "loss": values["loss"]}
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()
 
@@ -133,8 +141,8 @@ def intents(lesson: dict[str, Any], folder: Path, live: Reader, base: Path | Non
     recipe = understanding.Recipe(**lesson.get("recipes", {}).get("intents", {}))
     recipe = recipe if len(texts) > 2000 or lesson.get("recipes") else _few(len(texts))
     model = understanding.train(
-        texts, labels, held, recipe=recipe, outside=lesson["outside"], heard=_heard("intents"),
-        base=base,
+        texts, labels, held, recipe=recipe, outside=lesson["outside"], base=base,
+        heard=_heard(lesson, "intents"),
     )  # fmt: skip
     model.save(folder)
     most = Counter(held[1]).most_common(1)[0][1] / len(held[1])
@@ -159,7 +167,9 @@ def track(lesson: dict[str, Any], folder: Path, live: Reader, base: Path | None)
                         tuple(lesson["requests"]))  # fmt: skip
     recipe = tracking.Recipe(**lesson.get("recipes", {}).get("tracker", {}))
     turns = [t for talk in lesson["talks"] for t in turns_of(talk)]
-    model = tracking.train(turns, ontology, recipe=recipe, heard=_heard("tracker"), base=base)
+    model = tracking.train(
+        turns, ontology, recipe=recipe, heard=_heard(lesson, "tracker"), base=base
+    )
     model.save(folder)
     right, n = joint(model, lesson["held_talks"])
     before = joint(live.tracker, lesson["held_talks"])[0] / n if live.tracker and n else None
@@ -183,7 +193,7 @@ def _slot_f1(model: Tracker, talks: Sequence[Talk]) -> float:
 def act(lesson: dict[str, Any], folder: Path, live: Reader, base: Path | None) -> Any:
     recipe = policy.Recipe(**lesson.get("recipes", {}).get("policy", {}))
     model = policy.train([events_of(t) for t in lesson["acted"]], recipe=recipe,
-                         heard=_heard("policy"), base=base)  # fmt: skip
+                         heard=_heard(lesson, "policy"), base=base)  # fmt: skip
     model.save(folder)
     right, n = foretold(model, lesson["held_acted"])
     before = foretold(live.policy, lesson["held_acted"])[0] / n if live.policy and n else None
@@ -199,8 +209,7 @@ def main(folder: Path) -> None:
     out = folder / "version"
     out.mkdir(exist_ok=True)
     parts = {}
-    for name, rows, work in (("intents", "texts", intents), ("tracker", "talks", track),
-                             ("policy", "acted", act)):  # fmt: skip
+    for (name, rows), work in zip(PARTS, (intents, track, act), strict=True):
         if lesson[rows]:
             parts[name] = work(lesson, out, live, base)
     result = {"parts": parts, "seconds": round(time.monotonic() - began, 1)}

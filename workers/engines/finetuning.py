@@ -42,6 +42,7 @@ class Plan:
     warmup: float = 0.1
     average: float = 0.995  # of the weights' moving average
     most_tokens: int = 64
+    enough: float = 0.0  # an epoch whose mean loss is below ends the training
     seed: int = 0
 
 
@@ -78,6 +79,7 @@ def fit(
     network.train()
     step = 0
     for number in range(plan.epochs):
+        losses = []
         for batch in batches if number == 0 else epoch(rng):
             value = loss(batch)
             optimizer.zero_grad()
@@ -86,10 +88,13 @@ def fit(
             optimizer.step()
             schedule.step()
             step += 1
+            losses.append(float(value.detach()))
             keep = min(plan.average, step / (step + 10))
             torch._foreach_lerp_(average, [p.detach() for p in moving], 1 - keep)
             if heard is not None and step % 10 == 0:
-                heard(step, steps, {"loss": float(value.detach())})
+                heard(step, steps, {"loss": losses[-1]})
+        if losses and sum(losses) / len(losses) < plan.enough:
+            break
     with torch.no_grad():
         for parameter, mean_value in zip(moving, average, strict=True):
             parameter.copy_(mean_value)

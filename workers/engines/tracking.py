@@ -64,6 +64,7 @@ class Recipe(Plan):
     average: float = 0.998
     swap: float = 0.3
     most_tokens: int = 96
+    enough: float = 0.003
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from psycopg_pool import AsyncConnectionPool
 
 MOST = 6  # connections of a process: on few cores more of them only wait for each other
 _pools: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncConnectionPool] = WeakKeyDictionary()
-FUNCTION = re.compile(r"attune_chat_[a-z]+")
+FUNCTION = re.compile(r"attune_chat_[a-z_]+")
 
 
 def _conninfo() -> str:
