@@ -33,6 +33,7 @@ class Turn:
     question: str
     seq: int
     before: list[Message] = field(default_factory=list)
+    sayings: tuple[str, ...] = ()  # the question message by message, but for what belongs together
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,19 @@ def turn(conversation_id: UUID) -> Turn | None:
     open_ones = [m for m in newest if m.kind == "incoming" and m.seq > answered and m.body]
     if not open_ones:
         return None
-    asked = "\n".join(m.body for m in open_ones[-4:])
-    return Turn(row, asked, open_ones[-1].seq, [m for m in newest if m.seq <= answered][-6:])
+    bodies = [m.body for m in open_ones[-4:]]
+    before = [m for m in newest if m.seq <= answered][-6:]
+    return Turn(row, "\n".join(bodies), open_ones[-1].seq, before, sayings(bodies))
+
+
+def sayings(bodies: Sequence[str]) -> tuple[str, ...]:
+    """Messages in a row as turns: a question ends one, words without one belong to the next."""
+    found: list[list[str]] = [[]]
+    for body in bodies:
+        found[-1].append(body)
+        if body.rstrip().endswith(("?", "？")):
+            found.append([])
+    return tuple("\n".join(part) for part in found if part)
 
 
 def still(turn: Turn) -> bool:

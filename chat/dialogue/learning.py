@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.views.decorators.http import require_POST
 
 from attune.kernel import jobs
@@ -65,7 +66,9 @@ def move(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         raise Conflict(say("This is not a step of a dialogue version."))
     if verb == "go_live":
         registry.go_live(row=row)
-        messages.success(request, str(say("%(version)s talks to customers now.", version=row)))
+        messages.success(
+            request, capfirst(str(say("%(version)s talks to customers now.", version=row)))
+        )
     elif verb == "retire":
         registry.retire(row=row)
         messages.success(request, str(say("The rules alone go on; no version is live.")))
@@ -73,7 +76,7 @@ def move(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         before = registry.roll_back(row=row)
         told = (say("%(version)s talks again.", version=before) if before
                 else say("The rules alone go on; no version is live."))  # fmt: skip
-        messages.success(request, str(told))
+        messages.success(request, capfirst(str(told)))
     return go(request, "dialogue:versions")
 
 

@@ -201,7 +201,7 @@ def _resume(turn: Turn) -> None:
     if task is None:
         return
     turn.add("resumed", name=task.name)
-    turn.do(Act("say", say("Back to this: %(task)s.", task=task.title)))
+    turn.do(Act("say", say("Back to this: %(task)s.", task=task.title), name="resume"))
     advance(turn)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from attune.kernel.errors import Invalid
+from chat.assistant import services
 from chat.dialogue import (
     manager,
     repairs,
@@ -257,3 +258,13 @@ def test_the_log_of_a_conversation_is_numbered_and_a_rewind_is_kept(tenant):
     assert [e.kind for e in running.events(row.pk)] == ["user", "task", "rewind"]
     with pytest.raises(Invalid):
         running.rewind(conversation=row, to=2)  # it was taken back
+
+
+@pytest.mark.parametrize(("bodies", "turns"), [
+    (["hi", "i want", "a table"], ("hi\ni want\na table",)),
+    (["What does it cost?", "Saturday"], ("What does it cost?", "Saturday")),
+    (["Saturday", "多少钱？", "ok"], ("Saturday\n多少钱？", "ok")),
+    (["Is it free? ", "And soon?"], ("Is it free? ", "And soon?")),
+])  # fmt: skip
+def test_messages_in_a_row_are_turns_that_end_with_a_question(bodies, turns):
+    assert services.sayings(bodies) == turns

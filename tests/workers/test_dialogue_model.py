@@ -193,6 +193,46 @@ def test_a_task_runs_through_a_digression_to_its_tool(live, tenant):
     assert (state.stack, state.done) == ((), ("call_back",))
 
 
+def test_a_question_and_an_answer_written_together_both_count(live, tenant):
+    talk = make.conversation("please call me back")
+    answered(talk)
+    ask(talk, "How long do parcels to Austria take?")
+    ask(talk, "040 1234567")
+    [reply] = answered(talk)
+    assert reply.body.split("\n\n") == [
+        "Parcels to Austria take 4 working days.", "When does it suit you?",
+    ]  # fmt: skip
+    assert running.state(talk.pk).slots == {"phone": "040 1234567"}
+    assert Generation.objects.latest("id").question == (
+        "How long do parcels to Austria take?\n040 1234567"
+    )
+
+
+def test_a_yes_in_the_same_breath_agrees_to_nothing(live, tenant):
+    talk = make.conversation("please call me back")
+    answered(talk)
+    ask(talk, "040 1234567")
+    answered(talk)
+    ask(talk, "tomorrow?")
+    ask(talk, "yes")
+    [reply] = answered(talk)
+    assert reply.body.endswith("Shall I do that?")
+    assert not ToolCall.objects.exists()
+    ask(talk, "yes")
+    answered(talk)
+    assert ToolCall.objects.get().state == "done"
+
+
+def test_of_two_questions_the_unknown_one_is_named(live, tenant):
+    talk = make.conversation("Do you sell bicycles?")
+    ask(talk, "How long do parcels to Austria take?")
+    [reply] = answered(talk)
+    assert reply.body.split("\n\n") == [
+        "About “Do you sell bicycles?” I find nothing in what I know.",
+        "Parcels to Austria take 4 working days.",
+    ]  # fmt: skip
+
+
 def test_what_nothing_answers_in_a_task_ends_with_a_person(live, tenant):
     talk = make.conversation("please call me back")
     answered(talk)

@@ -1,5 +1,5 @@
 """The model queue, loaded only by a worker with `-Q model -I workers.model_tasks`."""
 
-from workers.model_tasks import answering, dialogue, generation, response, training
+from workers.model_tasks import answering, dialogue, generation, response, talking, training
 
-__all__ = ["answering", "dialogue", "generation", "response", "training"]
+__all__ = ["answering", "dialogue", "generation", "response", "talking", "training"]

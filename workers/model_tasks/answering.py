@@ -1,4 +1,4 @@
-"""A customer waits for the assistant: read, understand, find, write, say, or hand over."""
+"""What the knowledge answers: find, write, check, cite. For customers, and as drafts for agents."""
 
 from __future__ import annotations
 
@@ -8,21 +8,15 @@ from typing import Any
 
 import numpy as np
 from django.conf import settings
-from django.utils import translation
 
 from attune.kernel import live
-from attune.kernel.phrases import say
 from campaigns.content import injection
 from campaigns.generators import meter, servers
 from campaigns.generators.meter import CapReached
-from chat.assistant import drafting, services, suggesting, words
-from chat.assistant import register as registers
+from chat.assistant import drafting, suggesting, words
 from chat.assistant.jobs import FIND_GAPS, WRITE_DRAFT, FindGaps, WriteDraft
 from chat.assistant.services import Made, Turn
 from chat.conversations import wire
-from chat.conversations.jobs import ANSWER_MESSAGE, AnswerMessage
-from chat.dialogue import manager, running
-from chat.dialogue.turns import Turn as Step
 from chat.knowledge import passages
 from chat.knowledge import selectors as knowledge
 from chat.knowledge import services as knowledge_services
@@ -34,60 +28,13 @@ from workers.engines.answering import Answer, Source
 from workers.engines.openai_runtime import ServerTrouble
 from workers.engines.process_client import ModelAway
 from workers.engines.protocol import DeadlinePassed, Messages, Request
-from workers.model_tasks import dialogue
 from workers.runner import Run, handles
 
 SECONDS, TOKENS = 20.0, 90
-TALK = {
-    "hello": say("Hello! What can I do for you?"),
-    "thanks": say("You are welcome. Is there anything else?"),
-    "bye": say("Goodbye, and thank you for writing."),
-}
 
 
-class Overtaken(RuntimeError):
-    """The dialogue's log moved while the models read."""
-
-
-@handles(ANSWER_MESSAGE)
-def answer_message(payload: AnswerMessage, run: Run) -> None:
-    """Answer everything since the last answer at once; a second run finds nothing to do."""
-    began = time.monotonic()
-    with run.unit():
-        turn = services.turn(payload.conversation_id)
-        if turn is None:
-            return
-        mood = words.sentiment(turn.question)
-        if words.wants_person(turn.question):
-            services.hand_over(turn=turn, by="customer", reason="customer_request", sentiment=mood)
-            return
-        if mood <= words.UPSET:
-            services.hand_over(turn=turn, by="rule", reason="negative_sentiment", sentiment=mood)
-            return
-        state, at, domain, version = dialogue.dialogue_of(turn.conversation)
-        talk = words.small_talk(turn.question)
-        if talk and not state.stack:
-            with translation.override(turn.conversation.language or "en"):
-                made = Made(str(TALK[talk]), "small_talk", confidence=1.0)
-            services.reply(turn=turn, made=made, sentiment=mood)
-            return
-    step = manager.respond(state, dialogue.read(version, turn.question, state, run), domain)
-    try:
-        knows = any(a.kind == "answer" for a in step.acts)
-        made = _known(turn, began, run) if knows else Made("", "task", confidence=1.0)
-    except CapReached:
-        with run.unit():
-            services.hand_over(turn=turn, by="rule", reason="usage_limit", sentiment=mood)
-        return
-    with run.unit():
-        if services.still(turn):
-            if running.last(turn.conversation.pk) != at:
-                raise Overtaken  # an agent took steps back meanwhile: tried again from there
-            _say(turn, step, replace(made, intent=step.state.intent), mood)
-
-
-def _known(turn: Turn, began: float, run: Run) -> Made:
-    """What the knowledge answers."""
+def known(turn: Turn, began: float, run: Run) -> Made:
+    """What the knowledge answers. Raises CapReached."""
     turn = replace(turn, question=words.asked(turn.question))
     found = _found(turn, run)
     answer, model, tokens = _written(turn, found, run)
@@ -95,49 +42,6 @@ def _known(turn: Turn, began: float, run: Run) -> Made:
         answer.text, answer.route, _cited(answer, found), answer.confidence, model,
         seconds=time.monotonic() - began, tokens=tokens,
     )  # fmt: skip
-
-
-def _say(turn: Turn, step: Step, made: Made, mood: float) -> None:
-    """Carry the turn out and say it as one message, in the register for this customer."""
-    language = turn.conversation.language
-    carried = dialogue.Carried(step, turn.conversation, turn.seq, language)
-    place, lost = 0, False
-    while place < len(step.acts):  # a tool or a digression adds acts
-        act = step.acts[place]
-        place += 1
-        if act.kind != "answer":
-            carried.do(act)
-        elif made.route != "none":
-            carried.say(replace(act, text=made.text))
-        elif act.otherwise:
-            for other in act.otherwise:
-                carried.do(other)
-        else:
-            lost = True
-    if carried.person == "pending_clarification":
-        carried.words = []  # a person answers instead
-    running.append(conversation=turn.conversation, seq=turn.seq, steps=step.events)
-    if lost and not carried.words:
-        services.admit(turn=turn, made=made, sentiment=mood)
-        return
-    if carried.words:
-        _speak(turn, carried, made, mood)
-    if carried.person:
-        services.hand_over(turn=turn, by="model", reason=carried.person, sentiment=mood)
-
-
-def _speak(turn: Turn, carried: dialogue.Carried, made: Made, mood: float) -> None:
-    """What was gathered, in the register for this customer; the choice is logged with it."""
-    register = registers.choose(turn.conversation, mood)
-    with translation.override(turn.conversation.language or "en"):
-        before = [str(register.before)] if register and register.before else []
-        quick = list(carried.quick)
-        if register and register.offer:
-            quick.append(str(say("Talk to a person")))
-    text = "\n\n".join([*before, *carried.words])
-    route = "task" if made.route == "none" else made.route
-    services.reply(turn=turn, made=replace(made, text=text, route=route), sentiment=mood,
-                   quick=list(dict.fromkeys(quick)))  # fmt: skip
 
 
 @handles(WRITE_DRAFT)
@@ -149,7 +53,7 @@ def write_draft(payload: WriteDraft, run: Run) -> None:
         return
     row, turn = found
     try:
-        made = _known(turn, time.monotonic(), run)
+        made = known(turn, time.monotonic(), run)
     except CapReached:
         made = Made("", "none")
     with run.unit():

@@ -88,13 +88,13 @@ def _vectors(sentences: tuple[str, ...]) -> np.ndarray:
 
 
 class Carried:
-    """A turn's acts as they are carried out: words gathered, tools called, the rest left to who
-    asked (an answer from the knowledge, a person)."""
+    """A turn's acts as they are carried out: what is said gathered, tools called, the rest left to
+    who asked (an answer from the knowledge, a person)."""
 
     def __init__(self, turn: Turn, conversation: Any, seq: int, language: str) -> None:
         self.turn, self.conversation, self.seq = turn, conversation, seq
         self.language = language
-        self.words: list[str] = []
+        self.said: list[tuple[Act, str]] = []
         self.quick: list[str] = []
         self.person = ""
 
@@ -103,7 +103,7 @@ class Carried:
             text = str(act.text)
             self.quick = [str(q) for q in act.quick] or self.quick
         if text:
-            self.words.append(text)
+            self.said.append((act, text))
         self.turn.add("bot", **told(act, text).data)
 
     def do(self, act: Act) -> None:

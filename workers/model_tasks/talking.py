@@ -1,0 +1,200 @@
+"""A customer waits for the assistant: read, decide, answer, say, or hand over.
+
+Who wrote several messages meanwhile is answered once, but each question among them is a turn of its
+own: "what is the price?" and then "Saturday" both count.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+from django.utils import translation
+
+from attune.kernel.phrases import say
+from campaigns.generators.meter import CapReached
+from chat.assistant import register as registers
+from chat.assistant import services, words
+from chat.assistant.services import Made, Turn
+from chat.conversations.jobs import ANSWER_MESSAGE, AnswerMessage
+from chat.conversations.models import Message
+from chat.dialogue import manager, repairs, running
+from chat.dialogue.domain import Domain
+from chat.dialogue.models import DialogueVersion
+from chat.dialogue.state import DialogueState
+from chat.dialogue.turns import Act, Reading
+from chat.dialogue.turns import Turn as Step
+from workers.model_tasks import dialogue
+from workers.model_tasks.answering import known
+from workers.runner import Run, handles
+
+TALK = {
+    "hello": say("Hello! What can I do for you?"),
+    "thanks": say("You are welcome. Is there anything else?"),
+    "bye": say("Goodbye, and thank you for writing."),
+}
+
+
+class Overtaken(RuntimeError):
+    """The dialogue's log moved while the models read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One saying of the customer: how it was read, and what the knowledge answers where the rules
+    want that."""
+
+    reading: Reading
+    made: Made
+
+
+@handles(ANSWER_MESSAGE)
+def answer_message(payload: AnswerMessage, run: Run) -> None:
+    """Answer everything since the last answer at once; a second run finds nothing to do."""
+    with run.unit():
+        turn = services.turn(payload.conversation_id)
+        if turn is None:
+            return
+        mood = words.sentiment(turn.question)
+        if words.wants_person(turn.question):
+            services.hand_over(turn=turn, by="customer", reason="customer_request", sentiment=mood)
+            return
+        if mood <= words.UPSET:
+            services.hand_over(turn=turn, by="rule", reason="negative_sentiment", sentiment=mood)
+            return
+        state, at, domain, version = dialogue.dialogue_of(turn.conversation)
+        talk = words.small_talk(turn.question)
+        if talk and not state.stack:
+            with translation.override(turn.conversation.language or "en"):
+                made = Made(str(TALK[talk]), "small_talk", confidence=1.0)
+            services.reply(turn=turn, made=made, sentiment=mood)
+            return
+    try:
+        parts = _read(turn, state, domain, version, run)
+    except CapReached:
+        with run.unit():
+            services.hand_over(turn=turn, by="rule", reason="usage_limit", sentiment=mood)
+        return
+    with run.unit():
+        if services.still(turn):
+            if running.last(turn.conversation.pk) != at:
+                raise Overtaken  # an agent took steps back meanwhile: tried again from there
+            _carry_out(turn, state, domain, parts, mood)
+
+
+def _read(
+    turn: Turn, state: DialogueState, domain: Domain, version: DialogueVersion | None, run: Run
+) -> list[Part]:  # fmt: skip
+    """Each saying as the models read it where the ones before it lead; nothing is kept yet. A yes
+    in the same breath is none: what it would agree to was not shown."""
+    parts: list[Part] = []
+    before = list(turn.before)
+    for text in turn.sayings:
+        confirms = state.awaited is not None and state.awaited.what == "confirm"
+        if parts and confirms and repairs.agrees(text):
+            continue
+        reading = dialogue.read(version, text, state, run)
+        step = manager.respond(state, reading, domain)
+        made = Made("", "task", confidence=1.0)
+        if any(act.kind == "answer" for act in step.acts):
+            made = known(replace(turn, question=text, before=before), time.monotonic(), run)
+        parts.append(Part(reading, made))
+        before.append(Message(kind="incoming", body=text))
+        state = step.state
+    return parts
+
+
+def _carry_out(
+    turn: Turn, state: DialogueState, domain: Domain, parts: list[Part], mood: float
+) -> None:
+    """Carry every saying out and say it all as one message, in the register for this customer."""
+    said: list[Said] = []
+    mades: list[Made] = []
+    for part in parts:
+        step = manager.respond(state, part.reading, domain)
+        mades.append(replace(part.made, intent=step.state.intent))
+        said.append(_carried(turn, step, mades[-1]))
+        running.append(conversation=turn.conversation, seq=turn.seq, steps=step.events)
+        state = step.state
+        if said[-1].carried.person:
+            break
+    spoken, person = _spoken(said), said[-1].carried.person
+    if not spoken and not person:
+        services.admit(turn=turn, made=mades[-1], sentiment=mood)
+        return
+    if spoken and person != "pending_clarification":  # then a person answers instead
+        _speak(turn, spoken, said[-1].carried.quick, _as_one(mades), mood)
+    if person:
+        services.hand_over(turn=turn, by="model", reason=person, sentiment=mood)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A saying carried out: its words, and whether nothing known answers it."""
+
+    carried: dialogue.Carried
+    lost: bool
+
+
+def _carried(turn: Turn, step: Step, made: Made) -> Said:
+    """The acts of one saying, carried out."""
+    carried = dialogue.Carried(step, turn.conversation, turn.seq, turn.conversation.language)
+    place, lost = 0, False
+    while place < len(step.acts):  # a tool or a digression adds acts
+        act = step.acts[place]
+        place += 1
+        if act.kind != "answer":
+            carried.do(act)
+        elif made.route not in {"none", "task"}:
+            carried.say(replace(act, text=made.text))
+        elif act.otherwise:
+            for other in act.otherwise:
+                carried.do(other)
+        else:
+            lost = True
+    return Said(carried, lost)
+
+
+def _spoken(said: list[Said]) -> list[str]:
+    """All that is to be said; nothing where nothing is known at all. A question of ours that what
+    follows answers is not asked any more; what nothing answers is named."""
+    found: list[str] = []
+    known_at_all = False
+    for place, one in enumerate(said):
+        last = place == len(said) - 1
+        told = [text for act, text in one.carried.said if last or not _asks(act)]
+        known_at_all = known_at_all or bool(told)
+        if not told and len(said) > 1 and (one.lost or one.carried.said):
+            with translation.override(one.carried.language or "en"):
+                told = [str(say("About “%(question)s” I find nothing in what I know.",
+                                question=one.carried.turn.reading.text))]  # fmt: skip
+        found += told
+    return list(dict.fromkeys(found)) if known_at_all else []
+
+
+def _asks(act: Act) -> bool:
+    return act.name.startswith("ask_") or act.name in {"confirm", "resume", "clarify", "rephrase"}
+
+
+def _as_one(mades: list[Made]) -> Made:
+    """What answered, for the log: all citations, the least sure, everything that it took."""
+    answers = [m for m in mades if m.route not in {"none", "task"}] or mades[-1:]
+    return replace(
+        answers[0], citations=[c for m in answers for c in m.citations],
+        confidence=min(m.confidence for m in answers), seconds=sum(m.seconds for m in mades),
+        tokens=sum(m.tokens for m in mades), intent=mades[-1].intent,
+    )  # fmt: skip
+
+
+def _speak(turn: Turn, spoken: list[str], quick: list[str], made: Made, mood: float) -> None:
+    """What was gathered, in the register for this customer; the choice is logged with it."""
+    register = registers.choose(turn.conversation, mood)
+    with translation.override(turn.conversation.language or "en"):
+        before = [str(register.before)] if register and register.before else []
+        quick = list(quick)
+        if register and register.offer:
+            quick.append(str(say("Talk to a person")))
+    text = "\n\n".join([*before, *spoken])
+    route = "task" if made.route == "none" else made.route
+    services.reply(turn=turn, made=replace(made, text=text, route=route), sentiment=mood,
+                   quick=list(dict.fromkeys(quick)))  # fmt: skip
