@@ -51,15 +51,16 @@ class Lesson:
 def gather(
     examples: Sequence[tuple[str, str]], outside: Sequence[str],
     talks: Sequence[tuple[Talk, bool]], slots: Mapping[str, Sequence[str]],
-    requests: Sequence[str], names: Sequence[str] = (),
+    requests: Sequence[str], names: Sequence[str] = (), titles: Mapping[str, str] | None = None,
 ) -> Lesson:  # fmt: skip
     """The lesson from (sentence, intent) pairs, sentences out of scope, and conversations (turns,
-    held out). Personal data and the `names` of people are masked; of slots only choices (`slots`)
-    are learned, and none whose value is masked. A part for which there is too little is left out,
-    and `lacking` says what it lacks."""
+    held out). An intent's title is a sentence, too, but not one to be judged by. Personal data and
+    the `names` of people are masked; of slots only choices (`slots`) are learned, and none whose
+    value is masked. A part for which there is too little is left out, and `lacking` says what it
+    lacks."""
     mask = _Mask(names)
     lesson = Lesson(masked=mask.found)
-    _intents(lesson, examples, outside, mask)
+    _intents(lesson, examples, outside, titles or {}, mask)
     masked = [([mask.turn(t, slots) for t in talk], held) for talk, held in talks]
     with_slots = [(t, h) for t, h in masked if any(_said(x) for x in t)]
     if _enough(lesson, with_slots, SLOTS):
@@ -79,8 +80,9 @@ def gather(
 
 
 def _intents(
-    lesson: Lesson, examples: Sequence[tuple[str, str]], outside: Sequence[str], mask: _Mask
-) -> None:
+    lesson: Lesson, examples: Sequence[tuple[str, str]], outside: Sequence[str],
+    titles: Mapping[str, str], mask: _Mask,
+) -> None:  # fmt: skip
     by: dict[str, list[str]] = defaultdict(list)
     for text, intent in dict.fromkeys((mask(text), intent) for text, intent in examples):
         by[intent].append(text)
@@ -95,6 +97,8 @@ def _intents(
             held = {ordered[0]}
         lesson.held_texts.extend((t, intent) for t in ordered if t in held)
         lesson.texts.extend((t, intent) for t in ordered if t not in held)
+        if (title := titles.get(intent, "")) and title not in by[intent]:
+            lesson.texts.append((mask(title), intent))
     lesson.outside.extend(mask(t) for t in outside)
 
 

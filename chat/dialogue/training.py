@@ -15,7 +15,7 @@ from campaigns.tuning import evidence
 from chat.dialogue import lessons, registry
 from chat.dialogue.jobs import TRAIN_DIALOGUE, TrainDialogue
 from chat.dialogue.lessons import Lesson, ThereIs
-from chat.dialogue.models import DialogueVersion, Example, PastConversation, Slot
+from chat.dialogue.models import DialogueVersion, Example, Intent, PastConversation, Slot
 
 MOST_TALKS, PORTION = 20_000, 500
 
@@ -42,7 +42,8 @@ def lesson() -> Lesson:
     names: set[str] = set()
     for at in range(0, len(texts), PORTION):  # each portion is one pattern of its capital words
         names |= evidence.names_in(texts[at : at + PORTION])
-    return lessons.gather(examples, outside, talks, slots, requests, sorted(names))
+    titles = dict(Intent.objects.filter(enabled=True).values_list("name", "title"))
+    return lessons.gather(examples, outside, talks, slots, requests, sorted(names), titles)
 
 
 def there_is() -> ThereIs:

@@ -190,6 +190,9 @@ def test_a_lesson_holds_a_fifth_out_masks_and_says_what_it_lacks():
     assert named.slots == {"area": ["north"]}
     assert all(set(t.get("slots", {})) <= {"area"} for talk in named.talks for t in talk)
     assert "Ada" not in str(named.talks)
+    titled = lessons.gather(examples, [], [], {}, [], titles={"hours": "Opening hours", "x": "X"})
+    assert set(titled.texts) - set(lesson.texts) == {("Opening hours", "hours")}
+    assert titled.held_texts == lesson.held_texts
     refused = lessons.before(lessons.gather(examples[:7], [], [], {}, []))
     assert not refused.passed
     assert "1 intents with 6 examples" in str(refused.why)

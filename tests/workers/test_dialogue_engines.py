@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import random
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +49,30 @@ def test_intents_are_learned_kept_and_read_again(base, tmp_path):
         assert one.in_scope == other.in_scope
     with pytest.raises(ValueError, match="two intents"):
         understanding.train(["a"], ["x"], (["a"], ["x"]), base=base)
+
+
+def test_contrast_is_the_mean_surprise_at_texts_of_the_same_label():
+    pooled = torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 3.0], [0.0, 1.0]])
+    target, known = torch.tensor([0, 0, 1, 2]), torch.tensor([True, True, True, True])
+    # of text 0: e^1 against e^1 + e^0 + e^0, as of text 1; texts 2 and 3 have no equal
+    one = -math.log(math.e / (math.e + 2))
+    found = understanding.contrast(pooled, target, known, 1.0)
+    assert float(found) == pytest.approx(one, abs=1e-6)
+    sharp = understanding.contrast(pooled, target, known, 0.5)
+    assert float(sharp) == pytest.approx(-math.log(math.e**2 / (math.e**2 + 2)), abs=1e-6)
+    nothing = understanding.contrast(pooled, target, torch.tensor([False] * 4), 1.0)
+    assert float(nothing) == 0
+
+
+def test_batches_hold_every_row_once_and_several_of_a_label():
+    rows = [(f"{label} {n}", label) for label in range(5) for n in range(9)]
+    recipe = understanding.Recipe(batch=8, each=4)
+    batches = understanding._dealt(rows, recipe, random.Random(0))
+    assert sorted(row for batch in batches for row in batch) == sorted(rows)
+    assert all(len({label for _, label in batch}) <= 2 for batch in batches)
+    kept = understanding._remembered([t for t, _ in rows], [str(n) for _, n in rows],
+                                     understanding.Recipe(remembered=3))  # fmt: skip
+    assert [sum(t.startswith(f"{n} ") for t in kept) for n in range(5)] == [3] * 5
 
 
 def test_a_training_ends_with_the_epoch_that_learned_enough(base):
