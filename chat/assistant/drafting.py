@@ -12,11 +12,12 @@ from attune.kernel import audit
 from attune.kernel.errors import Conflict, NotFound
 from attune.kernel.phrases import say
 from attune.kernel.storable import as_uuid
+from chat.assistant import services
 from chat.assistant.jobs import WRITE_DRAFT, WriteDraft
 from chat.assistant.models import Draft
 from chat.assistant.services import Turn
 from chat.conversations import handing, wire
-from chat.conversations.models import Conversation, Message
+from chat.conversations.models import Conversation
 
 PATIENCE = 60
 NOT_USED = (Draft.State.OPEN, Draft.State.EMPTY)
@@ -24,7 +25,7 @@ NOT_USED = (Draft.State.OPEN, Draft.State.EMPTY)
 
 def ask(*, conversation: Conversation, by_id: int | None) -> Draft:
     """Let the model propose an answer to what the customer wrote last; once a question."""
-    turn = turn_of(conversation)
+    turn = services.turn_of(conversation)
     if turn is None:
         raise Conflict(say("Everything the customer wrote is answered."))
     row, fresh = Draft.objects.get_or_create(
@@ -46,24 +47,13 @@ def late(row: Draft) -> bool:
     return waits and timezone.now() - row.created_at > timedelta(seconds=PATIENCE)
 
 
-def turn_of(conversation: Conversation) -> Turn | None:
-    """What the customer wrote since the last answer, whoever answers here."""
-    newest = list(Message.objects.filter(conversation=conversation).order_by("-seq")[:30])[::-1]
-    answered = max((m.seq for m in newest if m.kind == "outgoing"), default=0)
-    waiting = [m for m in newest if m.kind == "incoming" and m.seq > answered and m.body]
-    if not waiting:
-        return None
-    text = "\n".join(m.body for m in waiting[-4:])
-    return Turn(conversation, text, waiting[-1].seq, [m for m in newest if m.seq <= answered][-6:])
-
-
 def waiting(draft_id: UUID) -> tuple[Draft, Turn] | None:
     """A draft that is to be written, with its question; None where it is settled already."""
     row = Draft.objects.filter(pk=draft_id, state="waiting").first()
     if row is None:
         return None
     whole = Conversation.objects.select_related("inbox", "visitor", "assignee")
-    turn = turn_of(whole.get(pk=row.conversation_id))
+    turn = services.turn_of(whole.get(pk=row.conversation_id))
     return (row, turn) if turn is not None and turn.seq == row.seq else None
 
 
@@ -81,7 +71,7 @@ def proposed(conversation: Conversation) -> Draft | None:
     open_ones = {Draft.State.WAITING, *NOT_USED}
     if row is None or row.state not in open_ones:
         return None
-    turn = turn_of(conversation)
+    turn = services.turn_of(conversation)
     return row if turn is not None and turn.seq == row.seq else None
 
 

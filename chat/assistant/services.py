@@ -32,7 +32,7 @@ class Turn:
     conversation: Conversation
     question: str
     seq: int
-    before: list[Message] = field(default_factory=list)
+    before: tuple[str, ...] = ()  # what the customer wrote earlier
     sayings: tuple[str, ...] = ()  # the question message by message, but for what belongs together
 
 
@@ -56,14 +56,19 @@ def turn(conversation_id: UUID) -> Turn | None:
     row = handing.unanswered(conversation_id)
     if row is None:
         return None
+    return turn_of(row)
+
+
+def turn_of(row: Conversation) -> Turn | None:
+    """What the customer wrote since the last answer, whoever answers here."""
     newest = list(Message.objects.filter(conversation=row).order_by("-seq")[:30])[::-1]
     answered = max((m.seq for m in newest if m.kind == "outgoing"), default=0)
     open_ones = [m for m in newest if m.kind == "incoming" and m.seq > answered and m.body]
     if not open_ones:
         return None
     bodies = [m.body for m in open_ones[-4:]]
-    before = [m for m in newest if m.seq <= answered][-6:]
-    return Turn(row, "\n".join(bodies), open_ones[-1].seq, before, sayings(bodies))
+    before = [m.body for m in newest if m.seq <= answered and m.kind == "incoming"][-3:]
+    return Turn(row, "\n".join(bodies), open_ones[-1].seq, tuple(before), sayings(bodies))
 
 
 def sayings(bodies: Sequence[str]) -> tuple[str, ...]:
@@ -164,8 +169,8 @@ def hand_over(*, turn: Turn, by: str, reason: str, sentiment: float) -> None:
 
 def summary(turn: Turn) -> str:
     """What an agent must know in four lines: the customer's own words, not a retelling."""
-    asked = [m.body for m in turn.before if m.kind == "incoming"][-2:]
-    lines = [f"“{' '.join(text.split())[:160]}”" for text in [*asked, turn.question]]
+    said = [*turn.before[-2:], turn.question]
+    lines = [f"“{' '.join(text.split())[:160]}”" for text in said]
     return "\n".join(dict.fromkeys(lines))
 
 

@@ -98,6 +98,27 @@ def reply(
     return receipt
 
 
+def reply_from_outside(
+    *, conversation: Conversation, body: str, client_id: str, author_name: str
+) -> Receipt:
+    """An answer that somebody gave elsewhere (a partner's desk, a ticket system): the assistant is
+    silent from here on, as with an agent's."""
+    row = lock(conversation)
+    if row.state != Conversation.State.OPEN:
+        Conversation.objects.filter(pk=row.pk).update(
+            handler="person", state="open", snoozed_until=None, resolved_at=None,
+            person_since=row.person_since or timezone.now(),
+        )  # fmt: skip
+    said = Said(visiting.checked(body), "outgoing", "agent", client_id, None, author_name)
+    receipt = appending.append(conversation=row.pk, said=said)
+    if receipt.fresh:
+        audit.record("conversation.reply_from_outside", row, seq=receipt.seq, who=author_name)
+        wire.push(row.pk, {"type": "message", **wire.fresh(said, receipt)})
+        _changed(row)
+    notices.settle("conversations:conversation", row.pk)
+    return receipt
+
+
 def _files(conversation: Conversation, ids: list[str]) -> list[dict[str, Any]]:
     known = [pk for text in ids[: files.MOST_FILES] if (pk := as_uuid(text))]
     rows = Attachment.objects.filter(pk__in=known, conversation=conversation, by_visitor=False)

@@ -51,18 +51,28 @@ def turns_of(
     pending: list[DialogueEvent] = []
     for message in messages:
         if message.kind == Message.Kind.INCOMING and message.body:
-            steps = log.get(message.seq, [])
-            turn: dict[str, Any] = {"who": "customer", "text": message.body}
-            intent = next((e.data.get("intent") for e in steps if e.kind == "user"), "")
-            slots = {e.data["name"]: e.data["value"] for e in steps if e.kind == "slot"}
-            turns.append({**turn, **({"intent": intent} if intent else {}),
-                          **({"slots": slots} if slots else {})})  # fmt: skip
-            pending = steps
+            pending = log.get(message.seq, [])
+            read = _sayings(pending)
+            while read and turns and turns[-1] == {"who": "customer", "text": turns[-1]["text"]}:
+                turns.pop()  # it was read together with this one
+            turns += read or [{"who": "customer", "text": message.body}]
         elif message.kind == Message.Kind.OUTGOING and message.body:
             turns += _tools(pending)
             turns.append({"who": "agent", "text": message.body, **_action(pending)})
             pending = []
     return turns
+
+
+def _sayings(steps: Sequence[DialogueEvent]) -> list[dict[str, Any]]:
+    """What the customer said, as it was read: each saying with its intent and slots."""
+    found: list[dict[str, Any]] = []
+    for e in steps:
+        if e.kind == "user":
+            intent = {"intent": e.data["intent"]} if e.data.get("intent") else {}
+            found.append({"who": "customer", "text": e.data["text"], **intent})
+        elif e.kind == "slot" and found:
+            found[-1].setdefault("slots", {})[e.data["name"]] = e.data["value"]
+    return found
 
 
 def _tools(steps: Sequence[DialogueEvent]) -> list[dict[str, Any]]:

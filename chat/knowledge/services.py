@@ -112,6 +112,13 @@ def embed_again() -> int:
     return len(ids)
 
 
+def put_document(*, kind: str, reference: str, **values: str) -> Document:
+    """Keep a document that is written elsewhere, under its id there; the same id replaces it."""
+    known = Document.objects.filter(kind=kind, reference=reference) if reference else None
+    row = known.select_for_update().first() if known is not None else None
+    return save_document(kind=kind, reference=reference, document=row, **values)
+
+
 def archive(*, document: Document) -> None:
     """Out of every answer from now on; it can be brought back."""
     if not Document.objects.filter(pk=document.pk, state="active").update(state="archived"):

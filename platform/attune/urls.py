@@ -15,6 +15,8 @@ from campaigns.delivery.api import CampaignViewSet, Decide, EndpointViewSet, Sen
 from campaigns.experiments.api import DecisionViewSet, ExperimentViewSet, MetricViewSet
 from campaigns.segments.api import SegmentViewSet
 from campaigns.tuning.api import VersionViewSet
+from chat.conversations.api import ConversationViewSet
+from chat.knowledge.api import DocumentViewSet
 from insights.api import SendChain
 from tenants.api import AuditViewSet, JobViewSet, Workspace
 from workers.serving import ChatView, EmbeddingsView, ModelsView
@@ -38,6 +40,8 @@ for name, view in {
     "campaigns": CampaignViewSet,
     "sends": SendViewSet,
     "endpoints": EndpointViewSet,
+    "conversations": ConversationViewSet,
+    "documents": DocumentViewSet,
     "jobs": JobViewSet,
     "audit": AuditViewSet,
 }.items():

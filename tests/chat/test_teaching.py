@@ -10,8 +10,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.phrases import say
+from chat.conversations.models import Message
 from chat.dialogue import (
     lessons,
+    own,
     past,
     registry,
     running,
@@ -33,6 +35,7 @@ from chat.dialogue.models import (
 from chat.dialogue.models import Slot as SlotRow
 from chat.dialogue.past import Past, Problem
 from chat.dialogue.scripts import WrongScript
+from chat.dialogue.state import DialogueEvent
 from chat.dialogue.turns import Reading
 from tests import make
 
@@ -241,3 +244,24 @@ def test_one_version_is_trained_at_a_time(tenant):
     registry.begin(card={}, author_id=None)
     with pytest.raises(Conflict):
         registry.begin(card={}, author_id=None)
+
+
+def test_what_was_written_together_teaches_as_it_was_read(tenant):
+    said = [
+        Message(seq=1, kind="incoming", body="How long"), Message(seq=2, kind="incoming", body="?"),
+        Message(seq=3, kind="incoming", body="040 1234567"),
+        Message(seq=4, kind="outgoing", body="3 days. When?"),
+        Message(seq=5, kind="incoming", body="at ten"),
+    ]  # fmt: skip
+    log = {3: [
+        DialogueEvent("user", {"text": "How long\n?", "intent": "hours"}),
+        DialogueEvent("user", {"text": "040 1234567", "intent": ""}),
+        DialogueEvent("slot", {"name": "phone", "value": "040 1234567"}),
+        DialogueEvent("asked", {"what": "slot", "name": "time"}),
+    ]}  # fmt: skip
+    assert own.turns_of(said, log) == [
+        {"who": "customer", "text": "How long\n?", "intent": "hours"},
+        {"who": "customer", "text": "040 1234567", "slots": {"phone": "040 1234567"}},
+        {"who": "agent", "text": "3 days. When?", "action": "ask_time", "asks": ["time"]},
+        {"who": "customer", "text": "at ten"},
+    ]

@@ -64,9 +64,8 @@ def write_draft(payload: WriteDraft, run: Run) -> None:
 def _found(turn: Turn, run: Run) -> list[Found]:
     """Passages by words and sense. A short question that leans on the last is read with it."""
     asked = turn.question
-    before = [m.body for m in turn.before if m.kind == "incoming"]
-    if before and len(answering.terms(asked)) < 2:
-        asked = f"{before[-1]}\n{asked}"
+    if turn.before and len(answering.terms(asked)) < 2:
+        asked = f"{turn.before[-1]}\n{asked}"
     try:
         vector: np.ndarray | None = models.embed([asked])[0]
     except ModelAway:

@@ -17,7 +17,6 @@ from chat.assistant import register as registers
 from chat.assistant import services, words
 from chat.assistant.services import Made, Turn
 from chat.conversations.jobs import ANSWER_MESSAGE, AnswerMessage
-from chat.conversations.models import Message
 from chat.dialogue import manager, repairs, running
 from chat.dialogue.domain import Domain
 from chat.dialogue.models import DialogueVersion
@@ -88,7 +87,7 @@ def _read(
     """Each saying as the models read it where the ones before it lead; nothing is kept yet. A yes
     in the same breath is none: what it would agree to was not shown."""
     parts: list[Part] = []
-    before = list(turn.before)
+    before = turn.before
     for text in turn.sayings:
         confirms = state.awaited is not None and state.awaited.what == "confirm"
         if parts and confirms and repairs.agrees(text):
@@ -99,7 +98,7 @@ def _read(
         if any(act.kind == "answer" for act in step.acts):
             made = known(replace(turn, question=text, before=before), time.monotonic(), run)
         parts.append(Part(reading, made))
-        before.append(Message(kind="incoming", body=text))
+        before = (*before, text)
         state = step.state
     return parts
 
