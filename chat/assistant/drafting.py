@@ -8,9 +8,9 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from attune.kernel import audit
 from attune.kernel.errors import Conflict, NotFound
 from attune.kernel.phrases import say
+from attune.kernel.states import Machine, advance
 from attune.kernel.storable import as_uuid
 from chat.assistant import services
 from chat.assistant.jobs import WRITE_DRAFT, WriteDraft
@@ -21,6 +21,20 @@ from chat.conversations.models import Conversation
 
 PATIENCE = 60
 NOT_USED = (Draft.State.OPEN, Draft.State.EMPTY)
+DRAFT = Machine(
+    "draft",
+    {
+        ("waiting", "write"): "open",
+        ("waiting", "give_up"): "empty",
+        ("open", "accept"): "accepted",
+        ("open", "edit"): "edited",
+        ("open", "discard"): "discarded",
+        ("empty", "discard"): "discarded",
+        ("open", "renew"): "waiting",
+        ("empty", "renew"): "waiting",
+        ("discarded", "renew"): "waiting",
+    },
+)
 
 
 def ask(*, conversation: Conversation, by_id: int | None) -> Draft:
@@ -32,10 +46,11 @@ def ask(*, conversation: Conversation, by_id: int | None) -> Draft:
         conversation=conversation, seq=turn.seq,
         defaults={"question": turn.question[:4000], "by_id": by_id},
     )  # fmt: skip
-    again = not fresh and (row.state in {*NOT_USED, Draft.State.DISCARDED} or late(row))
-    if again:
-        row.state, row.text, row.citations = Draft.State.WAITING, "", []
-        row.save(update_fields=["state", "text", "citations"])
+    renewed = not fresh and (row.state, "renew") in DRAFT.moves
+    if renewed:
+        advance(DRAFT, row, "renew")
+        Draft.objects.filter(pk=row.pk).update(text="", citations=[])
+    again = renewed or (not fresh and late(row))
     if fresh or again:
         WRITE_DRAFT.enqueue(WriteDraft(row.pk), dedupe_key=str(row.pk))
     return row
@@ -58,10 +73,8 @@ def waiting(draft_id: UUID) -> tuple[Draft, Turn] | None:
 
 
 def written(*, row: Draft, text: str, citations: list[dict[str, Any]], model: str) -> None:
-    state = Draft.State.OPEN if text else Draft.State.EMPTY
-    Draft.objects.filter(pk=row.pk, state="waiting").update(
-        state=state, text=text, citations=citations, model=model[:200]
-    )
+    advance(DRAFT, row, "write" if text else "give_up")
+    Draft.objects.filter(pk=row.pk).update(text=text, citations=citations, model=model[:200])
     wire.push(row.conversation_id, {"type": "state"}, hint=False)
 
 
@@ -82,10 +95,8 @@ def settle(*, draft_id: str, conversation: Conversation, sent: str) -> None:
     if row is None:
         return
     same = " ".join(sent.split()) == " ".join(row.text.split())
-    row.state = Draft.State.ACCEPTED if same else Draft.State.EDITED
-    row.final = sent
-    row.save(update_fields=["state", "final"])
-    audit.record("assistant.use_draft", row, state=row.state)
+    advance(DRAFT, row, "accept" if same else "edit")
+    Draft.objects.filter(pk=row.pk).update(final=sent)
 
 
 def discard(*, draft_id: str, conversation: Conversation) -> None:
@@ -94,5 +105,5 @@ def discard(*, draft_id: str, conversation: Conversation) -> None:
     if row is None:
         raise NotFound(say("There is no such proposal."))
     handing.lock(conversation)
-    Draft.objects.filter(pk=row.pk, state__in=NOT_USED).update(state="discarded")
-    audit.record("assistant.discard_draft", row)
+    if row.state in NOT_USED:  # else it is settled already
+        advance(DRAFT, row, "discard")

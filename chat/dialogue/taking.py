@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import io
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from attune.kernel import audit, privacy
 from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.phrases import say
+from attune.kernel.states import Machine, advance
 from chat.dialogue import past
 from chat.dialogue.jobs import TAKE_PAST, TakePast
 from chat.dialogue.models import (
@@ -30,6 +31,7 @@ from chat.dialogue.past import Past, Problem
 from chat.dialogue.services import MOST_VALUES
 from tenants import notices
 
+PAST_IMPORT = Machine("past_import", {("running", "finish"): "finished"})
 MOST_BYTES = 50 * 1024 * 1024
 BATCH, MOST_PROBLEMS = 200, 1_000
 MOST_NAMES = 300  # intents, slots and actions each that files may make known
@@ -96,7 +98,7 @@ def take(*, of: PastImport, rows: Sequence[Past | Problem]) -> None:
 
 def finish(*, of: PastImport) -> None:
     """Close the run, with a notice for who brought the file."""
-    PastImport.objects.filter(pk=of.pk).update(state="finished")
+    advance(PAST_IMPORT, of, "finish")
     told = say("%(file)s is taken: %(accepted)s conversations, %(rejected)s not", file=of.filename,
                accepted=of.accepted, rejected=of.rejected)  # fmt: skip
     notices.tell([of.by_id], told, "dialogue:past-file", of.pk)
@@ -162,15 +164,20 @@ def _title(name: str) -> str:
     return name.replace("_", " ").replace("-", " ").capitalize()
 
 
-def _sentences(rows: Iterable[PastConversation]) -> set[str]:
-    return {" ".join(t["text"].split())[:500] for r in rows for t in r.turns if t.get("intent")}
+def _sentences(rows: QuerySet[PastConversation]) -> Iterator[str]:
+    """The sentences that conversations teach as examples; read in portions."""
+    for turns in rows.values_list("turns", flat=True).iterator(chunk_size=500):
+        for turn in turns:
+            if turn.get("intent"):
+                yield " ".join(turn["text"].split())[:500]
 
 
 def forget_past(*, of: PastImport) -> int:
     """Take a file and its conversations out of all later learning; the sentences that it taught
     as examples go with it, unless another file says them too."""
-    said = _sentences(PastConversation.objects.filter(source=of))
-    kept = _sentences(PastConversation.objects.exclude(source=of))
+    said = set(_sentences(PastConversation.objects.filter(source=of)))
+    others = PastConversation.objects.exclude(source=of)
+    kept = {sentence for sentence in _sentences(others) if sentence in said}
     n = PastConversation.objects.filter(source=of).delete()[1].get("dialogue.PastConversation", 0)
     Example.objects.filter(source="imported", text__in=said - kept).delete()
     audit.record("dialogue.forget_past", of, conversations=n)

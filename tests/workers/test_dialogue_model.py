@@ -3,6 +3,7 @@ whole way of a customer's message through reading, rules, tools and log."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ def house(base: Path, monkeypatch: pytest.MonkeyPatch, tenant: make.Place) -> ma
         "policy": {**SHORT, "epochs": 4},
     }
     monkeypatch.setattr(dialogue, "PLAN", {"base": str(base), "recipes": recipes})
+    monkeypatch.setattr(dialogue, "KEPT", OrderedDict())
     monkeypatch.setattr(models, "_readers", lambda: held)
     monkeypatch.setattr(models, "runtime", lambda: Tiny())
     return tenant
@@ -134,6 +136,23 @@ def test_damaged_files_are_not_read(house):
         registry.files_of(row)
     with pytest.raises(ReaderMissing):
         readers.Readers().read(row.digest, Asked("x"))
+
+
+def test_a_changed_sentence_alone_is_read_anew(monkeypatch):
+    asked: list[str] = []
+
+    def embed(texts: list[str]) -> np.ndarray:
+        asked.extend(texts)
+        return np.array([[len(t), 1.0] for t in texts], dtype=np.float32)
+
+    monkeypatch.setattr(dialogue, "KEPT", OrderedDict())
+    monkeypatch.setattr(dialogue, "MOST_KEPT", 3)
+    monkeypatch.setattr(models, "embed", embed)
+    assert dialogue._vectors(["a", "bb", "a"]).tolist() == [[1, 1], [2, 1], [1, 1]]
+    assert dialogue._vectors(["bb", "ccc", "a"]).tolist() == [[2, 1], [3, 1], [1, 1]]
+    assert asked == ["a", "bb", "ccc"]
+    dialogue._vectors(["dddd"])
+    assert list(dialogue.KEPT) == ["ccc", "a", "dddd"]
 
 
 # -- the whole way --------------------------------------------------------------------------------

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
+from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import asdict
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -75,16 +76,29 @@ def _nearest(text: str, run: Run, keep: dict[str, Any]) -> dict[str, Any]:
         rows = running.examples()
     if not rows:
         return keep
-    vectors = _vectors(tuple(sentence for sentence, _ in rows))
+    vectors = _vectors([sentence for sentence, _ in rows])
     found = nearest.read(models.embed([text])[0], vectors, [intent for _, intent in rows])
     return {**found, **{k: keep[k] for k in ("filled", "requested", "actions") if k in keep}}
 
 
-@lru_cache(maxsize=16)
-def _vectors(sentences: tuple[str, ...]) -> np.ndarray:
-    """(n, C); kept for the workspaces that were asked last, until their sentences change."""
-    parts = [models.embed(sentences[at : at + 64]) for at in range(0, len(sentences), 64)]
-    return np.concatenate(parts) if parts else np.zeros((0, 1), dtype=np.float32)
+KEPT: OrderedDict[str, np.ndarray] = (
+    OrderedDict()
+)  # vectors of sentences, the last asked at the end
+MOST_KEPT = 20_000
+
+
+def _vectors(sentences: Sequence[str]) -> np.ndarray:
+    """(n, C). Who changes one sentence waits for that one; the others are kept."""
+    fresh = [s for s in dict.fromkeys(sentences) if s not in KEPT]
+    for at in range(0, len(fresh), 64):
+        part = fresh[at : at + 64]
+        KEPT.update(zip(part, models.embed(part), strict=True))
+    for sentence in sentences:
+        KEPT.move_to_end(sentence)
+    found = np.stack([KEPT[s] for s in sentences])
+    while len(KEPT) > MOST_KEPT:
+        KEPT.popitem(last=False)
+    return found
 
 
 class Carried:

@@ -50,6 +50,8 @@ def take_past(payload: TakePast, run: Run) -> None:
     """A file of past conversations in batches; a crash resumes where it was."""
     with run.unit():
         of = PastImport.objects.get(pk=payload.import_id)
+    if of.state == PastImport.State.FINISHED:
+        return
     content = bytes(of.content)
     total = sum(1 for _ in past.read(io.BytesIO(content), of.format))
     rows = islice(past.read(io.BytesIO(content), of.format), of.next_row, None)
