@@ -260,6 +260,13 @@ def set_labels(*, conversation: Conversation, names: list[str]) -> None:
     _changed(conversation)
 
 
+def typing(*, conversation: Conversation, user: User) -> None:
+    """The customer sees that an agent writes. Nobody waits for it, nothing is kept."""
+    if conversation.handler == Conversation.Handler.PERSON:
+        who = user.name or str(say("Agent"))
+        wire.push(conversation.pk, {"type": "typing", "who": who}, hint=False)
+
+
 def seen(*, conversation: Conversation) -> None:
     """An agent has read it all; the customer sees that it was read."""
     row = Conversation.objects.get(pk=conversation.pk)

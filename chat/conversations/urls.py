@@ -9,6 +9,7 @@ urlpatterns = [
     path("files/<uuid:pk>", views.file, name="file"),
     path("<uuid:pk>", views.conversation, name="conversation"),
     path("<uuid:pk>/reply", views.reply, name="reply"),
+    path("<uuid:pk>/typing", views.typing, name="typing"),
     path("<uuid:pk>/note", views.note, name="note"),
     path("<uuid:pk>/take", views.take, name="take"),
     path("<uuid:pk>/hand-back", views.hand_back, name="hand-back"),

@@ -111,6 +111,13 @@ def reply(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return replied(request, pk)
 
 
+@require_POST
+@page("chat.answer")
+def typing(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    services.typing(conversation=selectors.conversation(pk), user=_user(request))
+    return HttpResponse(status=204)
+
+
 def replied(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Send what the form holds, and go back to the thread."""
     row, form = selectors.conversation(pk), ReplyForm(request.POST)

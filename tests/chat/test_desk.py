@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from chat.conversations import services
+from chat.conversations import services, wire
 from chat.conversations.models import Conversation
 from chat.inboxes import hours
 from chat.inboxes import services as inboxes
@@ -114,3 +114,14 @@ def test_origins_are_kept_as_browsers_send_them():
     for text in ("shop.example", "https://a.b/path", "ftp://a.b", "https://u@a.b", "https://a.b:x",
                  "null", "*", "https://"):  # fmt: skip
         assert inboxes.origin_of(text) == "", text
+
+
+def test_the_customer_sees_that_an_agent_writes_but_not_over_the_assistant(tenant, monkeypatch):
+    talk, told = make.conversation("Hello"), []
+    monkeypatch.setattr(wire, "push", lambda pk, value, hint=True: told.append((pk, value, hint)))
+    services.typing(conversation=talk, user=tenant.owner)
+    assert told == []
+    Conversation.objects.filter(pk=talk.pk).update(state="open", handler="person")
+    talk.refresh_from_db()
+    services.typing(conversation=talk, user=tenant.owner)
+    assert told == [(talk.pk, {"type": "typing", "who": tenant.owner.name or "Agent"}, False)]

@@ -39,6 +39,7 @@ export class Transport {
   read = 0;
   online = true;
   streaming = "";
+  writing = "";  // the agent who writes at this moment
   closed = "";
   private token = "";
   private key = "";
@@ -279,6 +280,7 @@ export class Transport {
         break;
       case "ack": this.settle(frame.client_id, frame.seq, frame.at); this.handler = frame.handler; break;
       case "message": this.take(frame); this.advance(); if (this.missing()) this.say({ type: "ping", after: this.last }); break;
+      case "typing": this.writing = frame.who; this.later("writing", () => { this.writing = ""; this.changed(); }, 5000); break;
       case "stream": this.streaming = frame.text; break;
       case "state": this.later("state", () => void this.ask().then(this.changed).catch(() => undefined), 200); break;
       case "read": this.read = frame.seq; break;
@@ -298,7 +300,7 @@ export class Transport {
   private stands(now: { state: string; handler: string; read: number }): void { this.state = now.state; this.handler = now.handler; this.read = now.read; }
 
   private take(message: Message): void {
-    if (message.kind === "outgoing" || message.kind === "notice") this.streaming = "";
+    if (message.kind === "outgoing" || message.kind === "notice") this.streaming = this.writing = "";
     this.outbox = this.outbox.filter((o) => o.client_id !== message.client_id);
     this.messages.set(message.seq, message);
   }

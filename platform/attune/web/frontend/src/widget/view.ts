@@ -195,7 +195,7 @@ export class AttuneChat extends HTMLElement {
   // Below the last message: what the assistant is writing, that it takes long, what may be tapped.
   private tail(withBot: boolean): void {
     const t = this.transport, w = this.w, newest = t.messages.get(t.last);
-    const key = JSON.stringify([t.streaming, t.last, withBot, t.outbox.length, this.waited]);
+    const key = JSON.stringify([t.streaming, t.writing, t.last, withBot, t.outbox.length, this.waited]);
     if (this.parts.tail.dataset.key === key) return;
     this.parts.tail.dataset.key = key;
     this.parts.tail.replaceChildren();
@@ -206,6 +206,7 @@ export class AttuneChat extends HTMLElement {
       const seq = t.last;
       if (this.waited !== `${seq}`) this.slow = window.setTimeout(() => { if (t.last === seq) { this.waited = `${seq}`; this.draw(); } }, SLOW);
     }
+    else if (t.writing) this.parts.tail.append(el("p", { class: "n", role: "status" }, fill(w.typing, { who: t.writing }), el("span", { class: "dots", "aria-hidden": "true" }, " •••")));
     const quick = newest?.payload.quick_replies ?? [];
     if (quick.length && newest?.kind === "outgoing" && !t.outbox.length) {
       this.parts.tail.append(el("div", { class: "quick" }, ...quick.map((text) => el("button", { type: "button", onclick: () => { t.send(text); this.parts.field.focus(); } }, text))));
