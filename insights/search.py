@@ -16,6 +16,9 @@ from campaigns.content.models import Brief, Revision
 from campaigns.delivery.models import Campaign
 from campaigns.experiments.models import Experiment
 from campaigns.segments import selectors as segments
+from chat.conversations import selectors as conversations
+from chat.dialogue.models import Intent
+from chat.knowledge.models import Document
 from tenants import navigation
 from tenants.roles import role_can
 
@@ -29,6 +32,12 @@ ACTIONS = (
     (say("New campaign"), "delivery_pages:new", "campaigns.edit"),
     (say("New product"), "catalog:new", "catalog.edit"),
     (say("Import a file of customers"), "contacts:files", "contacts.import"),
+    (say("Add to the knowledge"), "knowledge:new", "knowledge.edit"),
+    (say("New intent"), "dialogue:new-intent", "knowledge.edit"),
+    (say("Versions of the assistant"), "dialogue:versions", "knowledge.view"),
+    (say("Past conversations"), "dialogue:past", "knowledge.view"),
+    (say("How the assistant does"), "assistant:quality", "chat.view"),
+    (say("Inboxes"), "inboxes:inboxes", "chat.manage"),
     (say("Brand voice"), "catalog:voice", "catalog.edit"),
     (say("API keys"), "workspace:keys", "keys.manage"),
     (say("Webhook endpoints"), "delivery_pages:endpoints", "webhooks.manage"),
@@ -83,6 +92,14 @@ def _rows(wanted: str, slug: str, role: str) -> list[Hit]:
     add(say("Experiment"), _named(Experiment, wanted), "experiments:experiment", "state")
     if role_can(role, "catalog.edit"):
         add(say("Product"), _named(Product, wanted), "catalog:product", "sku")
+    documents = Document.objects.filter(title__icontains=wanted, state="active").order_by("-id")
+    add(say("Knowledge"), documents, "knowledge:document", "url")
+    if role_can(role, "knowledge.edit"):
+        intents = Intent.objects.filter(title__icontains=wanted).order_by("title")
+        add(say("Intent"), intents, "dialogue:intent", "name")
+    if role_can(role, "chat.view"):
+        talks = conversations.conversations(view="all", user_id=0, who=wanted)
+        add(say("Conversation"), talks, "conversations:conversation", "last_text")
     if role_can(role, "contacts.view_personal"):
         add(say("Person"), contacts.contacts(search=wanted), "contacts:person", "email")
     return hits

@@ -44,6 +44,7 @@ class Line:
 
 def conversations(
     *, view: str, user_id: int, q: str = "", inbox: str = "", label: str = "", team: str = "",
+    who: str = "",
 ) -> QuerySet[Conversation]:  # fmt: skip
     """What a view of the inbox shows, who waits longest first, then the newest."""
     rows = Conversation.objects.select_related("inbox", "visitor", "assignee", "contact", "team")
@@ -54,6 +55,8 @@ def conversations(
             Q(visitor__name__icontains=q) | Q(visitor__email__icontains=q)
             | Q(messages__body__icontains=q)
         ).distinct()  # fmt: skip
+    if who:
+        rows = rows.filter(Q(visitor__name__icontains=who) | Q(visitor__email__istartswith=who))
     if inbox:
         rows = rows.filter(inbox__name=inbox)
     if label:

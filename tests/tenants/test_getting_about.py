@@ -18,6 +18,8 @@ from campaigns.approval import services as approval
 from campaigns.approval.models import Review
 from campaigns.catalog.models import Product
 from campaigns.contacts.models import ContactImport
+from chat.conversations.models import Visitor
+from chat.knowledge import services as knowledge
 from insights import next_steps, search
 from tenants import navigation, notices, saved_views
 from tenants import services as tenants
@@ -52,12 +54,21 @@ def test_the_palette_finds_pages_actions_and_what_has_a_name(tenant):
     found = texts("Oolong")
     assert ("Segment", "Oolong lovers") in found
     assert ("Product", "Mountain Oolong") in found
+    knowledge.save_document(kind="faq", title="How long does oolong steep?", body="3 minutes.")
+    talk = make.conversation("Hello")
+    Visitor.objects.filter(pk=talk.visitor_id).update(name="Oona", email="oona@example.com")
+    found = texts("oo")
+    assert ("Knowledge", "How long does oolong steep?") in found
+    assert ("Conversation", "Oona") in found
+    assert ("Conversation", "Oona") in texts("oona@exa")
+    assert ("Do", "New intent") in texts("new in")
     assert ("Person", "Oona Oolong") in texts("Oona")
     assert ("Person", "Oona Oolong") in texts("oona@exa")
 
 
 def test_the_palette_shows_no_person_and_no_action_to_whom_may_not(tenant):
     make.contact("u1", name="Oona", email="oona@example.com")
+    Visitor.objects.filter(pk=make.conversation("Hello").visitor_id).update(name="Oona")
     assert texts("Oona", "analyst") == []
     assert ("Do", "New segment") not in texts("New", "analyst")
 
