@@ -60,6 +60,9 @@ class ConversationIn(serializers.Serializer):
 
 class MoveIn(serializers.Serializer):
     verb = serializers.ChoiceField(choices=["resolve", "reopen"])
+    ask = serializers.BooleanField(
+        default=True, help_text="Whether the customer is asked how it was, where the inbox does."
+    )
 
 
 FILTERS = [
@@ -137,7 +140,7 @@ class ConversationViewSet(ReadViewSet):
         data.is_valid(raise_exception=True)
         row = self.get_object()
         if data.validated_data["verb"] == "resolve":
-            services.resolve(conversation=row, by="agent")
+            services.resolve(conversation=row, by="person", ask=data.validated_data["ask"])
         else:
             services.reopen(conversation=row)
         return Response(ConversationOut(self.get_object()).data)

@@ -209,8 +209,9 @@ def reopen(*, conversation: Conversation) -> None:
     _changed(row)
 
 
-def resolve(*, conversation: Conversation, by: str) -> None:
-    """It is settled. Where the inbox asks for it, the customer is asked how it was."""
+def resolve(*, conversation: Conversation, by: str, ask: bool = True) -> None:
+    """It is settled. Where the inbox wants it and nobody spares them (`ask`), the customer is asked
+    how it was."""
     row = lock(conversation)
     advance(CONVERSATION, row, "resolve", by=by)
     Conversation.objects.filter(pk=row.pk).update(
@@ -219,7 +220,7 @@ def resolve(*, conversation: Conversation, by: str) -> None:
     handing.close(row, "resolved")
     handing.activity(row, say("Resolved."))
     notices.settle("conversations:conversation", row.pk)
-    if row.inbox.csat_enabled and row.incoming:
+    if ask and row.inbox.csat_enabled and row.incoming:
         ask_rating(row)
     else:
         over = say("This conversation was closed. Write again at any time.")

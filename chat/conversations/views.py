@@ -190,7 +190,8 @@ def snooze(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 @page("chat.answer")
 def resolve(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    services.resolve(conversation=selectors.conversation(pk), by="person")
+    ask = request.POST.get("ask") != "no"
+    services.resolve(conversation=selectors.conversation(pk), by="person", ask=ask)
     return _back(request, pk)
 
 

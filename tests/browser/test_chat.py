@@ -142,7 +142,7 @@ def test_a_visitor_and_an_agent_talk_live_and_rate_it(
     expect(page.get_by_text("is writing…")).to_have_count(0)
     write(page, "Yes please")
     expect(desk.locator(".thread")).to_contain_text("Yes please")
-    desk.get_by_role("button", name="Resolve").click()
+    desk.get_by_role("button", name="Resolve", exact=True).click()
     page.get_by_role("button", name="5 of 5").click()
     expect(page.locator("attune-chat .csat")).to_contain_text("Thank you!")
     assert in_database(site.tenant, lambda: row.ratings.get().rating) == 5

@@ -72,8 +72,10 @@ def test_an_answer_from_elsewhere_is_stored_once_and_silences_the_assistant(desk
 def test_an_answer_opens_what_was_resolved(desk):
     talk = make.conversation("Is it there?")
     url = f"/v1/conversations/{talk.pk}"
-    moved = desk.post(f"{url}/move", {"verb": "resolve"}, content_type="application/json")
-    assert moved.json()["state"] == "resolved"
+    moved = desk.post(f"{url}/move", {"verb": "resolve", "ask": False},
+                      content_type="application/json").json()  # fmt: skip
+    assert (moved["state"], moved["resolved_by"]) == ("resolved", "person")
+    assert not talk.ratings.exists()
     desk.post(f"{url}/messages", {"body": "One more thing.", "author_name": "Mia",
                                   "client_id": "ticket-78"}, content_type="application/json")  # fmt: skip
     found = desk.get(url).json()

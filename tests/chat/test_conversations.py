@@ -151,6 +151,10 @@ def test_a_resolved_conversation_asks_for_a_rating_and_opens_again_when_the_cust
     assert (talk.state, talk.reopened, talk.resolved_at) == ("open", 1, None)
     services.resolve(conversation=talk, by="person")
     assert talk.ratings.count() == 2
+    said(talk, "And one")
+    services.resolve(conversation=talk, by="person", ask=False)
+    assert talk.ratings.count() == 2
+    assert "closed" in selectors.messages(talk.pk)[-1].body
 
 
 def test_a_snooze_ends_at_its_time_or_when_the_customer_writes(tenant):
