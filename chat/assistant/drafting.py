@@ -15,7 +15,7 @@ from attune.kernel.storable import as_uuid
 from chat.assistant import services
 from chat.assistant.jobs import WRITE_DRAFT, WriteDraft
 from chat.assistant.models import Draft
-from chat.assistant.services import Turn
+from chat.assistant.services import Question
 from chat.conversations import handing, wire
 from chat.conversations.models import Conversation
 
@@ -39,12 +39,12 @@ DRAFT = Machine(
 
 def ask(*, conversation: Conversation, by_id: int | None) -> Draft:
     """Let the model propose an answer to what the customer wrote last; once a question."""
-    turn = services.turn_of(conversation)
-    if turn is None:
+    question = services.question_of(conversation)
+    if question is None:
         raise Conflict(say("Everything the customer wrote is answered."))
     row, fresh = Draft.objects.get_or_create(
-        conversation=conversation, seq=turn.seq,
-        defaults={"question": turn.question[:4000], "by_id": by_id},
+        conversation=conversation, seq=question.seq,
+        defaults={"question": question.text[:4000], "by_id": by_id},
     )  # fmt: skip
     renewed = not fresh and (row.state, "renew") in DRAFT.moves
     if renewed:
@@ -62,14 +62,14 @@ def late(row: Draft) -> bool:
     return waits and timezone.now() - row.created_at > timedelta(seconds=PATIENCE)
 
 
-def waiting(draft_id: UUID) -> tuple[Draft, Turn] | None:
+def waiting(draft_id: UUID) -> tuple[Draft, Question] | None:
     """A draft that is to be written, with its question; None where it is settled already."""
     row = Draft.objects.filter(pk=draft_id, state="waiting").first()
     if row is None:
         return None
     whole = Conversation.objects.select_related("inbox", "visitor", "assignee")
-    turn = services.turn_of(whole.get(pk=row.conversation_id))
-    return (row, turn) if turn is not None and turn.seq == row.seq else None
+    question = services.question_of(whole.get(pk=row.conversation_id))
+    return (row, question) if question is not None and question.seq == row.seq else None
 
 
 def written(*, row: Draft, text: str, citations: list[dict[str, Any]], model: str) -> None:
@@ -84,8 +84,8 @@ def proposed(conversation: Conversation) -> Draft | None:
     open_ones = {Draft.State.WAITING, *NOT_USED}
     if row is None or row.state not in open_ones:
         return None
-    turn = services.turn_of(conversation)
-    return row if turn is not None and turn.seq == row.seq else None
+    question = services.question_of(conversation)
+    return row if question is not None and question.seq == row.seq else None
 
 
 def settle(*, draft_id: str, conversation: Conversation, sent: str) -> None:

@@ -26,11 +26,11 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Question:
     """What waits for the assistant: everything that the customer wrote since the last answer."""
 
     conversation: Conversation
-    question: str
+    text: str
     seq: int
     before: tuple[str, ...] = ()  # what the customer wrote earlier
     sayings: tuple[str, ...] = ()  # the question message by message, but for what belongs together
@@ -51,15 +51,15 @@ class Made:
     intent: str = ""
 
 
-def turn(conversation_id: UUID) -> Turn | None:
+def open_question(conversation_id: UUID) -> Question | None:
     """What the customer waits for, or None: somebody answered, or a person owns it."""
     row = handing.unanswered(conversation_id)
     if row is None:
         return None
-    return turn_of(row)
+    return question_of(row)
 
 
-def turn_of(row: Conversation) -> Turn | None:
+def question_of(row: Conversation) -> Question | None:
     """What the customer wrote since the last answer, whoever answers here."""
     newest = list(Message.objects.filter(conversation=row).order_by("-seq")[:30])[::-1]
     answered = max((m.seq for m in newest if m.kind == "outgoing"), default=0)
@@ -68,7 +68,7 @@ def turn_of(row: Conversation) -> Turn | None:
         return None
     bodies = [m.body for m in open_ones[-4:]]
     before = [m.body for m in newest if m.seq <= answered and m.kind == "incoming"][-3:]
-    return Turn(row, "\n".join(bodies), open_ones[-1].seq, tuple(before), sayings(bodies))
+    return Question(row, "\n".join(bodies), open_ones[-1].seq, tuple(before), sayings(bodies))
 
 
 def sayings(bodies: Sequence[str]) -> tuple[str, ...]:
@@ -81,33 +81,33 @@ def sayings(bodies: Sequence[str]) -> tuple[str, ...]:
     return tuple("\n".join(part) for part in found if part)
 
 
-def still(turn: Turn) -> bool:
+def still(question: Question) -> bool:
     """Whether the assistant may answer this now, held: nobody took over or answered meanwhile, it
     was not done before, and the customer wrote nothing since (a job of its own answers all)."""
-    row = handing.unanswered(turn.conversation.pk)
-    if row is None or running.seen(turn.conversation.pk, turn.seq):
+    row = handing.unanswered(question.conversation.pk)
+    if row is None or running.seen(question.conversation.pk, question.seq):
         return False
-    newer = Message.objects.filter(conversation=row, kind="incoming", seq__gt=turn.seq)
+    newer = Message.objects.filter(conversation=row, kind="incoming", seq__gt=question.seq)
     return not newer.exists()
 
 
 def reply(
-    *, turn: Turn, made: Made, sentiment: float, quick: Sequence[Phrase | str] = ()
+    *, question: Question, made: Made, sentiment: float, quick: Sequence[Phrase | str] = ()
 ) -> bool:  # fmt: skip
     """Say it, once for each question; False where a person took over meanwhile."""
-    row = turn.conversation
+    row = question.conversation
     payload: dict[str, Any] = {}
     if made.citations:
         payload["citations"] = made.citations
     if quick:
         with translation.override(row.language or "en"):
             payload["quick_replies"] = [str(q) for q in quick]
-    said = Said(made.text, "outgoing", "bot", f"answer:{turn.seq}", None, row.inbox.bot_name,
+    said = Said(made.text, "outgoing", "bot", f"answer:{question.seq}", None, row.inbox.bot_name,
                 {**payload, "ai": True})  # fmt: skip
     receipt = appending.append(conversation=row.pk, said=said)
     if receipt.refused:
         return False
-    _keep(turn, made, sentiment, receipt.seq)
+    _keep(question, made, sentiment, receipt.seq)
     felt(row, sentiment)
     if receipt.fresh:
         wire.push(row.pk, {"type": "message", **wire.fresh(said, receipt)})
@@ -122,11 +122,11 @@ def felt(row: Conversation, sentiment: float) -> None:
     Conversation.objects.filter(pk=row.pk).update(**values)
 
 
-def _keep(turn: Turn, made: Made, sentiment: float, seq: int | None) -> Generation:
+def _keep(question: Question, made: Made, sentiment: float, seq: int | None) -> Generation:
     row, _ = Generation.objects.get_or_create(
-        conversation=turn.conversation, reply_to_seq=turn.seq,
+        conversation=question.conversation, reply_to_seq=question.seq,
         defaults={
-            "seq": seq, "route": made.route, "question": turn.question[:4000],
+            "seq": seq, "route": made.route, "question": question.text[:4000],
             "model": made.model[:200], "version": made.version, "citations": made.citations,
             "confidence": made.confidence, "sentiment": sentiment, "seconds": made.seconds,
             "tokens": made.tokens, "intent": made.intent[:60],
@@ -135,41 +135,43 @@ def _keep(turn: Turn, made: Made, sentiment: float, seq: int | None) -> Generati
     return row
 
 
-def admit(*, turn: Turn, made: Made, sentiment: float) -> None:
+def admit(*, question: Question, made: Made, sentiment: float) -> None:
     """Nothing known answers it: say so and offer a person; the second time in a row ask one."""
-    before = Generation.objects.filter(conversation=turn.conversation, reply_to_seq__lt=turn.seq)
+    before = Generation.objects.filter(
+        conversation=question.conversation, reply_to_seq__lt=question.seq
+    )
     last = before.order_by("-reply_to_seq").first()
     if last is not None and last.route == Generation.Route.NONE:
-        _keep(turn, made, sentiment, None)
-        hand_over(turn=turn, by="model", reason="missing_knowledge", sentiment=sentiment)
+        _keep(question, made, sentiment, None)
+        hand_over(question=question, by="model", reason="missing_knowledge", sentiment=sentiment)
         return
-    with translation.override(turn.conversation.language or "en"):
+    with translation.override(question.conversation.language or "en"):
         text = str(say(
             "I find nothing about this in what I know, and I do not want to guess. Could you put "
             "it in other words, or shall a person look at it?"
         ))  # fmt: skip
     told = Made(text, Generation.Route.NONE, [], made.confidence, made.model, None, made.seconds)
-    reply(turn=turn, made=told, sentiment=sentiment, quick=[say("Talk to a person")])
+    reply(question=question, made=told, sentiment=sentiment, quick=[say("Talk to a person")])
 
 
-def hand_over(*, turn: Turn, by: str, reason: str, sentiment: float) -> None:
+def hand_over(*, question: Question, by: str, reason: str, sentiment: float) -> None:
     """Give the conversation to people with a summary of it and what the assistant learned so far;
     upset customers come first."""
-    _keep(turn, Made("", Generation.Route.PERSON), sentiment, None)
-    felt(turn.conversation, sentiment)
+    _keep(question, Made("", Generation.Route.PERSON), sentiment, None)
+    felt(question.conversation, sentiment)
     priority = 2 if sentiment <= words.UPSET else None
-    known = running.state(turn.conversation.pk).slots
+    known = running.state(question.conversation.pk).slots
     handing.hand_off(
-        conversation=turn.conversation, by=by, reason=reason, summary=summary(turn),
+        conversation=question.conversation, by=by, reason=reason, summary=summary(question),
         priority=priority, slots=dict(known),
     )  # fmt: skip
-    running.append(conversation=turn.conversation, seq=turn.seq,
+    running.append(conversation=question.conversation, seq=question.seq,
                    steps=[DialogueEvent("handoff", {"reason": reason})])  # fmt: skip
 
 
-def summary(turn: Turn) -> str:
+def summary(question: Question) -> str:
     """What an agent must know in four lines: the customer's own words, not a retelling."""
-    said = [*turn.before[-2:], turn.question]
+    said = [*question.before[-2:], question.text]
     lines = [f"“{' '.join(text.split())[:160]}”" for text in said]
     return "\n".join(dict.fromkeys(lines))
 

@@ -90,7 +90,7 @@ def _proposal(request: HttpRequest, row: Conversation) -> HttpResponse:
     proposed = drafting.proposed(row)
     context = {
         "conversation": row, "draft": proposed, "late": bool(proposed and drafting.late(proposed)),
-        "waits": row.handler == "person" and services.turn_of(row) is not None,
+        "waits": row.handler == "person" and services.question_of(row) is not None,
     }  # fmt: skip
     return render(request, "assistant/draft.html", context)
 

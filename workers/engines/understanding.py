@@ -124,18 +124,18 @@ def contrast(
 def _dealt(
     rows: Sequence[tuple[str, int]], recipe: Recipe, rng: random.Random
 ) -> list[list[tuple[str, int]]]:
-    """Every row once, in batches of `each` rows a label, labels by chance."""
+    """Every row once, in batches of `each` rows a label; labels by chance, but texts of like length
+    together, so that little is padded."""
     by: dict[int, list[tuple[str, int]]] = {}
     for row in rows:
         by.setdefault(row[1], []).append(row)
     groups = []
     for label in sorted(by):
-        mine = rng.sample(by[label], len(by[label]))
+        mine = sorted(rng.sample(by[label], len(by[label])), key=lambda row: len(row[0]) // 32)
         groups += [mine[at : at + recipe.each] for at in range(0, len(mine), recipe.each)]
-    rng.shuffle(groups)
     size = max(2, recipe.batch // recipe.each)
-    return [[row for group in groups[at : at + size] for row in group]
-            for at in range(0, len(groups), size)]  # fmt: skip
+    dealt = finetuning.batches(groups, size, rng, lambda group: max(len(t) for t, _ in group))
+    return [[row for group in batch for row in group] for batch in dealt]
 
 
 def _remembered(texts: Sequence[str], labels: Sequence[str], recipe: Recipe) -> list[str]:

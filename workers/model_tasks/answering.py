@@ -15,7 +15,7 @@ from campaigns.generators import meter, servers
 from campaigns.generators.meter import CapReached
 from chat.assistant import drafting, suggesting, words
 from chat.assistant.jobs import FIND_GAPS, WRITE_DRAFT, FindGaps, WriteDraft
-from chat.assistant.services import Made, Turn
+from chat.assistant.services import Made, Question
 from chat.conversations import wire
 from chat.knowledge import passages
 from chat.knowledge import selectors as knowledge
@@ -33,11 +33,11 @@ from workers.runner import Run, handles
 SECONDS, TOKENS = 20.0, 90
 
 
-def known(turn: Turn, began: float, run: Run) -> Made:
+def known(question: Question, began: float, run: Run) -> Made:
     """What the knowledge answers. Raises CapReached."""
-    turn = replace(turn, question=words.asked(turn.question))
-    found = _found(turn, run)
-    answer, model, tokens = _written(turn, found, run)
+    question = replace(question, text=words.asked(question.text))
+    found = _found(question, run)
+    answer, model, tokens = _written(question, found, run)
     return Made(
         answer.text, answer.route, _cited(answer, found), answer.confidence, model,
         seconds=time.monotonic() - began, tokens=tokens,
@@ -51,9 +51,9 @@ def write_draft(payload: WriteDraft, run: Run) -> None:
         found = drafting.waiting(payload.draft_id)
     if found is None:
         return
-    row, turn = found
+    row, question = found
     try:
-        made = known(turn, time.monotonic(), run)
+        made = known(question, time.monotonic(), run)
     except CapReached:
         made = Made("", "none")
     with run.unit():
@@ -61,11 +61,11 @@ def write_draft(payload: WriteDraft, run: Run) -> None:
         drafting.written(row=row, text=text, citations=made.citations, model=made.model)
 
 
-def _found(turn: Turn, run: Run) -> list[Found]:
+def _found(question: Question, run: Run) -> list[Found]:
     """Passages by words and sense. A short question that leans on the last is read with it."""
-    asked = turn.question
-    if turn.before and len(answering.terms(asked)) < 2:
-        asked = f"{turn.before[-1]}\n{asked}"
+    asked = question.text
+    if question.before and len(answering.terms(asked)) < 2:
+        asked = f"{question.before[-1]}\n{asked}"
     try:
         vector: np.ndarray | None = models.embed([asked])[0]
     except ModelAway:
@@ -89,7 +89,7 @@ def _harmless(text: str) -> str:
     return " ".join(kept)
 
 
-def _written(turn: Turn, found: list[Found], run: Run) -> tuple[Answer, str, int]:
+def _written(question: Question, found: list[Found], run: Run) -> tuple[Answer, str, int]:
     """The answer, by which model, and its new tokens."""
     with run.unit():
         meter.demand_allowance(paid=servers.costs("chat"))
@@ -98,7 +98,7 @@ def _written(turn: Turn, found: list[Found], run: Run) -> tuple[Answer, str, int
     began = time.monotonic()
 
     def draft(messages: Messages) -> str:
-        request = Request(messages, 1, TOKENS, 0.2, 0.9, turn.seq, SECONDS)
+        request = Request(messages, 1, TOKENS, 0.2, 0.9, question.seq, SECONDS)
         try:
             one = engine.generate_many([request])[0][0]
         except (DeadlinePassed, ServerTrouble, ModelAway):
@@ -107,10 +107,10 @@ def _written(turn: Turn, found: list[Found], run: Run) -> tuple[Answer, str, int
         spent["out"] += one.new_tokens
         return one.text
 
-    commanded = bool(injection.command_in(turn.question))
+    commanded = bool(injection.command_in(question.text))
     answer = answering.answer(
-        turn.question, sources_of(found), encode=_encode, draft=None if commanded else draft,
-        language=turn.conversation.language, said=_streamed(turn, run),
+        question.text, sources_of(found), encode=_encode, draft=None if commanded else draft,
+        language=question.conversation.language, said=_streamed(question, run),
     )  # fmt: skip
     if spent["in"]:
         with run.unit():
@@ -122,12 +122,12 @@ def _written(turn: Turn, found: list[Found], run: Run) -> tuple[Answer, str, int
     return answer, engine.name if spent["out"] else "", spent["out"]
 
 
-def _streamed(turn: Turn, run: Run) -> Any:
+def _streamed(question: Question, run: Run) -> Any:
     """The open sockets read along: sentences that passed their check. An agent's draft is read by
     nobody yet."""
-    if turn.conversation.handler != "bot":
+    if question.conversation.handler != "bot":
         return lambda text: None
-    name = wire.group(run.row.tenant_id, turn.conversation.pk)
+    name = wire.group(run.row.tenant_id, question.conversation.pk)
     return lambda text: live.send_now(name, wire.event({"type": "stream", "text": text}))
 
 

@@ -1,7 +1,7 @@
 """A customer waits for the assistant: read, decide, answer, say, or hand over.
 
-Who wrote several messages meanwhile is answered once, but each question among them is a turn of its
-own: "what is the price?" and then "Saturday" both count.
+Who wrote several messages meanwhile is answered once, but each question among them is read by
+itself: "what is the price?" and then "Saturday" both count.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from attune.kernel.phrases import say
 from campaigns.generators.meter import CapReached
 from chat.assistant import register as registers
 from chat.assistant import services, words
-from chat.assistant.services import Made, Turn
+from chat.assistant.services import Made, Question
 from chat.conversations.jobs import ANSWER_MESSAGE, AnswerMessage
 from chat.dialogue import manager, repairs, running
 from chat.dialogue.domain import Domain
@@ -51,44 +51,52 @@ class Part:
 def answer_message(payload: AnswerMessage, run: Run) -> None:
     """Answer everything since the last answer at once; a second run finds nothing to do."""
     with run.unit():
-        turn = services.turn(payload.conversation_id)
-        if turn is None:
+        question = services.open_question(payload.conversation_id)
+        if question is None:
             return
-        mood = words.sentiment(turn.question)
-        if words.wants_person(turn.question):
-            services.hand_over(turn=turn, by="customer", reason="customer_request", sentiment=mood)
+        mood = words.sentiment(question.text)
+        if words.wants_person(question.text):
+            services.hand_over(
+                question=question, by="customer", reason="customer_request", sentiment=mood
+            )
             return
         if mood <= words.UPSET:
-            services.hand_over(turn=turn, by="rule", reason="negative_sentiment", sentiment=mood)
+            services.hand_over(
+                question=question, by="rule", reason="negative_sentiment", sentiment=mood
+            )
             return
-        state, at, domain, version = dialogue.dialogue_of(turn.conversation)
-        talk = words.small_talk(turn.question)
+        state, at, domain, version = dialogue.dialogue_of(question.conversation)
+        talk = words.small_talk(question.text)
         if talk and not state.stack:
-            with translation.override(turn.conversation.language or "en"):
+            with translation.override(question.conversation.language or "en"):
                 made = Made(str(TALK[talk]), "small_talk", confidence=1.0)
-            services.reply(turn=turn, made=made, sentiment=mood)
+            services.reply(question=question, made=made, sentiment=mood)
             return
     try:
-        parts = _read(turn, state, domain, version, run)
+        parts = _read(question, state, domain, version, run)
     except CapReached:
         with run.unit():
-            services.hand_over(turn=turn, by="rule", reason="usage_limit", sentiment=mood)
+            services.hand_over(question=question, by="rule", reason="usage_limit", sentiment=mood)
         return
     with run.unit():
-        if services.still(turn):
-            if running.last(turn.conversation.pk) != at:
+        if services.still(question):
+            if running.last(question.conversation.pk) != at:
                 raise Overtaken  # an agent took steps back meanwhile: tried again from there
-            _carry_out(turn, state, domain, parts, mood)
+            _carry_out(question, state, domain, parts, mood)
 
 
 def _read(
-    turn: Turn, state: DialogueState, domain: Domain, version: DialogueVersion | None, run: Run
-) -> list[Part]:  # fmt: skip
+    question: Question,
+    state: DialogueState,
+    domain: Domain,
+    version: DialogueVersion | None,
+    run: Run,
+) -> list[Part]:
     """Each saying as the models read it where the ones before it lead; nothing is kept yet. A yes
     in the same breath is none: what it would agree to was not shown."""
     parts: list[Part] = []
-    before = turn.before
-    for text in turn.sayings:
+    before = question.before
+    for text in question.sayings:
         confirms = state.awaited is not None and state.awaited.what == "confirm"
         if parts and confirms and repairs.agrees(text):
             continue
@@ -96,7 +104,7 @@ def _read(
         step = manager.respond(state, reading, domain)
         made = Made("", "task", confidence=1.0)
         if any(act.kind == "answer" for act in step.acts):
-            made = known(replace(turn, question=text, before=before), time.monotonic(), run)
+            made = known(replace(question, text=text, before=before), time.monotonic(), run)
         parts.append(Part(reading, made))
         before = (*before, text)
         state = step.state
@@ -104,7 +112,7 @@ def _read(
 
 
 def _carry_out(
-    turn: Turn, state: DialogueState, domain: Domain, parts: list[Part], mood: float
+    question: Question, state: DialogueState, domain: Domain, parts: list[Part], mood: float
 ) -> None:
     """Carry every saying out and say it all as one message, in the register for this customer."""
     said: list[Said] = []
@@ -112,19 +120,19 @@ def _carry_out(
     for part in parts:
         step = manager.respond(state, part.reading, domain)
         mades.append(replace(part.made, intent=step.state.intent))
-        said.append(_carried(turn, step, mades[-1]))
-        running.append(conversation=turn.conversation, seq=turn.seq, steps=step.events)
+        said.append(_carried(question, step, mades[-1]))
+        running.append(conversation=question.conversation, seq=question.seq, steps=step.events)
         state = step.state
         if said[-1].carried.person:
             break
     spoken, person = _spoken(said), said[-1].carried.person
     if not spoken and not person:
-        services.admit(turn=turn, made=mades[-1], sentiment=mood)
+        services.admit(question=question, made=mades[-1], sentiment=mood)
         return
     if spoken and person != "pending_clarification":  # then a person answers instead
-        _speak(turn, spoken, said[-1].carried.quick, _as_one(mades), mood)
+        _speak(question, spoken, said[-1].carried.quick, _as_one(mades), mood)
     if person:
-        services.hand_over(turn=turn, by="model", reason=person, sentiment=mood)
+        services.hand_over(question=question, by="model", reason=person, sentiment=mood)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +143,11 @@ class Said:
     lost: bool
 
 
-def _carried(turn: Turn, step: Step, made: Made) -> Said:
+def _carried(question: Question, step: Step, made: Made) -> Said:
     """The acts of one saying, carried out."""
-    carried = dialogue.Carried(step, turn.conversation, turn.seq, turn.conversation.language)
+    carried = dialogue.Carried(
+        step, question.conversation, question.seq, question.conversation.language
+    )
     place, lost = 0, False
     while place < len(step.acts):  # a tool or a digression adds acts
         act = step.acts[place]
@@ -185,15 +195,17 @@ def _as_one(mades: list[Made]) -> Made:
     )  # fmt: skip
 
 
-def _speak(turn: Turn, spoken: list[str], quick: list[str], made: Made, mood: float) -> None:
+def _speak(
+    question: Question, spoken: list[str], quick: list[str], made: Made, mood: float
+) -> None:
     """What was gathered, in the register for this customer; the choice is logged with it."""
-    register = registers.choose(turn.conversation, mood)
-    with translation.override(turn.conversation.language or "en"):
+    register = registers.choose(question.conversation, mood)
+    with translation.override(question.conversation.language or "en"):
         before = [str(register.before)] if register and register.before else []
         quick = list(quick)
         if register and register.offer:
             quick.append(str(say("Talk to a person")))
     text = "\n\n".join([*before, *spoken])
     route = "task" if made.route == "none" else made.route
-    services.reply(turn=turn, made=replace(made, text=text, route=route), sentiment=mood,
+    services.reply(question=question, made=replace(made, text=text, route=route), sentiment=mood,
                    quick=list(dict.fromkeys(quick)))  # fmt: skip
