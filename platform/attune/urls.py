@@ -41,7 +41,7 @@ for name, view in {
     "sends": SendViewSet,
     "endpoints": EndpointViewSet,
     "conversations": ConversationViewSet,
-    "documents": DocumentViewSet,
+    "knowledge": DocumentViewSet,
     "jobs": JobViewSet,
     "audit": AuditViewSet,
 }.items():

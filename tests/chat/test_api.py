@@ -96,13 +96,13 @@ def test_documents_are_put_replaced_and_taken_out(tenant):
     who = client(tenant, "knowledge.view", "knowledge.edit")
     body = {"kind": "faq", "title": "Do you deliver to Denmark?", "body": "Yes, in 3 days.",
             "reference": "help-12"}  # fmt: skip
-    made = who.post("/v1/documents", body, content_type="application/json")
+    made = who.post("/v1/knowledge", body, content_type="application/json")
     assert made.status_code == 201
-    again = who.post("/v1/documents", {**body, "body": "Yes, in 2 days."},
+    again = who.post("/v1/knowledge", {**body, "body": "Yes, in 2 days."},
                      content_type="application/json").json()  # fmt: skip
     assert again["id"] == made.json()["id"]
     assert [p.text for p in Passage.objects.all()] == ["Yes, in 2 days."]
-    url = f"/v1/documents/{again['id']}"
+    url = f"/v1/knowledge/{again['id']}"
     changed = who.patch(url, {"title": "Delivery to Denmark?"}, content_type="application/json")
     assert (changed.json()["title"], changed.json()["body"]) == (
         "Delivery to Denmark?", "Yes, in 2 days.",
@@ -111,7 +111,7 @@ def test_documents_are_put_replaced_and_taken_out(tenant):
                     content_type="application/json").json()["state"] == "archived"  # fmt: skip
     assert who.post(f"{url}/move", {"verb": "archive"},
                     content_type="application/json").status_code == 409  # fmt: skip
-    empty = who.post("/v1/documents", {"title": "x"}, content_type="application/json")
+    empty = who.post("/v1/knowledge", {"title": "x"}, content_type="application/json")
     assert (empty.status_code, empty.json()["errors"][0]["field"]) == (422, "body")
     assert Document.objects.count() == 1
 
@@ -120,7 +120,7 @@ def test_a_key_without_the_scope_is_refused(tenant):
     talk = make.conversation("Hello")
     reader = client(tenant, "knowledge.view")
     assert reader.get("/v1/conversations").status_code == 403
-    assert reader.post("/v1/documents", {"title": "x", "body": "y"},
+    assert reader.post("/v1/knowledge", {"title": "x", "body": "y"},
                        content_type="application/json").status_code == 403  # fmt: skip
     looker = client(tenant, "chat.view")
     assert looker.post(f"/v1/conversations/{talk.pk}/messages",
