@@ -23,6 +23,7 @@ from chat.dialogue import running
 from chat.dialogue.state import DialogueEvent
 
 logger = logging.getLogger(__name__)
+QUESTION = ("?", "？")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +73,17 @@ def question_of(row: Conversation) -> Question | None:
 
 
 def sayings(bodies: Sequence[str]) -> tuple[str, ...]:
-    """Messages in a row as turns: a question ends one, words without one belong to the next."""
-    found: list[list[str]] = [[]]
+    """Messages in a row as turns: a question is one by itself, words between questions are one."""
+    found: list[list[str]] = []
+    after_question = True
     for body in bodies:
-        found[-1].append(body)
-        if body.rstrip().endswith(("?", "？")):
-            found.append([])
-    return tuple("\n".join(part) for part in found if part)
+        asks = body.rstrip().endswith(QUESTION) and len(body.strip()) > len("ok?")
+        if asks or after_question:
+            found.append([body])
+        else:
+            found[-1].append(body)
+        after_question = asks
+    return tuple("\n".join(part) for part in found)
 
 
 def still(question: Question) -> bool:

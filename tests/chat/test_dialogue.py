@@ -263,8 +263,9 @@ def test_the_log_of_a_conversation_is_numbered_and_a_rewind_is_kept(tenant):
 @pytest.mark.parametrize(("bodies", "turns"), [
     (["hi", "i want", "a table"], ("hi\ni want\na table",)),
     (["What does it cost?", "Saturday"], ("What does it cost?", "Saturday")),
-    (["Saturday", "多少钱？", "ok"], ("Saturday\n多少钱？", "ok")),
+    (["Saturday", "多少钱？", "ok"], ("Saturday", "多少钱？", "ok")),
+    (["Is it free", "?", "I ask you"], ("Is it free\n?\nI ask you",)),
     (["Is it free? ", "And soon?"], ("Is it free? ", "And soon?")),
 ])  # fmt: skip
-def test_messages_in_a_row_are_turns_that_end_with_a_question(bodies, turns):
+def test_of_messages_in_a_row_each_question_is_a_turn(bodies, turns):
     assert services.sayings(bodies) == turns

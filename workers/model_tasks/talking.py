@@ -173,10 +173,12 @@ def _spoken(said: list[Said]) -> list[str]:
         last = place == len(said) - 1
         told = [text for act, text in one.carried.said if last or not _asks(act)]
         known_at_all = known_at_all or bool(told)
-        if not told and len(said) > 1 and (one.lost or one.carried.said):
+        asked = one.carried.turn.reading.text
+        named = asked.rstrip().endswith(services.QUESTION) and (one.lost or one.carried.said)
+        if not told and len(said) > 1 and named:
             with translation.override(one.carried.language or "en"):
                 told = [str(say("About “%(question)s” I find nothing in what I know.",
-                                question=one.carried.turn.reading.text))]  # fmt: skip
+                                question=asked))]  # fmt: skip
         found += told
     return list(dict.fromkeys(found)) if known_at_all else []
 
