@@ -1,9 +1,11 @@
 """`make screenshots`: the pictures of the README, from a running `make demo` that has lived for a
-few minutes. ATTUNE_URL names another address."""
+few minutes. ATTUNE_URL names another address; names of pictures take those alone."""
 
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -20,6 +22,12 @@ def sign_in(page: Page, role: str) -> None:
     page.fill("[name=password]", "attune-demo-2026")
     page.click("button[type=submit]")
     page.wait_for_url("**/w/**")
+
+
+def shop() -> str:
+    """The demo shop's own site: one port further on."""
+    host, _, port = BASE.rpartition(":")
+    return f"{host}:{int(port) + 1}/"
 
 
 def shot(page: Page, name: str) -> None:
@@ -80,27 +88,63 @@ def learn(page: Page) -> None:
     shot(page, "model")
 
 
-def main() -> None:
+def talk(page: Page) -> None:
+    """A customer asks in the shop's chat, books a call and asks something in between."""
+    site = page.context.browser.new_page(viewport={"width": 1280, "height": 900})
+    site.goto(shop())
+    site.locator("attune-chat .launch").click()
+    said = (
+        "Which water temperature does a sencha want?", "Please call me back",
+        "How long do parcels to Denmark take?", "040 1234567",
+    )  # fmt: skip
+    for n, text in enumerate(said, start=1):
+        site.locator("attune-chat form textarea").fill(text)
+        site.keyboard.press("Enter")
+        site.locator("attune-chat .log > .m:not(.b):not(.mine)").nth(n - 1).wait_for(timeout=60_000)
+    shot(site, "chat")
+    site.close()
+    page.goto(f"{ROOT}/conversations/?view=pending")
+    page.locator(".talks a").first.click()
+    shot(page, "inbox")
+    page.get_by_role("link", name="What the assistant understood").click()
+    shot(page, "dialogue")
+
+
+def copy(page: Page, browser: Browser) -> None:
+    write(page)
+    shot(page, "variants")
+    review(page, browser)
+
+
+def outcome(page: Page) -> None:
+    launch(page)
+    page.goto(f"{ROOT}/campaigns/outbox")
+    page.get_by_role("link", name="Why?").first.click()
+    shot(page, "chain")
+    page.goto(f"{ROOT}/experiments/")
+    page.get_by_role("link", name="Home banner").first.click()
+    shot(page, "experiment")
+    page.goto(f"{ROOT}/")
+    shot(page, "home")
+
+
+def main(wanted: list[str]) -> None:
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.on("dialog", lambda dialog: dialog.accept())
         sign_in(page, "owner")
-        write(page)
-        shot(page, "variants")
-        review(page, browser)
-        launch(page)
-        page.goto(f"{ROOT}/campaigns/outbox")
-        page.get_by_role("link", name="Why?").first.click()
-        shot(page, "chain")
-        page.goto(f"{ROOT}/experiments/")
-        page.get_by_role("link", name="Home banner").first.click()
-        shot(page, "experiment")
-        page.goto(f"{ROOT}/")
-        shot(page, "home")
-        learn(page)
+        steps: dict[str, Callable[[], None]] = {
+            "copy": lambda: copy(page, browser),
+            "outcome": lambda: outcome(page),
+            "talk": lambda: talk(page),
+            "learn": lambda: learn(page),
+        }
+        for name, step in steps.items():
+            if not wanted or name in wanted:
+                step()
         browser.close()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -33,7 +33,7 @@ WORST = (
 )
 BAD = (
     "bad wrong late slow missing unhappy upset frustrated frustrating problem issue complaint "
-    "complain fail failed fails failing poor sad sorry confused lost stupid wasted waste waiting"
+    "complain fail failed fails failing poor sad confused lost stupid wasted waste waiting"
 )
 BEST = "love excellent amazing wonderful fantastic perfect brilliant delighted awesome"
 GOOD = "good great nice happy thanks thank helpful glad pleased fine lovely quick kind works"

@@ -129,6 +129,7 @@ def test_sentiment_follows_negation_and_emphasis():
     assert words.sentiment("not bad at all") > 0
     assert words.sentiment("I love it, thank you") > 0.5
     assert words.sentiment("Where is my parcel?") == 0
+    assert words.sentiment("sorry, I meant oolong") == 0
     assert words.sentiment("质量太差，很失望") < -0.6
 
 
