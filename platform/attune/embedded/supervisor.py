@@ -61,9 +61,12 @@ class Supervisor:
         )  # fmt: skip
         log.close()
 
-    def watch(self) -> None:
-        """Until stopped: start again what died, unless it keeps dying."""
+    def watch(self, meanwhile: Callable[[], bool]) -> None:
+        """Until stopped: start again what died, unless it keeps dying. `meanwhile` is called every
+        second until it is true."""
+        over = False
         while not self.stopping.wait(1):
+            over = over or meanwhile()
             for child in self.children:
                 if child.process is None or child.process.poll() is None:
                     continue

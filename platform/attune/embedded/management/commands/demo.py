@@ -55,7 +55,7 @@ class Command(BaseCommand):
             self._processes(supervisor, shop=not options["no_shop"])
             self._await(base)
             self._welcome(base, time.monotonic() - began)
-            supervisor.watch()
+            supervisor.watch(lambda: self._model_answers(environment))
         except KeyboardInterrupt:
             self._say("stopping")
         except RuntimeError as failure:
@@ -165,6 +165,17 @@ class Command(BaseCommand):
                 time.sleep(0.3)
         raise RuntimeError(f"The web process does not answer; see {settings.VAR}/logs/web.log")
 
+    def _model_answers(self, environment: dict[str, str]) -> bool:
+        """Whether the model process has loaded its weights; said once."""
+        if not self.own_model:
+            return True
+        try:
+            with urllib.request.urlopen(f"{environment['MODEL_PROCESS_URL']}/health", timeout=1):  # noqa: S310
+                self._say("the language model answers now")
+                return True
+        except (urllib.error.URLError, OSError):
+            return False
+
     def _welcome(self, base: str, seconds: float) -> None:
         self.stdout.write(f"\nAttune is ready after {seconds:.0f} seconds.\n")
         self.stdout.write(f"  Web admin   {base}/")
@@ -175,6 +186,9 @@ class Command(BaseCommand):
         self.stdout.write("\n  Sign in with the password  attune-demo-2026  as")
         for role in LOGINS:
             self.stdout.write(f"    {role}@demo.attune.example")
+        if self.own_model:
+            self.stdout.write("\nThe language model loads its weights (the first time a minute or "
+                              "two); a line below says when it answers.")  # fmt: skip
         self.stdout.write("\nCtrl-C stops everything; nothing is lost.\n")
         self.stdout.flush()
 
