@@ -24,6 +24,7 @@ from chat.dialogue.state import DialogueEvent
 
 logger = logging.getLogger(__name__)
 QUESTION = ("?", "？")
+MOST_WAITING, MOST_TURNS = 12, 4  # messages that are answered together, and turns made of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +68,14 @@ def question_of(row: Conversation) -> Question | None:
     open_ones = [m for m in newest if m.kind == "incoming" and m.seq > answered and m.body]
     if not open_ones:
         return None
-    bodies = [m.body for m in open_ones[-4:]]
+    bodies = [m.body for m in open_ones[-MOST_WAITING:]]
     before = [m.body for m in newest if m.seq <= answered and m.kind == "incoming"][-3:]
     return Question(row, "\n".join(bodies), open_ones[-1].seq, tuple(before), sayings(bodies))
 
 
 def sayings(bodies: Sequence[str]) -> tuple[str, ...]:
-    """Messages in a row as turns: a question is one by itself, words between questions are one."""
+    """Messages in a row as turns: a question is one by itself, words between questions are one. Of
+    very many the first are one, so that the answer does not take forever."""
     found: list[list[str]] = []
     after_question = True
     for body in bodies:
@@ -83,6 +85,9 @@ def sayings(bodies: Sequence[str]) -> tuple[str, ...]:
         else:
             found[-1].append(body)
         after_question = asks
+    if len(found) > MOST_TURNS:
+        first = [body for part in found[: 1 - MOST_TURNS] for body in part]
+        found = [first, *found[1 - MOST_TURNS :]]
     return tuple("\n".join(part) for part in found)
 
 

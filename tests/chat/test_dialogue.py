@@ -265,6 +265,8 @@ def test_the_log_of_a_conversation_is_numbered_and_a_rewind_is_kept(tenant):
     (["What does it cost?", "Saturday"], ("What does it cost?", "Saturday")),
     (["Saturday", "多少钱？", "ok"], ("Saturday", "多少钱？", "ok")),
     (["Is it free", "?", "I ask you"], ("Is it free\n?\nI ask you",)),
+    ([f"Is it {n}?" for n in range(6)],
+     ("Is it 0?\nIs it 1?\nIs it 2?", "Is it 3?", "Is it 4?", "Is it 5?")),
     (["Is it free? ", "And soon?"], ("Is it free? ", "And soon?")),
 ])  # fmt: skip
 def test_of_messages_in_a_row_each_question_is_a_turn(bodies, turns):
