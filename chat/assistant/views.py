@@ -16,7 +16,7 @@ from chat.assistant.models import Generation, Report
 from chat.conversations import selectors as conversations
 from chat.conversations import views as conversation_views
 from chat.conversations.models import Conversation
-from chat.dialogue import running
+from chat.dialogue import running, telling
 from tenants.pages import go, page
 
 
@@ -127,8 +127,11 @@ def discard_draft(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def mood(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """How the customer sounds over the turns, what was understood, and proposals so far."""
     row = conversations.conversation(pk)
-    said = Generation.objects.filter(conversation=row).order_by("reply_to_seq")
-    turns = [(g.reply_to_seq, g.sentiment) for g in said.only("reply_to_seq", "sentiment")[:40]]
-    context = {"conversation": row, "turns": turns, "state": running.state(row.pk),
+    said = Generation.objects.filter(conversation=row).order_by("-reply_to_seq")
+    newest = list(said.only("reply_to_seq", "sentiment")[:40])[::-1]
+    turns = [(g.reply_to_seq, g.sentiment) for g in newest]
+    state = running.state(row.pk)
+    standing = telling.standing(state, running.domain())[0] if state.task else ""
+    context = {"conversation": row, "turns": turns, "state": state, "standing": standing,
                "bars": quality.bars(turns)}  # fmt: skip
     return render(request, "assistant/mood.html", context)
