@@ -27,4 +27,6 @@ class FaqForm(DocumentForm):
 
 
 class FileForm(forms.Form):
-    file = forms.FileField(label=_("File"), help_text=_("Text, Markdown or HTML; up to 2 MB."))
+    file = forms.FileField(
+        label=_("File"), help_text=_("PDF, Word, text, Markdown or HTML; up to 10 MB.")
+    )

@@ -13,12 +13,12 @@ from django.db import connection, transaction
 
 from attune.kernel import audit, live
 from attune.kernel.errors import Conflict, FieldError, Invalid
-from attune.kernel.phrases import say
+from attune.kernel.phrases import Phrase, say
 from attune.kernel.storable import unstorable
 from attune.kernel.tenancy import current_tenant
 from campaigns.catalog import selectors as catalog
 from campaigns.content import injection
-from chat.knowledge import passages
+from chat.knowledge import extracting, passages
 from chat.knowledge.jobs import EMBED_DOCUMENT, EmbedDocument
 from chat.knowledge.models import Document, Passage
 
@@ -135,18 +135,40 @@ def restore(*, document: Document) -> None:
 
 
 def from_file(*, name: str, content: bytes, language: str = "en") -> Document:
-    """A text, Markdown or HTML file as a document."""
+    """A PDF, Word, text, Markdown or HTML file as a document. Raises Invalid."""
     kind = name.rpartition(".")[2].lower()
+    text = _text(name, kind, content)
+    title = re.sub(r"[-_]+", " ", name.rpartition(".")[0])[:300] or name
+    return save_document(kind="file", title=title, body=text, language=language)
+
+
+def _text(name: str, kind: str, content: bytes) -> str:
+    """What a file says. Raises Invalid with what to do."""
+    if kind in {"pdf", "docx"}:
+        try:
+            text = extracting.text_of(kind, content)
+        except extracting.Unreadable as unreadable:
+            raise Invalid.one("file", _why(name, unreadable.code)) from unreadable
+        if not text.strip():
+            empty = say("%(name)s holds no text, only pictures perhaps; send its text.", name=name)
+            raise Invalid.one("file", empty)
+        return text
     if kind not in {"txt", "md", "html", "htm"}:
-        raise Invalid.one("file", say("Send a .txt, .md or .html file."))
+        raise Invalid.one("file", say("Send a .pdf, .docx, .txt, .md or .html file."))
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as binary:
         raise Invalid.one("file", say("%(name)s is no UTF-8 text.", name=name)) from binary
-    if kind in {"html", "htm"}:
-        text = plain(text)
-    title = re.sub(r"[-_]+", " ", name.rpartition(".")[0])[:300] or name
-    return save_document(kind="file", title=title, body=text, language=language)
+    return plain(text) if kind in {"html", "htm"} else text
+
+
+def _why(name: str, code: int) -> Phrase:
+    if code == extracting.LOCKED:
+        return say("%(name)s is locked with a password; save it without one.", name=name)
+    if code == extracting.TOO_LONG:
+        return say("%(name)s is too long or too intricate to be read; cut it into parts.",
+                   name=name)  # fmt: skip
+    return say("%(name)s cannot be read; save it anew, or send its text.", name=name)
 
 
 def plain(html: str) -> str:

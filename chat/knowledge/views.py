@@ -20,7 +20,7 @@ from chat.knowledge.forms import DocumentForm, FaqForm, FileForm
 from chat.knowledge.models import Document
 from tenants.pages import go, page
 
-MOST_BYTES = 2 * 1024 * 1024
+MOST_MB = 10
 
 
 @page("knowledge.view")
@@ -89,9 +89,9 @@ def upload(request: HttpRequest) -> HttpResponse:
     sent = request.FILES.get("file")
     if sent is None:
         raise Invalid.one("file", say("Choose a file first."))
-    if sent.size > MOST_BYTES:
+    if sent.size > MOST_MB * 1024 * 1024:
         raise Invalid.one("file", say("%(name)s is larger than %(most)s MB.", name=sent.name,
-                                      most=2))  # fmt: skip
+                                      most=MOST_MB))  # fmt: skip
     row = services.from_file(name=sent.name, content=sent.read())
     return go(request, "knowledge:document", row.pk)
 
