@@ -70,7 +70,9 @@ BEGIN
     next_state := CASE WHEN conv.handler = 'bot' THEN 'pending' ELSE 'open' END;
   END IF;
   UPDATE conversation x SET
-    last_seq = x.last_seq + 1, last_at = now_at, last_text = short, last_kind = k,
+    last_seq = x.last_seq + 1, last_at = now_at,
+    last_text = CASE WHEN k = 'notice' AND x.last_seq > 0 THEN x.last_text ELSE short END,
+    last_kind = CASE WHEN k = 'notice' AND x.last_seq > 0 THEN x.last_kind ELSE k END,
     state = next_state,
     incoming = x.incoming + CASE WHEN k = 'incoming' THEN 1 ELSE 0 END,
     reopened = x.reopened + CASE WHEN k = 'incoming' AND conv.state = 'resolved' THEN 1 ELSE 0 END,

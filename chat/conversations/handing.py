@@ -4,6 +4,7 @@ sentence to the customer; it reaches an agent who is available, or says when som
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,12 @@ from attune.kernel.phrases import Phrase, say
 from attune.kernel.tenancy import current_tenant
 from chat.conversations import appending, wire
 from chat.conversations.appending import Receipt, Said
+from chat.conversations.jobs import (
+    ANSWER_MESSAGE,
+    WATCH_CONVERSATION,
+    AnswerMessage,
+    WatchConversation,
+)
 from chat.conversations.models import Conversation, Handoff, Note
 from chat.inboxes import hours
 from chat.inboxes import selectors as inboxes
@@ -62,7 +69,7 @@ def hand_off(
         row.priority = max(row.priority, priority)
     row.save(update_fields=["handler", "state", "person_since", "priority"])
     made = queue(conversation=row, by=by, reason=reason, summary=summary, slots=slots)
-    tell_customer(row, f"handoff:{made.pk}", _promise(row))
+    tell_customer(row, f"handoff:{made.pk}", promise(row))
     wire.push(row.pk, {"type": "state"}, hint=False)
     return made
 
@@ -135,6 +142,10 @@ def hand_back(*, conversation: Conversation) -> None:
     close(row, "returned")
     audit.record("conversations.hand_back", row)
     activity(row, say("Given back to the assistant."))
+    if row.waiting_since is not None:  # what nobody answered yet, it does
+        ANSWER_MESSAGE.enqueue(AnswerMessage(row.pk), dedupe_key=str(row.pk))
+        late = timezone.now() + timedelta(seconds=appending.WATCH_SECONDS)
+        WATCH_CONVERSATION.enqueue(WatchConversation(row.pk), dedupe_key=str(row.pk), run_at=late)
     tell_customer(
         row, f"back:{row.last_seq}",
         say("%(bot)s, our AI assistant, answers you again.", bot=row.inbox.bot_name),
@@ -165,7 +176,7 @@ def tell_customer(
     return receipt
 
 
-def _promise(row: Conversation) -> Phrase:
+def promise(row: Conversation) -> Phrase:
     """What the customer may expect: a name, a queue, or the hour somebody is there again."""
     opens = opening(row.inbox)
     if opens is not None:

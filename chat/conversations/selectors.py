@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from attune.kernel.errors import NotFound
 from attune.kernel.phrases import say
-from chat.conversations.models import Attachment, Conversation, Message, Note
+from chat.conversations.models import Attachment, Conversation, Message, Note, Rating
 from chat.inboxes import hours
 from chat.inboxes.models import Inbox, Label
 
@@ -40,6 +40,7 @@ class Line:
     at: datetime
     message: Message | None = None
     note: Note | None = None
+    rating: Rating | None = None  # the answer to a message that asks for one
 
 
 def conversations(
@@ -117,8 +118,9 @@ def thread(conversation_id: uuid.UUID, most: int = 300) -> list[Line]:
     """The newest messages and notes, each note after the message it followed."""
     said = Message.objects.filter(conversation_id=conversation_id).order_by("-seq")[:most]
     notes = Note.objects.filter(conversation_id=conversation_id).order_by("-id")[:most]
+    rated = {r.asked_seq: r for r in Rating.objects.filter(conversation_id=conversation_id)}
     keyed: list[tuple[tuple[int, int, str], Line]] = [
-        ((m.seq, 0, ""), Line(m.created_at, message=m)) for m in said
+        ((m.seq, 0, ""), Line(m.created_at, message=m, rating=rated.get(m.seq))) for m in said
     ]
     keyed += [((n.after_seq, 1, str(n.pk)), Line(n.created_at, note=n)) for n in notes]
     return [line for _, line in sorted(keyed, key=lambda pair: pair[0])]

@@ -183,8 +183,12 @@ def snooze(*, conversation: Conversation, until: datetime) -> None:
     WAKE_CONVERSATION.enqueue(
         WakeConversation(row.pk, until.isoformat()), dedupe_key="", run_at=until
     )
-    handing.activity(row, say("Snoozed until %(until)s.", until=until.isoformat()[:16]))
+    handing.activity(row, say("Snoozed until %(until)s.", until=_local(until)))
     _changed(row)
+
+
+def _local(at: datetime) -> str:
+    return f"{timezone.localtime(at):%Y-%m-%d %H:%M}"
 
 
 def wake(*, conversation_id: uuid.UUID, at: str) -> None:

@@ -164,13 +164,16 @@ def start(
     said = Said(body, "incoming", "visitor", client_id)
     receipt = appending.append(conversation=conversation.pk, said=said, visitor=row.pk)
     refuse(receipt.refused)
+    wire.push(conversation.pk, {"type": "message", **wire.fresh(said, receipt)})
     if made:
         _record("Conversation Started", row, conversation, {"inbox": inbox.name})
         if not bot:
-            handing.queue(
+            handoff = handing.queue(
                 conversation=conversation, by="customer", reason="customer_request", summary=body
             )
-    wire.push(conversation.pk, {"type": "message", **wire.fresh(said, receipt)})
+            handing.tell_customer(
+                conversation, f"handoff:{handoff.pk}", handing.promise(conversation)
+            )
     handing.wake_bot(receipt)
     conversation.refresh_from_db()
     return Session(row, _token(row), conversation), receipt.seq

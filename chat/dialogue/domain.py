@@ -6,12 +6,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from attune.kernel.phrases import Phrase
 from attune.kernel.privacy import EMAIL, PHONE
 from attune.kernel.words import holds
 
 KINDS = ("choice", "text", "number", "email", "date", "phone")
 NUMBER = re.compile(r"(?<![\w.])#?(\d[\d.,-]{0,18}\d|\d)(?![\w])")
 CODE = re.compile(r"\b[A-Z0-9][A-Z0-9-]{3,23}\b", re.IGNORECASE)
+MOST_DOUBT, MOST_LETTERS = 3, 30  # words and letters of an answer that ends with a question mark
 MOST_READ = 1_000  # letters of a message in which slots are looked for
 DATE = re.compile(
     r"\b(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./]\d{1,2}(?:[./]\d{2,4})?"
@@ -56,6 +58,7 @@ class Domain:
     titles: Mapping[str, str] = field(default_factory=dict)  # of intents
     replies: Mapping[str, str] = field(default_factory=dict)  # learned actions that may be said
     writes: frozenset[str] = frozenset()  # tools that change something: confirmed before
+    barred: Mapping[str, Phrase] = field(default_factory=dict)  # tools not for this customer: why
 
     def task_of(self, intent: str) -> Task | None:
         return next((t for t in self.tasks.values() if t.intent == intent), None)
@@ -77,11 +80,17 @@ def found(slot: Slot, text: str, *, asked: bool) -> str:
         if code := next((c for c in codes if _coded(c)), ""):
             return code  # HB-10023
     if slot.kind == "text":
-        return text[:200] if asked else ""
+        return text[:200] if asked and not is_question(text) else ""
     if slot.kind == "number":
         text = DATE.sub(" ", text)
     match = ALL[slot.kind].search(text)
     return match.group(match.lastindex or 0).strip() if match else ""
+
+
+def is_question(text: str) -> bool:
+    """Whether it asks something else; "tomorrow at ten?" is an answer that doubts."""
+    asks = text.rstrip().endswith(("?", "？"))
+    return asks and (len(text.split()) > MOST_DOUBT or len(text) > MOST_LETTERS)
 
 
 def _coded(word: str) -> bool:

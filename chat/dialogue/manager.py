@@ -35,6 +35,10 @@ def respond(state: DialogueState, reading: Reading, domain: Domain) -> Turn:
         _cancel(turn, turn.task)
     elif turn.task and what == "confirm" and repairs.agrees(reading.text):
         _call(turn, turn.task, confirmed=True)
+    elif turn.task and what == "confirm" and _corrected(turn, turn.task):
+        advance(turn)
+    elif turn.task is None and CANCEL.search(reading.text):
+        _nothing_to_cancel(turn)
     elif awaited and what == "clarify" and (chosen := _chosen(turn, awaited.options)):
         _follow(turn, chosen)
     elif what == "clarify" and NO.match(reading.text):
@@ -75,6 +79,27 @@ def _cancel(turn: Turn, task: Task) -> None:
     turn.do(Act("say", say("All right, I leave it: %(task)s.", task=task.title),
                 name=f"cancelled_{task.name}"))  # fmt: skip
     _resume(turn)
+
+
+def _nothing_to_cancel(turn: Turn) -> None:
+    """What is done is not undone by the assistant."""
+    text = say("Nothing is under way any more. Where something that is done should be undone, a "
+               "person does it.")  # fmt: skip
+    turn.do(Act("say", text, (say("Talk to a person"),), name="nothing_to_cancel"))
+
+
+def _corrected(turn: Turn, task: Task) -> bool:
+    """Other words for a free text, where they were to be confirmed; forms and choices are found in
+    a message anyway."""
+    better, known = repairs.corrected(turn.reading.text), turn.domain.slots
+    free = [name for name in task.slots if name in known and known[name].kind == "text"]
+    formed = any(domains.found(known[n], better, asked=False) for n in task.slots if n in known)
+    if not better or not free or formed:
+        return False
+    before = turn.state.slots.get(free[-1], "")
+    turn.add("slot", name=free[-1], value=better[:200], by="rule", before=before)
+    turn.do(Act("say", say("%(new)s instead of %(old)s, noted.", new=better[:200], old=before)))
+    return True
 
 
 def _chosen(turn: Turn, options: tuple[str, ...]) -> str:
@@ -119,6 +144,9 @@ def _follow(turn: Turn, intent: str) -> None:
     task = turn.domain.task_of(intent)
     if task is None:
         _answer(turn, intent)
+        return
+    if why := turn.domain.barred.get(task.tool):
+        turn.do(Act("say", why, (say("Talk to a person"),), name=f"barred_{task.name}"))
         return
     if task.name in {frame.name for frame in turn.state.stack}:
         advance(turn)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from attune.kernel.phrases import say
+from chat.dialogue.domain import DATE
 from chat.dialogue.turns import Act, Turn
 
 MAYBE = 0.2
@@ -21,6 +22,23 @@ CANCEL = re.compile(
     r"\b(?:cancel (?:that|this|it)|never ?mind|forget (?:it|that|about it)|stop (?:that|this|it)"
     r"|leave it|changed my mind|i do(?:n'?t| not) want (?:that|this|it) any ?more)\b"
     r"|^\W*(?:cancel|stop)\W*$|算了|取消吧|不用了", re.I)  # fmt: skip
+
+
+BETTER = re.compile(
+    r"^\W*(?:(?:no|nope|actually|rather|instead|make it|i meant?|sorry)\b|不是?|改成|改为)"
+    r"[ ,.:!，。]*(?:i meant? |make it |rather |better )?(?P<rest>.{2,})$", re.I)  # fmt: skip
+MOST_WORDS = 6
+
+
+def corrected(text: str) -> str:
+    """What a customer says instead, where a yes was waited for: "no, tomorrow at ten", or a day
+    by itself. Empty where it is nothing of the kind."""
+    text = " ".join(text.split())
+    if text.endswith(("?", "？")) or CANCEL.search(text):
+        return ""
+    if match := BETTER.match(text):
+        return match["rest"].strip()
+    return text if DATE.search(text) and len(text.split()) <= MOST_WORDS else ""
 
 
 def agrees(text: str) -> bool:

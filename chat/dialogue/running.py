@@ -24,8 +24,8 @@ MOST_STEPS = 1_000
 MOST_EXAMPLES = 2_000  # that are compared by sense; who has more trains a version
 
 
-def domain() -> Domain:
-    """What the open workspace's assistant is taught now."""
+def domain(*, known: bool = True) -> Domain:
+    """What the open workspace's assistant is taught now, for a customer who is `known` or not."""
     slots = {
         s.name: domains.Slot(s.name, s.kind, s.ask, tuple(s.values)) for s in Slot.objects.all()
     }
@@ -36,7 +36,8 @@ def domain() -> Domain:
     titles = dict(Intent.objects.filter(enabled=True).values_list("name", "title"))
     replies = dict(Action.objects.filter(allowed=True).values_list("name", "text"))
     writes = frozenset(name for name, tool in tools.TOOLS.items() if tool.writes)
-    return Domain(slots, tasks, titles, replies, writes)
+    barred = {} if known else {t.name: tools.WHO for t in tools.TOOLS.values() if t.known_only}
+    return Domain(slots, tasks, titles, replies, writes, barred)
 
 
 def examples() -> list[tuple[str, str | None]]:

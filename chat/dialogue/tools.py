@@ -29,6 +29,7 @@ from tenants import notices
 
 logger = logging.getLogger(__name__)
 CALLS_AN_HOUR = 30
+WHO = say("For that I must know who you are; please sign in on our site, or talk to a person.")
 ORDER_KEYS = ("order_id", "orderId", "order_number", "number")
 STATES = {
     "Order Completed": say("was placed"), "Order Updated": say("was changed"),
@@ -153,8 +154,7 @@ def call(
         if tool.writes and not confirmed:
             raise Refused(say("I do that only after you say yes."))
         if tool.known_only and conversation.contact_id is None:
-            raise Refused(say("For that I must know who you are; please sign in on our site, or "
-                              "talk to a person."))  # fmt: skip
+            raise Refused(WHO)
         with transaction.atomic():
             row.result = tool.run(conversation, arguments)
         row.state = ToolCall.State.DONE

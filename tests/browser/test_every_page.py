@@ -57,10 +57,18 @@ def paths(shop: int) -> dict[str, str]:
     return found
 
 
-def grave(page: Page) -> list[str]:
-    """What axe finds serious or critical on the page, one line each with the place."""
-    page.evaluate(AXE.read_text())
-    result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+SCRIPT = AXE.read_text() if AXE.exists() else ""
+NAMED = ["label", "button-name", "link-name", "html-has-lang", "html-lang-valid", "image-alt"]
+
+
+def grave(page: Page, *rules: str) -> list[str]:
+    """What axe finds serious or critical on the page, one line each with the place; by some rules
+    alone where they are named."""
+    page.evaluate(SCRIPT)
+    options: dict[str, Any] = {"resultTypes": ["violations"]}
+    if rules:
+        options["runOnly"] = list(rules)
+    result = page.evaluate("options => axe.run(document, options)", options)
     return [
         f"{v['id']}: {node['target']}"
         for v in result["violations"]
@@ -69,9 +77,8 @@ def grave(page: Page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious_on_any_page(paths, address, sign_in: SignIn, scheme: str):
-    page = sign_in("owner", color_scheme=scheme)
+def test_axe_finds_nothing_serious_on_any_page(paths, address, sign_in: SignIn):
+    page = sign_in("owner")  # in the dark: the pages in Chinese, test_states
     wrong = {}
     for name, path in paths.items():
         page.goto(address + path)
@@ -107,7 +114,7 @@ def test_no_page_scrolls_sideways_or_is_squeezed_on_a_narrow_screen(
     page.wait_for_url("**/segments/")
 
 
-@pytest.mark.parametrize("role", [r.value for r in Role])
+@pytest.mark.parametrize("role", [Role.ANALYST.value, Role.AGENT.value])  # all: test_tenants
 def test_each_role_sees_its_pages_whole_and_is_told_who_may_open_the_others(
     shop, address, sign_in: SignIn, wrong: list[str], role: str
 ):

@@ -24,7 +24,7 @@ from tenants import services as tenants
 from tenants.models import User
 from tests import make
 from tests.browser.conftest import SignIn, in_database
-from tests.browser.test_every_page import FRAGMENTS, grave
+from tests.browser.test_every_page import FRAGMENTS, NAMED, grave
 from tests.tenants.test_tenants import PAGES
 from workers import demo
 
@@ -63,13 +63,15 @@ def test_an_empty_workspace_teaches_on_every_page(
         page.wait_for_selector("#notices summary")
         if name in lists and not page.locator(".empty h2").count():
             silent.append(name)
-        if problems := grave(page):
+        if problems := grave(page, *NAMED):
             found[name] = problems
     assert (silent, found, wrong) == ([], {}, [])
 
 
-def test_every_page_is_whole_in_chinese(shop: int, address: str, sign_in: SignIn, wrong: list[str]):
-    page = sign_in("owner")
+def test_every_page_is_whole_in_chinese_and_in_the_dark(
+    shop: int, address: str, sign_in: SignIn, wrong: list[str]
+):
+    page = sign_in("owner", color_scheme="dark")
     page.locator(".account summary").click()
     with page.expect_navigation():
         page.get_by_label("Language").select_option("zh-hans")
@@ -81,7 +83,7 @@ def test_every_page_is_whole_in_chinese(shop: int, address: str, sign_in: SignIn
         page.goto(address + reverse(name, args=[demo.SLUG]))
         page.wait_for_selector("#notices summary")
         assert page.evaluate("/[一-龥]/.test(document.querySelector('main').innerText)"), name
-        if problems := grave(page):
+        if problems := grave(page, "color-contrast", *NAMED):
             found[name] = problems
     assert found == {}
     page.goto(f"{address}/w/{demo.SLUG}/segments/new")
@@ -97,13 +99,21 @@ def test_every_page_is_whole_in_chinese(shop: int, address: str, sign_in: SignIn
     assert wrong == []
 
 
+WEIGHED = [  # the home, each kind of list and form, and what draws a chart
+    "insights:home", "contacts:people", "contacts:events", "segments:segments", "segments:new",
+    "catalog:products", "content:briefs", "approval:queue", "experiments:experiments",
+    "delivery_pages:campaigns", "conversations:inbox", "knowledge:documents", "dialogue:overview",
+    "assistant:quality", "workspace:design", "experiment",
+]  # fmt: skip
+
+
 def test_a_page_is_light_and_charts_come_only_where_one_is(
     shop: int, address: str, sign_in: SignIn
 ):
     page = sign_in("owner")
     trial = in_database(shop, lambda: Experiment.objects.order_by("id")[0])
     heavy, charts = {}, set()
-    for name in [n for n in PAGES if n not in FRAGMENTS] + ["experiment"]:
+    for name in WEIGHED:
         path = (
             reverse("experiments:experiment", args=[demo.SLUG, trial.pk])
             if name == "experiment"

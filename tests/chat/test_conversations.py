@@ -140,6 +140,10 @@ def test_a_resolved_conversation_asks_for_a_rating_and_opens_again_when_the_cust
     assert (asked.kind, asked.payload) == ("notice", {"card": "csat"})
     rated = visiting.rate(conversation=talk, rating=4, comment="quick")
     assert (rated.rating, rated.handler, rated.agent_id) == (4, "person", tenant.owner.pk)
+    [line] = [x for x in selectors.thread(talk.pk) if x.rating is not None]
+    assert (line.message.seq, line.rating.rating, line.rating.comment) == (asked.seq, 4, "quick")
+    talk.refresh_from_db()
+    assert (talk.last_text, talk.last_kind) == ("Hello", "incoming")  # our notices are no preview
     visiting.rate(conversation=talk, rating=2)
     rated.refresh_from_db()
     assert rated.rating == 2

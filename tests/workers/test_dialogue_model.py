@@ -17,6 +17,7 @@ from attune.kernel.errors import Conflict
 from attune.kernel.models import JobRow
 from chat.assistant import drafting, quality
 from chat.assistant.models import Draft, Generation
+from chat.conversations import handing
 from chat.conversations import services as desk
 from chat.conversations.models import Conversation, Handoff
 from chat.dialogue import lessons, own, registry, running, scripts, starters, taking, training
@@ -210,6 +211,57 @@ def test_a_task_runs_through_a_digression_to_its_tool(live, tenant):
     ]  # fmt: skip
     state = running.state(talk.pk)
     assert (state.stack, state.done) == ((), ("call_back",))
+
+
+def test_a_question_is_no_time_and_another_time_is_a_correction(live, tenant):
+    talk = make.conversation("please call me back")
+    answered(talk)
+    ask(talk, "040 1234567")
+    answered(talk)
+    ask(talk, "How long do parcels to Austria take?")
+    [reply] = answered(talk)
+    assert reply.body.startswith("Parcels to Austria take 4 working days.")
+    assert running.state(talk.pk).slots == {"phone": "040 1234567"}
+    ask(talk, "at nine")
+    answered(talk)
+    for text, time in (("no, tomorrow at ten", "tomorrow at ten"), ("friday at noon",) * 2):
+        ask(talk, text)
+        [reply] = answered(talk)
+        assert f"time: {time}). Shall I do that?" in reply.body
+    ask(talk, "no, 040 7654321")
+    answered(talk)
+    ask(talk, "yes")
+    answered(talk)
+    assert ToolCall.objects.get().arguments == {"phone": "040 7654321", "time": "friday at noon"}
+
+
+def test_what_is_done_is_not_cancelled_by_beginning_anew(live, tenant):
+    talk = make.conversation("please call me back")
+    for text in ("040 1234567", "at nine", "yes", "forget about it, please call me back"):
+        answered(talk)
+        ask(talk, text)
+    [reply] = answered(talk)
+    assert "Nothing is under way any more" in reply.body
+    assert reply.payload["quick_replies"] == ["Talk to a person"]
+    assert running.state(talk.pk).stack == ()
+
+
+def test_a_stranger_is_told_at_once_what_needs_signing_in(live, tenant):
+    talk = make.conversation("where is my order")
+    [reply] = answered(talk)
+    assert reply.body.startswith("For that I must know who you are")
+    assert running.state(talk.pk).stack == ()
+    assert not ToolCall.objects.exists()
+
+
+def test_who_is_given_back_with_an_open_question_is_answered(live, tenant):
+    talk = make.conversation("Hello")
+    desk.reply(conversation=talk, user=tenant.owner, body="Hi!", client_id="c" * 12)
+    ask(talk, "please call me back")
+    assert answered(talk) == []
+    handing.hand_back(conversation=talk)
+    [notice, reply] = answered(talk)
+    assert (notice.kind, reply.body) == ("notice", "On which number may we call you?")
 
 
 def test_a_question_and_an_answer_written_together_both_count(live, tenant):

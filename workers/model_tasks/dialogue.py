@@ -81,9 +81,7 @@ def _nearest(text: str, run: Run, keep: dict[str, Any]) -> dict[str, Any]:
     return {**found, **{k: keep[k] for k in ("filled", "requested", "actions") if k in keep}}
 
 
-KEPT: OrderedDict[str, np.ndarray] = (
-    OrderedDict()
-)  # vectors of sentences, the last asked at the end
+KEPT: OrderedDict[str, np.ndarray] = OrderedDict()  # a sentence's vector; the last asked last
 MOST_KEPT = 20_000
 
 
@@ -164,7 +162,8 @@ def dialogue_of(
 ) -> tuple[DialogueState, int, Domain, DialogueVersion | None]:
     """Where a dialogue stands and the number of its last step, what is taught, and who reads."""
     state, n = running.resumed(conversation)
-    return state, n, running.domain(), registry.live_one()
+    known = conversation.contact_id is not None
+    return state, n, running.domain(known=known), registry.live_one()
 
 
 @handles(TRAIN_DIALOGUE)
