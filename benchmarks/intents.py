@@ -160,7 +160,7 @@ def scope(recipe: Recipe) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-SHOTS = Recipe(epochs=25, rate=6e-5, batch=80, each=5)
+SHOTS = Recipe(epochs=25, rate=6e-5, batch=80, each=5, contrast=1.0)
 
 
 def main() -> None:

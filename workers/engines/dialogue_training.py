@@ -155,7 +155,7 @@ def intents(lesson: dict[str, Any], folder: Path, live: Reader, base: Path | Non
 def _few(n: int) -> understanding.Recipe:
     """Few examples are seen more often; the more there are, the more stand together in a batch."""
     epochs, batch = max(6, min(30, 20_000 // max(1, n))), max(16, min(80, n // 8))
-    return understanding.Recipe(epochs=epochs, batch=batch, each=5, rate=6e-5)
+    return understanding.Recipe(epochs=epochs, batch=batch, each=5, rate=6e-5, contrast=1.0)
 
 
 def _agree(model: Intents, held: tuple[list[str], list[str]]) -> int:

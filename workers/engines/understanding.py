@@ -2,14 +2,15 @@
 
     text → encoder (MiniLM) → mean over tokens h (B, C) → linear → logits (B, K) → / T → softmax
 
-Trained with cross-entropy (label smoothing) and a supervised contrastive loss, which draws texts of
-one intent together and others apart (Khosla et al. 2020, equation 2), on batches that hold several
-texts of each of their intents; an average of the weights over time (EMA) is kept, and a temperature
-T fitted on held-out examples, so that "0.8" is right four times in five. A text is out of scope
-when it lies far from everything learned: the score is the mean cosine to the nearest training
-examples in the tuned space times the calibrated confidence (deep nearest neighbours, Sun et al.
-2022; maximum softmax, Hendrycks and Gimpel 2017), and its threshold is where a wanted share of
-held-out examples stays in scope.
+Trained with cross-entropy (label smoothing). Where examples are few, a supervised contrastive loss
+is added, which draws texts of one intent together and others apart (Khosla et al. 2020, equation
+2), on batches that hold several texts of each of their intents: it is worth some two points with
+ten examples an intent, nothing with a hundred. An average of the weights over time (EMA) is kept,
+and a temperature T fitted on held-out examples, so that "0.8" is right four times in five. A text
+is out of scope when it lies far from everything learned: the score is the mean cosine to the
+nearest training examples in the tuned space times the calibrated confidence (deep nearest
+neighbours, Sun et al. 2022; maximum softmax, Hendrycks and Gimpel 2017), and its threshold is where
+a wanted share of held-out examples stays in scope.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ class Recipe(Plan):
     """How to train a reader of intents."""
 
     smoothing: float = 0.1
-    contrast: float = 1.0  # weight of the contrastive loss
+    contrast: float = 0.0  # weight of the contrastive loss
     spread: float = 0.1  # its temperature
-    each: int = 4  # texts of an intent that stand together in a batch
+    each: int = 1  # texts of an intent that stand together in a batch
     in_scope: float = 0.96  # share of held-out in-scope texts that the threshold keeps
     neighbours: int = 5
     remembered: int = 50  # examples of an intent that a text's likeness is measured by
@@ -95,6 +96,8 @@ def train(
         target = torch.tensor([n for _, n in batch])  # (B,)
         pooled = network.pooled(dict(tokens))  # (B, C)
         found: torch.Tensor = named(network.head(network.drop(pooled)), target)
+        if not recipe.contrast:
+            return found
         known = target < len(names)  # what is out of scope has nothing in common
         return found + recipe.contrast * contrast(pooled, target, known, recipe.spread)
 
