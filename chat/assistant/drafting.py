@@ -73,7 +73,10 @@ def waiting(draft_id: UUID) -> tuple[Draft, Question] | None:
 
 
 def written(*, row: Draft, text: str, citations: list[dict[str, Any]], model: str) -> None:
-    advance(DRAFT, row, "write" if text else "give_up")
+    held = Draft.objects.select_for_update().filter(pk=row.pk, state="waiting").first()
+    if held is None:  # another run wrote it
+        return
+    advance(DRAFT, held, "write" if text else "give_up")
     Draft.objects.filter(pk=row.pk).update(text=text, citations=citations, model=model[:200])
     wire.push(row.conversation_id, {"type": "state"}, hint=False)
 

@@ -100,11 +100,20 @@ async def _drain(tenant_id: int, line: Line) -> None:
 
 
 async def _together(tenant_id: int, line: Line, messages: list[Waiting]) -> None:
-    """One call; whatever becomes of it, each message hears of it."""
+    """One call; whatever becomes of it, each message hears of it. Who left meanwhile was told
+    nothing and will send again: their message is not stored."""
+    messages = [message for message in messages if not message.receipt.done()]
+    if not messages:
+        return
     try:
         rows = await direct.call("attune_chat_append_all", tenant_id, _written(messages))
-    except (psycopg.Error, OSError, ValueError, TypeError) as trouble:
-        # one of them is wrong, or the database is away: each finds out by itself
+    except (psycopg.OperationalError, OSError) as away:
+        for message in messages:
+            if not message.receipt.done():
+                message.receipt.set_exception(away)
+        return
+    except (psycopg.Error, ValueError, TypeError) as trouble:
+        # one of them is wrong: each finds out by itself
         logger.info("%s messages go one by one: %s", len(messages), trouble)
         rows = []
     for n, *found in rows:
@@ -119,6 +128,8 @@ async def _together(tenant_id: int, line: Line, messages: list[Waiting]) -> None
 
 
 async def _alone(tenant_id: int, message: Waiting) -> None:
+    if message.receipt.done():
+        return
     try:
         receipt = await appending.append_directly(
             tenant_id=tenant_id, conversation=message.conversation, visitor=message.visitor,

@@ -104,13 +104,14 @@ def reply_from_outside(
     """An answer that somebody gave elsewhere (a partner's desk, a ticket system): the assistant is
     silent from here on, as with an agent's."""
     row = lock(conversation)
-    if row.state != Conversation.State.OPEN:
-        Conversation.objects.filter(pk=row.pk).update(
-            handler="person", state="open", snoozed_until=None, resolved_at=None,
-            person_since=row.person_since or timezone.now(),
-        )  # fmt: skip
     said = Said(visiting.checked(body), "outgoing", "agent", client_id, None, author_name)
     receipt = appending.append(conversation=row.pk, said=said)
+    if receipt.fresh and row.state != Conversation.State.OPEN:
+        since = row.person_since if row.handler == "person" else None
+        Conversation.objects.filter(pk=row.pk).update(
+            handler="person", state="open", snoozed_until=None, resolved_at=None,
+            person_since=since or timezone.now(),
+        )  # fmt: skip
     if receipt.fresh:
         audit.record("conversation.reply_from_outside", row, seq=receipt.seq, who=author_name)
         wire.push(row.pk, {"type": "message", **wire.fresh(said, receipt)})

@@ -13,7 +13,10 @@ from attune.kernel.words import holds
 KINDS = ("choice", "text", "number", "email", "date", "phone")
 NUMBER = re.compile(r"(?<![\w.])#?(\d[\d.,-]{0,18}\d|\d)(?![\w])")
 CODE = re.compile(r"\b[A-Z0-9][A-Z0-9-]{3,23}\b", re.IGNORECASE)
-MOST_DOUBT, MOST_LETTERS = 3, 30  # words and letters of an answer that ends with a question mark
+MOST_DOUBT, MOST_HAN = 3, 7  # words and Han letters of an answer that ends with a question mark
+ASKING = re.compile(
+    r"(?:what|how|when|where|who|why|which|do|does|can|could|is|are|will|would|may)\b"
+    r"|请问|什么|怎么|为什么|多少|哪", re.I)  # fmt: skip
 MOST_READ = 1_000  # letters of a message in which slots are looked for
 DATE = re.compile(
     r"\b(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./]\d{1,2}(?:[./]\d{2,4})?"
@@ -90,7 +93,9 @@ def found(slot: Slot, text: str, *, asked: bool) -> str:
 def is_question(text: str) -> bool:
     """Whether it asks something else; "tomorrow at ten?" is an answer that doubts."""
     asks = text.rstrip().endswith(("?", "？"))
-    return asks and (len(text.split()) > MOST_DOUBT or len(text) > MOST_LETTERS)
+    han = sum("\u4e00" <= letter <= "\u9fff" for letter in text)
+    long = len(text.split()) > MOST_DOUBT or han > MOST_HAN
+    return asks and (long or bool(ASKING.match(text.strip())))
 
 
 def _coded(word: str) -> bool:

@@ -37,7 +37,7 @@ def respond(state: DialogueState, reading: Reading, domain: Domain) -> Turn:
         _call(turn, turn.task, confirmed=True)
     elif turn.task and what == "confirm" and _corrected(turn, turn.task):
         advance(turn)
-    elif turn.task is None and CANCEL.search(reading.text):
+    elif turn.task is None and turn.state.done and _takes_back(reading.text):
         _nothing_to_cancel(turn)
     elif awaited and what == "clarify" and (chosen := _chosen(turn, awaited.options)):
         _follow(turn, chosen)
@@ -79,6 +79,10 @@ def _cancel(turn: Turn, task: Task) -> None:
     turn.do(Act("say", say("All right, I leave it: %(task)s.", task=task.title),
                 name=f"cancelled_{task.name}"))  # fmt: skip
     _resume(turn)
+
+
+def _takes_back(text: str) -> bool:
+    return bool(CANCEL.search(text)) and not text.rstrip().endswith(("?", "？"))
 
 
 def _nothing_to_cancel(turn: Turn) -> None:

@@ -25,8 +25,10 @@ CANCEL = re.compile(
 
 
 BETTER = re.compile(
-    r"^\W*(?:(?:no|nope|actually|rather|instead|make it|i meant?|sorry)\b|不是?|改成|改为)"
-    r"[ ,.:!，。]*(?:i meant? |make it |rather |better )?(?P<rest>.{2,})$", re.I)  # fmt: skip
+    r"^\W*(?:(?:no|nope|actually|rather|instead|sorry)\b|不是?)?[ ,.:!，。]*"
+    r"(?P<plain>(?:i meant?|make it)\b|改成|改为)?[ ,.:]*(?P<rest>.{2,})$", re.I)  # fmt: skip
+WHEN = re.compile(DATE.pattern + r"|\d|\b(?:noon|morning|evening|afternoon)\b|上午|下午|晚上|点",
+                  re.I)  # fmt: skip
 MOST_WORDS = 6
 
 
@@ -36,7 +38,7 @@ def corrected(text: str) -> str:
     text = " ".join(text.split())
     if text.endswith(("?", "？")) or CANCEL.search(text):
         return ""
-    if match := BETTER.match(text):
+    if (match := BETTER.match(text)) and (match["plain"] or WHEN.search(match["rest"])):
         return match["rest"].strip()
     return text if DATE.search(text) and len(text.split()) <= MOST_WORDS else ""
 

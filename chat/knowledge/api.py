@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -22,6 +22,14 @@ class DocumentOut(ModelSerializer):
         model = Document
         fields = ("id", "kind", "state", "title", "url", "body", "language", "reference",
                   "commands", "created_at", "updated_at")  # fmt: skip
+
+
+class DocumentListed(ModelSerializer):
+    """Without its text, which may be long: ask for the document."""
+
+    class Meta:
+        model = Document
+        fields = tuple(name for name in DocumentOut.Meta.fields if name != "body")
 
 
 class DocumentIn(serializers.Serializer):
@@ -54,6 +62,9 @@ class DocumentViewSet(ReadViewSet):
         "partial_update": "knowledge.edit",
         "move": "knowledge.edit",
     }
+
+    def get_serializer_class(self) -> Any:
+        return DocumentListed if self.action == "list" else DocumentOut
 
     @extend_schema(request=DocumentIn, responses={201: DocumentOut})
     def create(self, request: Request) -> Response:

@@ -9,7 +9,7 @@ from typing import Any
 
 import nh3
 import numpy as np
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from attune.kernel import audit, live
 from attune.kernel.errors import Conflict, FieldError, Invalid
@@ -61,10 +61,13 @@ def save_document(
     row.kind, row.title, row.body, row.url, row.language = kind, title, body, url[:500], language
     row.reference = reference
     row.commands = sum(bool(injection.command_in(s)) for s in passages.sentences(body))
-    row.state = Document.State.ACTIVE
-    with transaction.atomic():
-        row.save()
-        _cut(row)
+    try:
+        with transaction.atomic():
+            row.save()
+            _cut(row)
+    except IntegrityError as twin:
+        taken = say("Another document of this kind has this reference already.")
+        raise Conflict(taken) from twin
     audit.record("knowledge.save_document", row, kind=kind)
     live.push(current_tenant(), "knowledge")
     return row

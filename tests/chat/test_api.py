@@ -80,6 +80,12 @@ def test_an_answer_opens_what_was_resolved(desk):
                                   "client_id": "ticket-78"}, content_type="application/json")  # fmt: skip
     found = desk.get(url).json()
     assert (found["state"], found["resolved_at"]) == ("open", None)
+    desk.post(f"{url}/move", {"verb": "resolve", "ask": False}, content_type="application/json")
+    again = desk.post(f"{url}/messages", {"body": "One more thing.", "author_name": "Mia",
+                                          "client_id": "ticket-78"},
+                      content_type="application/json").json()  # fmt: skip
+    assert again == {"seq": again["seq"], "fresh": False}
+    assert desk.get(url).json()["state"] == "resolved"  # what was sent before opens nothing
 
 
 def test_priority_and_labels_are_set_and_a_wrong_one_changes_nothing(desk):
@@ -111,6 +117,15 @@ def test_documents_are_put_replaced_and_taken_out(tenant):
                     content_type="application/json").json()["state"] == "archived"  # fmt: skip
     assert who.post(f"{url}/move", {"verb": "archive"},
                     content_type="application/json").status_code == 409  # fmt: skip
+    other = who.post("/v1/knowledge", {**body, "reference": "help-13"},
+                     content_type="application/json").json()  # fmt: skip
+    taken = who.patch(f"/v1/knowledge/{other['id']}", {"reference": "help-12"},
+                      content_type="application/json")  # fmt: skip
+    assert taken.status_code == 409
+    assert "body" not in who.get("/v1/knowledge").json()["results"][0]
+    assert who.patch(url, {"title": "Denmark?"}, content_type="application/json").json()[
+        "state"] == "archived"  # fmt: skip
+    Document.objects.filter(pk=other["id"]).delete()
     empty = who.post("/v1/knowledge", {"title": "x"}, content_type="application/json")
     assert (empty.status_code, empty.json()["errors"][0]["field"]) == (422, "body")
     assert Document.objects.count() == 1

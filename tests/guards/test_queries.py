@@ -101,7 +101,7 @@ FROZEN: dict[str, int] = {
     "delivery_pages:message": 9,
     "insights:chain": 13,
     "conversations:inbox": 11,
-    "conversations:conversation": 20,
+    "conversations:conversation": 21,
     "inboxes:inboxes": 10,
     "inboxes:new": 5,
     "inboxes:inbox": 7,

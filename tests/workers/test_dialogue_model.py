@@ -294,6 +294,28 @@ def test_a_yes_in_the_same_breath_agrees_to_nothing(live, tenant):
     assert ToolCall.objects.get().state == "done"
 
 
+def test_a_yes_after_a_tool_in_the_same_breath_agrees_to_nothing(live, tenant):
+    talk = make.conversation("please call me back")
+    Conversation.objects.filter(pk=talk.pk).update(contact=make.contact("u1"))
+    for text in ("040 1234567", "at nine"):
+        answered(talk)
+        ask(talk, text)
+    answered(talk)
+    live.intents["order_status"] = "where is my order HB-10023?"
+    ask(talk, "where is my order HB-10023?")
+    ask(talk, "yes")
+    answered(talk)
+    assert [c.tool for c in ToolCall.objects.all() if c.tool == "call_back"] == []
+
+
+def test_what_was_understood_is_not_called_unknown(live, tenant):
+    live.intents["call_back"] = "can you call me back?"
+    talk = make.conversation("can you call me back?")
+    ask(talk, "040 1234567")
+    [reply] = answered(talk)
+    assert reply.body == "When does it suit you?"
+
+
 def test_of_two_questions_the_unknown_one_is_named(live, tenant):
     talk = make.conversation("Do you sell bicycles?")
     ask(talk, "How long do parcels to Austria take?")

@@ -97,11 +97,13 @@ def _read(
     parts: list[Part] = []
     before = question.before
     for text in question.sayings:
-        confirms = state.awaited is not None and state.awaited.what == "confirm"
-        if parts and confirms and repairs.agrees(text):
+        if parts and _unseen(state, text):
             continue
         reading = dialogue.read(version, text, state, run)
         step = manager.respond(state, reading, domain)
+        for act in step.acts:  # what follows a tool is foreseen, the tool is not called
+            if act.kind == "tool":
+                manager.finish(step, "…")
         made = Made("", "task", confidence=1.0)
         if any(act.kind == "answer" for act in step.acts):
             made = known(replace(question, text=text, before=before), time.monotonic(), run)
@@ -111,6 +113,12 @@ def _read(
     return parts
 
 
+def _unseen(state: DialogueState, text: str) -> bool:
+    """Whether this is a yes to a question of ours that was not shown yet."""
+    awaited = state.awaited
+    return bool(awaited and awaited.what in {"confirm", "clarify"} and repairs.agrees(text))
+
+
 def _carry_out(
     question: Question, state: DialogueState, domain: Domain, parts: list[Part], mood: float
 ) -> None:
@@ -118,6 +126,8 @@ def _carry_out(
     said: list[Said] = []
     mades: list[Made] = []
     for part in parts:
+        if said and _unseen(state, part.reading.text):
+            continue
         step = manager.respond(state, part.reading, domain)
         mades.append(replace(part.made, intent=step.state.intent))
         said.append(_carried(question, step, mades[-1]))
@@ -125,11 +135,13 @@ def _carry_out(
         state = step.state
         if said[-1].carried.person:
             break
-    spoken, person = _spoken(said), said[-1].carried.person
+    person = said[-1].carried.person
+    unclear = person == "pending_clarification"  # of that a person answers, of the rest we do
+    spoken = _spoken(said[:-1] if unclear else said)
     if not spoken and not person:
         services.admit(question=question, made=mades[-1], sentiment=mood)
         return
-    if spoken and person != "pending_clarification":  # then a person answers instead
+    if spoken:
         _speak(question, spoken, said[-1].carried.quick, _as_one(mades), mood)
     if person:
         services.hand_over(question=question, by="model", reason=person, sentiment=mood)
@@ -174,7 +186,9 @@ def _spoken(said: list[Said]) -> list[str]:
         told = [text for act, text in one.carried.said if last or not _asks(act)]
         known_at_all = known_at_all or bool(told)
         asked = one.carried.turn.reading.text
-        named = asked.rstrip().endswith(services.QUESTION) and (one.lost or one.carried.said)
+        unclear = [act for act, _ in one.carried.said if act.name in {"clarify", "rephrase"}]
+        unknown = one.lost or bool(unclear)
+        named = asked.rstrip().endswith(services.QUESTION) and unknown
         if not told and len(said) > 1 and named:
             with translation.override(one.carried.language or "en"):
                 told = [str(say("About “%(question)s” I find nothing in what I know.",
