@@ -11,7 +11,7 @@ from chat.conversations import visiting
 from chat.conversations.models import Conversation
 from tests import make
 from tests.workers.test_answering import answered, ask, tiny
-from tests.workers.test_dialogue_model import live
+from tests.workers.test_dialogue_turns import live
 from workers import model_tasks
 
 assert model_tasks
