@@ -1,6 +1,6 @@
 """Where things are, by what people do. One table: the side, the palette and the tests read it.
 
-Places are kept for what the pillars bring (Conversations, Insights, Strategy, Forecast): an entry
+Places are kept for what the pillars bring (Strategy, Forecast): an entry
 whose page does not exist yet is left out, and shows up when its slice does.
 """
 
@@ -71,7 +71,9 @@ PLACES: tuple[tuple[Phrase | str, tuple[Place, ...]], ...] = (
     (
         say("Learn"),
         (
-            Place("insights:findings", "lens", say("Insights"), "workspace.view"),
+            Place("reading:overview", "lens", say("Insights"), "insights.view"),
+            Place("topics:topics", "book", say("Topics"), "insights.view"),
+            Place("sources:sources", "inbox", say("Sources"), "insights.view"),
             Place("insights:forecast", "trend", say("Forecast"), "workspace.view"),
         ),
     ),

@@ -24,7 +24,7 @@ ROLE_ABOUT: dict[Role, Phrase] = {
     Role.MARKETER: say("Edits audience, content and campaigns; cannot approve or launch"),
     Role.REVIEWER: say("Approves or rejects content; cannot approve their own"),
     Role.SENDER: say("Launches, pauses and stops approved campaigns"),
-    Role.ANALYST: say("Reads results; personal data is hidden"),
+    Role.ANALYST: say("Reads results and works on insights; personal data is hidden"),
     Role.AGENT: say("Talks with customers"),
     Role.DEVELOPER: say("API keys, webhooks, events and their errors"),
 }
@@ -76,6 +76,8 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "chat.manage": _BOSS,
     "knowledge.view": _ALL,
     "knowledge.edit": _EDIT | {Role.AGENT},
+    "insights.view": _ALL,
+    "insights.edit": _EDIT | {Role.ANALYST},
     "webhooks.manage": _BOSS | {Role.DEVELOPER},
 }
 

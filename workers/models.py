@@ -85,6 +85,18 @@ def lower(texts: Sequence[str]) -> np.ndarray:
 
 
 @cache
+def _opinion_readers() -> Any:
+    return importlib.import_module("workers.engines.opinion_readers").OpinionReaders()
+
+
+def opinions(texts: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+    """Documents as (text, "en" or "zh"), read sentence by sentence. Raises ModelAway."""
+    model = runtime()
+    place: Any = model.opinions if isinstance(model, ProcessRuntime) else _opinion_readers().read
+    return list(place(texts))
+
+
+@cache
 def _readers() -> Any:
     return importlib.import_module("workers.engines.readers").Readers()
 

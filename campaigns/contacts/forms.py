@@ -10,7 +10,8 @@ from attune.web.forms import StrictJSONField
 
 class UploadForm(forms.Form):
     file = forms.FileField(
-        label=_("File"), help_text=_("CSV or JSONL, up to 200 MB. The first row names the columns.")
+        label=_("File"),
+        help_text=_("CSV, Excel or JSONL, up to 200 MB. The first row names the columns."),
     )
 
 

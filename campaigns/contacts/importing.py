@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 
-from attune.kernel import audit, limits
+from attune.kernel import audit
 from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.models import JobRow
 from attune.kernel.phrases import say
@@ -35,30 +35,14 @@ IMPORT = Machine(
 
 def upload(*, file: UploadedFile) -> ContactImport:
     """Keep a file and read its head. Refuses what cannot be a customer list, with the reason."""
-    name = file.name or "file"
-    format_ = {"csv": "csv", "txt": "csv", "tsv": "csv", "jsonl": "jsonl", "ndjson": "jsonl"}.get(
-        name.rsplit(".", 1)[-1].lower()
-    )
-    if format_ is None:
-        raise Invalid.one(
-            "file", say("Only .csv, .tsv and .jsonl files are taken."), say("Export as CSV.")
-        )
-    if (file.size or 0) > limits.IMPORT_BYTES:
-        raise Invalid.one("file", say("The file is larger than 200 MB."), say("Split it."))
-    sample = list(islice(imports.rows(io.BytesIO(file.read(1_000_000)), format=format_), 6))
-    good = [row for row in sample if not row.problem]
-    if not good:
-        reason = sample[0].problem if sample else say("It has no rows under its header.")
-        raise Invalid.one("file", say("No row of the file can be read. %(reason)s", reason=reason))
-    file.seek(0)
-    columns = list(dict.fromkeys(name for row in good for name in row.cells))
+    head = imports.look(file)
     row = ContactImport.objects.create(
-        filename=name[:200],
-        format=format_,
+        filename=(file.name or "file")[:200],
+        format=head.format,
         file=file,
-        columns=columns,
-        sample=[[str(r.cells.get(c, "")) for c in columns] for r in good[:5]],
-        mapping=imports.guess_mapping(columns),
+        columns=head.columns,
+        sample=head.sample,
+        mapping=imports.guess_mapping(head.columns),
     )
     audit.record("contacts.upload", row)
     return row

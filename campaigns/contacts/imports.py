@@ -1,4 +1,4 @@
-"""Files of customers to events, row by row: pure except for reading the open file."""
+"""Files to rows, and rows of customers to events: pure except for reading the open file."""
 
 from __future__ import annotations
 
@@ -6,12 +6,19 @@ import codecs
 import csv
 import io
 import re
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date, datetime, time
+from itertools import islice
 from typing import Any, BinaryIO
 
+import openpyxl
 import orjson
+from django.core.files.uploadedfile import UploadedFile
 
+from attune.kernel import limits
+from attune.kernel.errors import Invalid
 from attune.kernel.phrases import Phrase, say
 from attune.kernel.storable import unstorable
 
@@ -28,6 +35,11 @@ GUESSES = {
 }  # fmt: skip
 
 
+FORMATS = {"csv": "csv", "txt": "csv", "tsv": "csv", "jsonl": "jsonl", "ndjson": "jsonl",
+           "xlsx": "xlsx"}  # fmt: skip
+UNPACKED_BYTES = 5 * limits.IMPORT_BYTES  # of a workbook, which is a packed folder
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One data row: its line in the file (the first line is 1) and its cells by column."""
@@ -38,24 +50,67 @@ class Row:
     raw: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What the first rows of a file tell: its format, its columns, some cells of each."""
+
+    format: str
+    columns: list[str]
+    sample: list[list[str]]
+
+
+def look(file: UploadedFile) -> Head:
+    """Read the head of an uploaded file. Raises Invalid for what cannot be a table, with the
+    reason."""
+    format_ = FORMATS.get((file.name or "").rsplit(".", 1)[-1].lower())
+    if format_ is None:
+        raise Invalid.one(
+            "file", say("Only .csv, .tsv, .jsonl and .xlsx files are taken."), say("Export as CSV.")
+        )
+    if (file.size or 0) > limits.IMPORT_BYTES:
+        raise Invalid.one("file", say("The file is larger than 200 MB."), say("Split it."))
+    head: BinaryIO = file if format_ == "xlsx" else io.BytesIO(file.read(1_000_000))  # type: ignore[assignment]
+    sample = list(islice(rows(head, format=format_), 6))
+    file.seek(0)
+    good = [row for row in sample if not row.problem]
+    if not good:
+        reason = sample[0].problem if sample else say("It has no rows under its header.")
+        raise Invalid.one("file", say("No row of the file can be read. %(reason)s", reason=reason))
+    columns = list(dict.fromkeys(name for row in good for name in row.cells))
+    cells = [[str(r.cells.get(c, ""))[:200] for c in columns] for r in good[:5]]
+    return Head(format_, columns, cells)
+
+
 def detect_encoding(sample: bytes) -> str:
-    """UTF-8 (with or without mark), UTF-16 with mark, or Windows-1252, in this order."""
+    """UTF-8 (with or without mark), UTF-16 with mark, GB 18030, or Windows-1252, in this order.
+
+    Nearly any bytes can be read as GB 18030; Chinese is what has both bytes of its pairs in the
+    range of the common characters (GB 2312), where an umlaut is followed by a plain letter."""
     if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     try:
         sample[: len(sample) - 4 if len(sample) > 64 else None].decode("utf-8")
         return "utf-8-sig"
     except UnicodeDecodeError:
-        return "cp1252"
+        high = sum(len(run) for run in HIGH.findall(sample))
+        pairs = 2 * sum(len(run) // 2 for run in PAIRED.findall(sample))
+        return "gb18030" if high and pairs > 0.9 * high else "cp1252"
+
+
+HIGH = re.compile(rb"[\x80-\xff]+")
+PAIRED = re.compile(rb"(?:[\xa1-\xf7][\xa1-\xfe])+")
 
 
 def rows(file: BinaryIO, *, format: str) -> Iterator[Row]:
     """Every row of the file; a broken one carries its problem and does not stop the rest."""
-    sample = file.read(65536)
-    file.seek(0)
     if format == "jsonl":
         yield from _jsonl(file)
         return
+    if format == "xlsx":
+        yield from _excel(file)
+        return
+    sample = file.read(65536)
+    file.seek(0)
     encoding = detect_encoding(sample)
     text = io.TextIOWrapper(file, encoding=encoding, errors="replace", newline="")
     head = sample.decode(encoding, "replace").splitlines()[:1] or [""]
@@ -66,6 +121,38 @@ def rows(file: BinaryIO, *, format: str) -> Iterator[Row]:
     except (StopIteration, csv.Error):
         return
     yield from _csv(reader, columns)
+
+
+def _excel(file: BinaryIO) -> Iterator[Row]:
+    """The rows of a workbook's first sheet, one at a time."""
+    try:
+        with zipfile.ZipFile(file) as packed:
+            if sum(part.file_size for part in packed.infolist()) > UNPACKED_BYTES:
+                yield Row(1, {}, say("Unpacked, the workbook is too large; save it as CSV."))
+                return
+        file.seek(0)
+        sheet = openpyxl.load_workbook(file, read_only=True, data_only=True).worksheets[0]
+        lines = sheet.iter_rows(values_only=True)
+        columns = _named([_shown(cell) for cell in next(lines, ())])
+    except BROKEN_WORKBOOK as wrong:
+        yield Row(1, {}, say("The file is no Excel workbook: %(why)s.", why=wrong))
+        return
+    for line, cells in enumerate(lines, start=2):
+        shown = [clean(_shown(cell)) for cell in cells[: len(columns)]]
+        if any(shown):
+            yield Row(line, dict(zip(columns, shown, strict=False)), raw=",".join(shown)[:2000])
+
+
+BROKEN_WORKBOOK = (zipfile.BadZipFile, KeyError, ValueError, OSError, IndexError, TypeError)
+
+
+def _shown(cell: Any) -> str:
+    """A cell of a workbook as text: whole numbers without a point, dates as ISO 8601."""
+    if cell is None:
+        return ""
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return cell.isoformat() if isinstance(cell, datetime | date | time) else str(cell)
 
 
 def _named(header: list[str]) -> list[str]:

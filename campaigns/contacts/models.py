@@ -270,6 +270,9 @@ class Consent(TenantModel):
         return f"{self.purpose} by {self.channel}: {self.state}"
 
 
+FORMATS = [("csv", _("CSV")), ("jsonl", _("JSONL")), ("xlsx", _("Excel"))]
+
+
 class ContactImport(TenantModel):
     """A file of customers: mapped, tried, run; resumes where it stopped."""
 
@@ -280,7 +283,7 @@ class ContactImport(TenantModel):
         FINISHED = "finished", _("Finished")
 
     filename = models.CharField(max_length=200)
-    format = models.CharField(max_length=5, choices=[("csv", _("CSV")), ("jsonl", _("JSONL"))])
+    format = models.CharField(max_length=5, choices=FORMATS)
     file = models.FileField(upload_to="imports/%Y/%m", max_length=300)
     columns = models.JSONField(default=list)
     sample = models.JSONField(default=list)

@@ -205,11 +205,12 @@ def wake(*, conversation_id: uuid.UUID, at: str) -> None:
 
 def reopen(*, conversation: Conversation) -> None:
     row = lock(conversation)
+    if row.state in {"snoozed", "resolved"}:  # an open conversation is a person's
+        Conversation.objects.filter(pk=row.pk).update(
+            handler="person", snoozed_until=None, resolved_at=None,
+            person_since=row.person_since or timezone.now(),
+        )  # fmt: skip
     advance(CONVERSATION, row, "reopen")
-    Conversation.objects.filter(pk=row.pk).update(
-        handler="person", snoozed_until=None, resolved_at=None,
-        person_since=row.person_since or timezone.now(),
-    )  # fmt: skip
     handing.activity(row, say("Opened again."))
     _changed(row)
 

@@ -18,6 +18,7 @@ from campaigns.tuning.api import VersionViewSet
 from chat.conversations.api import ConversationViewSet
 from chat.knowledge.api import DocumentViewSet
 from insights.api import SendChain
+from insights.sources.api import SourceViewSet, TextViewSet
 from tenants.api import AuditViewSet, JobViewSet, Workspace
 from workers.serving import ChatView, EmbeddingsView, ModelsView
 
@@ -42,6 +43,8 @@ for name, view in {
     "endpoints": EndpointViewSet,
     "conversations": ConversationViewSet,
     "knowledge": DocumentViewSet,
+    "sources": SourceViewSet,
+    "documents": TextViewSet,
     "jobs": JobViewSet,
     "audit": AuditViewSet,
 }.items():
@@ -77,6 +80,9 @@ workspace = [
     path("knowledge/", include("chat.knowledge.urls")),
     path("dialogue/", include("chat.dialogue.urls")),
     path("assistant/", include("chat.assistant.urls")),
+    path("sources/", include("insights.sources.urls")),
+    path("insights/", include("insights.reading.urls")),
+    path("topics/", include("insights.topics.urls")),
 ]
 urlpatterns = [
     *api,
@@ -89,6 +95,7 @@ urlpatterns = [
     path("", include("campaigns.approval.urls_public")),
     path("", include("chat.conversations.urls_public")),
     path("", include("chat.assistant.urls_public")),
+    path("", include("insights.sources.urls_public")),
     path("", include("campaigns.delivery.urls")),
     path("", include("tenants.urls")),
     path("w/<slug:workspace>/", include(workspace)),

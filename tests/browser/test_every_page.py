@@ -21,6 +21,9 @@ from chat.conversations.models import Conversation
 from chat.dialogue.models import Intent, Task
 from chat.inboxes.models import Inbox
 from chat.knowledge.models import Document
+from insights.sources.models import Document as Text
+from insights.sources.models import Source
+from insights.topics.models import Topic
 from tenants.roles import Role, role_can
 from tests.browser.conftest import SignIn
 from tests.tenants.test_tenants import PAGES
@@ -47,6 +50,7 @@ def paths(shop: int) -> dict[str, str]:
         "conversations:conversation": Conversation,
         "inboxes:inbox": Inbox,
         "knowledge:document": Document,
+        "sources:source": Source, "reading:document": Text, "topics:topic": Topic,
         "dialogue:intent": Intent, "dialogue:task": Task, "dialogue:log": Conversation,
     }  # fmt: skip
     with tenant_context(shop):

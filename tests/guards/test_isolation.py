@@ -54,6 +54,7 @@ from tenants.models import ApiKey, Membership
 from tenants.roles import PERMISSIONS
 from tenants.sockets import patterns as socket_patterns
 from tests import make
+from tests.guards.heard import heard
 from tests.guards.routes import routes
 from tests.guards.taught import CANARY, taught
 from workers import runner
@@ -63,7 +64,7 @@ PUBLIC = {  # answered without a workspace, with the reason
     "words": "our own words",
     "tenants:start": "redirects", "tenants:new": "makes one", "tenants:appearance": "own user",
     "tenants:accept": "signed by its token", "guests:review": "signed token", "delivery:unsubscribe": "signed token",
-    "delivery:click": "signed token", "widget:file": "signed token",
+    "delivery:click": "signed token", "widget:file": "signed token", "sources-in:hook": "signed token",
     **{f"widget:{name}": "a visitor's token; tests/chat/test_widget_api.py" for name in (
         "config", "session", "start", "messages", "person", "rating", "files")},
     "widget-assistant:report": "a visitor's token; tests/chat/test_widget_api.py",
@@ -124,7 +125,7 @@ def build(place: make.Place) -> dict[str, Any]:
     )
     report = assistant.report(conversation=talk, seq=1, reason="other", comment=CANARY)
     gap = Suggestion.objects.create(question=CANARY, samples=[CANARY])
-    ids = taught(talk)
+    ids = taught(talk) | heard()
     fact = add_fact(text=CANARY, product=make.product(name=CANARY))
     suppress(address="gone@b.example", reason="manual", source=CANARY)
     return {

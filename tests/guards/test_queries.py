@@ -45,7 +45,12 @@ from chat.inboxes import services as inboxes
 from chat.inboxes.models import CannedReply, Inbox, Team
 from chat.knowledge import services as knowledge
 from chat.knowledge.models import Document
+from insights.reading.models import Feature
+from insights.sources.models import Document as Text
+from insights.sources.models import DocumentImport, Source
+from insights.topics.models import Topic
 from tests import make
+from tests.guards.heard import heard
 
 FROZEN: dict[str, int] = {
     "insights:home": 29,
@@ -133,6 +138,19 @@ FROZEN: dict[str, int] = {
     "dialogue:past": 11,
     "dialogue:past-file": 8,
     "dialogue:log": 13,
+    "sources:sources": 8,
+    "sources:new": 6,
+    "sources:aside": 7,
+    "sources:source": 9,
+    "sources:edit": 7,
+    "sources:file": 7,
+    "reading:overview": 10,
+    "reading:documents": 10,
+    "reading:document": 9,
+    "reading:feature": 10,
+    "topics:topics": 12,
+    "topics:outside": 6,
+    "topics:topic": 12,
 }
 ROWS: dict[str, Any] = {
     "contacts:person": Contact, "segments:segment": Segment, "segments:edit": Segment,
@@ -146,6 +164,8 @@ ROWS: dict[str, Any] = {
     "dialogue:intent": Intent, "dialogue:slot": Slot, "dialogue:task": Task,
     "dialogue:script": Script, "dialogue:version": DialogueVersion,
     "dialogue:past-file": PastImport, "dialogue:log": Conversation,
+    "sources:source": Source, "sources:edit": Source, "sources:file": DocumentImport,
+    "reading:document": Text, "reading:feature": Feature, "topics:topic": Topic,
 }  # fmt: skip
 
 
@@ -179,6 +199,7 @@ def fill(place: make.Place, start: int, n: int) -> None:
         assistant.report(conversation=talk, seq=1, reason="other")
         Suggestion.objects.create(question=f"Why {number}?", samples=["Why?"])
         teach(number, talk)
+        heard(number)
         if number % 2:
             delivery.launch(campaign=campaign)
             make.run_jobs()

@@ -67,6 +67,13 @@ PAGES = {
     "dialogue:new-script": "knowledge.edit",
     "dialogue:versions": "knowledge.view",
     "dialogue:past": "knowledge.view",
+    "sources:sources": "insights.view",
+    "sources:new": "insights.edit",
+    "sources:aside": "insights.view",
+    "reading:overview": "insights.view",
+    "reading:documents": "insights.view",
+    "topics:topics": "insights.view",
+    "topics:outside": "insights.view",
 }
 
 

@@ -145,6 +145,12 @@ class ProcessRuntime:
         _sound(answer)
         return dict(answer.json())
 
+    def opinions(self, texts: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+        """Documents as (text, language), read sentence by sentence."""
+        answer = self._post("/opinions", {"texts": list(texts)})
+        _sound(answer)
+        return list(answer.json())
+
     def count(self, messages: Messages) -> int:
         return int(self._post("/count", {"messages": messages}).json())
 

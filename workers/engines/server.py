@@ -31,6 +31,7 @@ from starlette.routing import Route
 
 from workers.engines.embedding import Encoder
 from workers.engines.loading import local_runtime
+from workers.engines.opinion_readers import OpinionReaders
 from workers.engines.protocol import (
     AdapterMissing,
     Asked,
@@ -123,7 +124,7 @@ class Door:
 
     def __init__(self, runtime: Runtime, encoder: Encoder | None, key: str) -> None:
         self.runtime, self.encoder, self.key = runtime, encoder, key
-        self.readers = Readers()
+        self.readers, self.opinion_readers = Readers(), OpinionReaders()
         self.engine = Engine(runtime)
         self.engine.start()
 
@@ -132,6 +133,7 @@ class Door:
             Route("/generate", self._guarded(self.generate), methods=["POST"]),
             Route("/score", self._guarded(self.score), methods=["POST"]),
             Route("/embed", self._guarded(self.embed), methods=["POST"]),
+            Route("/opinions", self._guarded(self.opinions), methods=["POST"]),
             Route("/count", self._guarded(self.count), methods=["POST"]),
             Route("/adapters/{digest}", self._guarded(self.adapter), methods=["GET", "PUT"]),
             Route("/readers/{digest}", self._guarded(self.reader), methods=["GET", "PUT", "POST"]),
@@ -182,6 +184,11 @@ class Door:
         return JSONResponse(
             {"vectors": vectors.tolist(), "tokens": tokens, "name": self.encoder.name}
         )
+
+    async def opinions(self, call: Call) -> Response:
+        """Documents as (text, language), read sentence by sentence."""
+        texts = [(str(text), str(language)) for text, language in (await call.json())["texts"]]
+        return JSONResponse(await asyncio.to_thread(self.opinion_readers.read, texts))
 
     async def count(self, call: Call) -> Response:
         return JSONResponse(self.runtime.count((await call.json())["messages"]))

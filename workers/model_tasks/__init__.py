@@ -1,5 +1,16 @@
 """The model queue, loaded only by a worker with `-Q model -I workers.model_tasks`."""
 
-from workers.model_tasks import answering, dialogue, generation, response, talking, training
+from workers.model_tasks import (
+    answering,
+    dialogue,
+    generation,
+    reading,
+    response,
+    talking,
+    topics,
+    training,
+)
 
-__all__ = ["answering", "dialogue", "generation", "response", "talking", "training"]
+__all__ = [
+    "answering", "dialogue", "generation", "reading", "response", "talking", "topics", "training",
+]  # fmt: skip

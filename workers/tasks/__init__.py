@@ -21,10 +21,10 @@ from campaigns.segments.jobs import REFRESH_SEGMENT, RefreshSegment
 from campaigns.segments.rules import depends_on_time
 from tenants import registry
 from workers import runner
-from workers.tasks import audience, chat, delivery, experiments, ingest
+from workers.tasks import audience, chat, delivery, experiments, ingest, insights
 
 logger = logging.getLogger(__name__)
-__all__ = ["audience", "chat", "delivery", "experiments", "ingest"]
+__all__ = ["audience", "chat", "delivery", "experiments", "ingest", "insights"]
 
 
 @shared_task(name="attune.run_job", ignore_result=True)
@@ -93,3 +93,9 @@ def tidy() -> None:
 def _tidy() -> None:
     housekeeping.tidy()
     retention.thin_snapshots(timezone.now())
+
+
+@shared_task(name="attune.gather", ignore_result=True)
+def gather() -> None:
+    """Take in the conversations that closed, and close what gave up."""
+    for_each_tenant(insights.keep_up)

@@ -52,6 +52,9 @@ INSTALLED_APPS = [
     "chat.conversations",
     "chat.dialogue",
     "chat.assistant",
+    "insights.sources",
+    "insights.reading",
+    "insights.topics",
     "insights",
     "workers",
 ]

@@ -24,6 +24,7 @@ from attune.web.editing import Editing
 
 logger = logging.getLogger(__name__)
 PAGE_SIZE = 50
+PROGRAMS = ("/v1/", "/in/")  # what programs ask is answered in JSON
 FAR = 20  # pages from here on are found by id first
 
 
@@ -35,7 +36,7 @@ def error_page(request: HttpRequest, refusal: AttuneError) -> HttpResponse:
         "reference %s: %s %s answered %s: %s", reference, request.method, request.path, status,
         str.__str__(refusal.detail),
     )  # fmt: skip
-    if request.path.startswith("/v1/"):
+    if request.path.startswith(PROGRAMS):
         body = {
             "type": f"urn:attune:{refusal.code}",
             "title": refusal.title,

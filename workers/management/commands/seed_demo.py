@@ -11,9 +11,10 @@ from typing import Any
 import orjson
 from django.conf import settings
 from django.core.management.base import BaseCommand
+from django.utils import timezone
 
 from attune.kernel.tenancy import tenant_context
-from workers import demo, demo_chat
+from workers import demo, demo_chat, demo_reviews
 
 
 class Command(BaseCommand):
@@ -46,9 +47,10 @@ class Command(BaseCommand):
         self._chat(place, told, options["shop"])
 
     def _chat(self, place: demo.Demo, told: dict[str, Any], shop: str) -> None:
-        """The chat, also where an older demo has none; the shop's site may show it."""
+        """The chat and the reviews, also where an older demo has none."""
         with tenant_context(place.tenant_id):
             told |= demo_chat.chat(place.users, [shop] if shop else [])
+            demo_reviews.take(timezone.now())
         path = settings.VAR / "demo.json"
         path.write_bytes(orjson.dumps(told))
         path.chmod(0o600)

@@ -1,0 +1,24 @@
+"""Later work of the topics."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from attune.kernel.jobs import TRAINING, Job
+
+
+@dataclass(frozen=True, slots=True)
+class FitTopics:
+    fit_id: uuid.UUID
+
+
+FIT_TOPICS = Job("insights.fit_topics", TRAINING, FitTopics)
+
+
+@dataclass(frozen=True, slots=True)
+class SplitTopic:
+    topic_id: uuid.UUID
+
+
+SPLIT_TOPIC = Job("insights.split_topic", TRAINING, SplitTopic)

@@ -1,0 +1,228 @@
+"""Topics: found, kept under their ids through refits, curated, and whether they move."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from attune.kernel.errors import Conflict, Invalid
+from attune.kernel.models import JobRow
+from insights.reading import services as reading
+from insights.reading.services import Read
+from insights.reading.summing import Felt
+from insights.sources import services as sources
+from insights.sources.models import Document, Source
+from insights.topics import selectors, services, trends
+from insights.topics.models import Belonging, Topic, TopicChange, TopicFit
+from insights.topics.trends import Count
+from workers import model_tasks, models, runner
+
+assert model_tasks  # its import registers the handlers
+NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+SAID = {
+    0: "the parcel came late and the delivery was slow number {}",
+    1: "the coffee roast tastes burnt and bitter number {}",
+    2: "the lid of the teapot leaks when pouring number {}",
+    3: "the biscuits were sweet and crisp number {}",
+}
+
+
+def vector(about: int, n: int) -> np.ndarray:
+    rng = np.random.default_rng(1000 * about + n)
+    found = rng.normal(0, 0.02, 384)
+    found[about] += 1
+    return (found / np.linalg.norm(found)).astype(np.float32)
+
+
+def heard(about: int, n: int, start: int = 0, days: int = 10, bad: bool = False) -> None:
+    """n texts about a thing, read."""
+    of = Source.objects.first() or sources.save_source(name="Reviews", kind="review")
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    items = [
+        {"text": SAID[about].format(f"{letters[i % 26]}{letters[i // 26]} {letters[i % 26] * 9}"), "external_id": f"{about}-{i}",
+         "at": (NOW - timedelta(days=days)).isoformat()}
+        for i in range(start, start + n)
+    ]  # fmt: skip
+    sources.take(source=of, items=items, now=NOW)
+    rows = list(Document.objects.filter(state="waiting").order_by("id"))
+    felt = (0.9, 0.05, 0.05) if bad else (0.05, 0.05, 0.9)
+    reads = [
+        Read("m", (Felt(0, 20, *felt),), (), vector(about, start + i)) for i in range(len(rows))
+    ]
+    reading.keep([r.pk for r in rows], reads)
+    Document.objects.update(weight=1.0)
+
+
+def run(kind: str) -> None:
+    row = JobRow.objects.filter(kind=kind, state="pending").order_by("id").first()
+    end = runner.run_job(row.tenant_id, row.pk)
+    row.refresh_from_db()
+    assert end == "done", row.error
+
+
+def fit() -> TopicFit:
+    row = services.request_fit()
+    run("insights.fit_topics")
+    row.refresh_from_db()
+    return row
+
+
+def topics() -> dict[int, Topic]:
+    """The shown topics by the thing that they are about."""
+    rows = Topic.objects.filter(state__in=["active", "candidate"])
+    return {int(np.argmax(t.centre)): t for t in rows}
+
+
+@pytest.fixture
+def found(tenant) -> dict[int, Topic]:
+    for about in range(3):
+        heard(about, 24)
+    fit()
+    return topics()
+
+
+def test_topics_are_found_with_words_examples_and_a_place_for_each_text(found):
+    row = TopicFit.objects.get()
+    assert (row.state, row.texts) == ("done", 72)
+    assert set(found) == {0, 1, 2}
+    assert {t.state for t in found.values()} == {"active"}
+    assert {"delivery", "parcel", "late"} <= {w for w, _ in found[0].terms}
+    assert all(SAID[0][:20] in d.text for d in selectors.examples(found[0]))
+    assert Belonging.objects.count() == 72
+    assert row.unassigned == pytest.approx(
+        Belonging.objects.filter(topic=None).count() / 72, abs=1e-6
+    )
+    assert row.unassigned <= 0.15
+    assert TopicChange.objects.filter(kind="born").count() == 3
+
+
+def test_a_refit_keeps_ids_and_names_and_new_things_are_candidates(found):
+    services.rename(topic=found[0], label="Late parcels")
+    before = {about: t.pk for about, t in found.items()}
+    for about in range(3):
+        heard(about, 5, start=24)
+    heard(3, 30)
+    fit()
+    after = topics()
+    assert {about: after[about].pk for about in range(3)} == before
+    assert after[0].label == "Late parcels"
+    assert after[3].state == "candidate"
+    assert "1 new candidates" in TopicFit.objects.latest("number").verdict
+    services.move(topic=after[3], verb="accept")
+    assert Topic.objects.get(pk=after[3].pk).state == "active"
+
+
+def test_what_is_read_later_is_placed_at_once(found, monkeypatch):
+    of = Source.objects.get()
+    sources.take(source=of, items=[{"text": "Another slow delivery of a parcel."}], now=NOW)
+    packed = base64.b64encode(vector(0, 999).astype(np.float16).tobytes()).decode()
+    monkeypatch.setattr(models, "opinions", lambda texts: [
+        {"model": "m", "sentences": [[0, 10, 1, 0, 0]], "terms": [], "vector": packed} for _ in texts])  # fmt: skip
+    run("insights.read")
+    row = Belonging.objects.get(document__text__startswith="Another slow")
+    assert row.topic_id == found[0].pk
+
+
+def test_merged_topics_count_together_also_after_a_refit(found):
+    one, other = found[0], found[1]
+    n = Belonging.objects.filter(topic__in=[one, other]).count()
+    services.merge(topic=other, into=one)
+    assert Belonging.objects.filter(topic=one).count() == n
+    other.refresh_from_db()
+    assert (other.state, other.into_id) == ("merged", one.pk)
+    with pytest.raises(Invalid, match="that is shown"):
+        services.merge(topic=found[2], into=other)
+    heard(1, 6, start=24)
+    fit()
+    assert Topic.objects.get(pk=other.pk).state == "merged"
+    assert Belonging.objects.filter(topic=one, document__text__contains="roast").count() > 25
+
+
+def test_a_topic_is_split_and_the_larger_half_keeps_the_id(found):
+    one, other = found[0], found[1]
+    services.merge(topic=other, into=one)
+    heard(0, 12, start=60)
+    fit()
+    services.request_split(topic=Topic.objects.get(pk=one.pk))
+    run("insights.split_topic")
+    assert TopicChange.objects.filter(topic=one, kind="split").count() == 1
+    born = TopicChange.objects.filter(kind="born").latest("id").topic
+    mine = Belonging.objects.filter(topic=one).exclude(document__text__contains="parcel")
+    assert not mine.exists()
+    assert Belonging.objects.filter(topic=born, document__text__contains="roast").count() > 15
+
+
+def test_a_blocked_topic_is_shown_nowhere_and_a_pinned_one_stays(found):
+    services.move(topic=found[2], verb="block")
+    services.pin(topic=found[0], pinned=True)
+    assert {r.topic.pk for r in selectors.overview(NOW).rows} == {found[0].pk, found[1].pk}
+    place = Topic.objects.get(pk=found[0].pk).centre
+    fit()
+    assert np.array_equal(Topic.objects.get(pk=found[0].pk).centre, place)
+    assert Topic.objects.get(pk=found[2].pk).state == "blocked"
+    with pytest.raises(Conflict):
+        services.move(topic=Topic.objects.get(pk=found[2].pk), verb="block")
+
+
+def test_what_a_person_placed_stays_there(found):
+    row = Belonging.objects.filter(topic=found[0]).first()
+    services.put(document_id=row.document_id, topic=found[1])
+    fit()
+    row.refresh_from_db()
+    assert (row.topic_id, row.by_person) == (found[1].pk, True)
+
+
+def test_topics_need_texts_and_are_looked_for_once_at_a_time(tenant):
+    heard(0, 10)
+    with pytest.raises(Conflict, match="at least 30"):
+        services.request_fit()
+    heard(1, 25)
+    row = services.request_fit()
+    with pytest.raises(Conflict, match="already"):
+        services.request_fit()
+    JobRow.objects.filter(pk=row.job_id).update(state="quarantined")
+    services.close_interrupted()
+    row.refresh_from_db()
+    assert (row.state, str(row.verdict)) == ("failed", "Its job gave up; see Jobs.")
+
+
+def test_the_overview_counts_feelings_and_shifts(tenant):
+    for about in range(3):
+        heard(about, 24, days=60)
+    heard(0, 40, start=24, days=5, bad=True)
+    heard(1, 8, start=24, days=5)
+    fit()
+    seen = selectors.overview(NOW)
+    about = {t.pk: n for n, t in topics().items()}
+    late = next(r for r in seen.rows if about.get(r.topic.pk) == 0)
+    assert late.shift.verdict == "rising"
+    assert late.bad > late.good > 0
+    assert seen.texts == 120
+    assert seen.outside == pytest.approx(seen.unassigned / 120)
+
+
+def test_shifts_are_shares_tested_together():
+    steady, rising, little = trends.shifts([
+        Count(100, 1000, 200, 2000), Count(80, 1000, 60, 2000), Count(2, 1000, 1, 2000),
+    ])  # fmt: skip
+    assert (steady.verdict, rising.verdict, little.verdict) == ("steady", "rising", "little")
+    assert steady.difference == 0
+    assert rising.difference == pytest.approx(5.0)
+    assert rising.low > 0
+    assert rising.p < 1e-6
+
+
+def test_noise_alone_is_seldom_called_a_trend():
+    rng = np.random.default_rng(3)
+    called = 0
+    for _ in range(200):
+        now, before = (
+            rng.multinomial(400, np.ones(20) / 20),
+            rng.multinomial(1200, np.ones(20) / 20),
+        )
+        found = trends.shifts([Count(a, 400, b, 1200) for a, b in zip(now, before, strict=True)])
+        called += any(s.verdict in {"rising", "falling"} for s in found)
+    assert called / 200 <= 0.15
