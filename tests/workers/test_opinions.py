@@ -73,7 +73,7 @@ def test_the_words_of_opinion_stand_near_the_term_in_its_clause():
     text = "Nice box, but the lid leaks badly every day"
     places = [(0, 0), *((m.start(), m.end()) for m in re.finditer(r"\w+|,", text)), (0, 0)]
     speaks = np.zeros(len(places))
-    for word, value in (("Nice", 9.0), ("leaks", 3.0), ("badly", 2.0), ("every", 0.1)):
+    for word, value in (("Nice", 9.0), ("leaks", 3.0), ("badly", 2.5), ("every", 0.1), ("the", 8)):
         speaks[next(i for i, (s, e) in enumerate(places) if text[s:e] == word)] = value
     lid = next(i for i, (s, e) in enumerate(places) if text[s:e] == "lid")
     start, end = opinions.opinion(text, places, speaks, (lid, lid + 1))

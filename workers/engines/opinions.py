@@ -436,7 +436,14 @@ def _term(
 
 
 CLAUSE = frozenset(",;:()—")
-REACH = 8  # tokens on either side of a term
+LINKS = frozenset(  # words that link others and are no opinion, whatever flows through them
+    "a an the this that these those my our your his her its their i we you he she it they me us "
+    "him them and or but so as if than then when while because of in on at by for from to with "
+    "into over after before about is are was were be been being am has have had do does did will "
+    "would can could should may might must there here who which what where s t re ve ll m d also "
+    "just".split()
+)
+REACH, FADES = 8, 0.9  # tokens on either side of a term, and what each step away takes
 
 
 def opinion(
@@ -452,21 +459,26 @@ def opinion(
     for _ in range(REACH):
         if last < len(places) and places[last][1] and text[places[last][0]] not in CLAUSE:
             last += 1
-    near = [i for i in (*range(first, inside[0]), *range(inside[1], last))
-            if text[places[i][0]].isalpha()]  # fmt: skip
+    near = [
+        i for i in (*range(first, inside[0]), *range(inside[1], last))
+        if text[places[i][0]].isalpha() and text[places[i][0] : places[i][1]].lower() not in LINKS
+    ]  # fmt: skip
     if not near:
         return 0, 0
-    best = max(near, key=lambda i: float(speaks[i]))
-    typical = float(np.median(speaks[: len(places)]))
-    if float(speaks[best]) <= max(0.0, typical):
+    best = max(near, key=lambda i: float(speaks[i]) * FADES ** _apart(i, inside))
+    if float(speaks[best]) <= 0:
         return 0, 0
-    enough = typical + 0.5 * (float(speaks[best]) - typical)
+    enough = 0.7 * float(speaks[best])
     left = right = best
     while left - 1 in near and (speaks[left - 1] >= enough or _joined(places, left)):
         left -= 1
     while right + 1 in near and (speaks[right + 1] >= enough or _joined(places, right + 1)):
         right += 1
     return places[left][0], places[right][1]
+
+
+def _apart(at: int, inside: tuple[int, int]) -> int:
+    return inside[0] - at if at < inside[0] else at - inside[1] + 1
 
 
 def _joined(places: Sequence[Sequence[int]], at: int) -> bool:

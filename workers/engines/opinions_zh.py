@@ -43,7 +43,7 @@ CLAUSE = re.compile(r"[^，。！？；、,.!?;\s~～…]+")
 NOUNS = frozenset({"n", "vn", "nz", "ng"})
 SAYS = frozenset({"a", "ad", "an", "v", "vd", "z", "i", "l", "d"})
 EMPTY_NOUNS = frozenset(
-    "东西 时候 感觉 问题 情况 事情 地方 时间 样子 方面 结果 朋友 老婆 老公 孩子 大家 家里 评价 "  # noqa: SIM905
+    "东西 时候 感觉 问题 情况 事情 地方 时间 样子 方面 结果 朋友 老婆 老公 孩子 大家 家里 评价 "
     "商家 卖家 店家 京东 淘宝 当当 第一次 总体 整体 图片 效果图".split()
 )
 
