@@ -18,7 +18,9 @@ from pytest_django.plugin import DjangoDbBlocker
 from attune.asgi import application
 from attune.embedded.servers import free_port
 from attune.kernel.tenancy import tenant_context
+from insights.sources.models import Source
 from tests import make
+from tests.guards.heard import heard
 from workers import demo, demo_chat
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -45,6 +47,8 @@ def shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker, settings: An
             demo_chat.chat(place.users, [])
         with tenant_context(place.tenant_id):
             make.draft(author_id=place.users["marketer"])
+            if not Source.objects.exists():
+                heard()
         yield place.tenant_id
 
 
