@@ -20,7 +20,8 @@ from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 from benchmarks import bench
 from benchmarks import opinion_data as data
 from workers.engines.opinion_readers import WEIGHTS
-from workers.engines.opinions import POLARITIES, Opinions
+from workers.engines.opinion_terms import POLARITIES
+from workers.engines.opinions import Opinions
 from workers.engines.opinions_zh import ChineseOpinions
 from workers.engines.understanding import calibration_error
 

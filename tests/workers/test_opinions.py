@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.workers import tiny_encoder
-from workers.engines import opinion_readers, opinions, opinions_zh, sentences
+from workers.engines import opinion_readers, opinion_terms, opinions, opinions_zh, sentences
 from workers.engines.embedding import Encoder
 from workers.engines.opinions import Lesson, Recipe
 from workers.engines.sentences import spans
@@ -76,9 +76,9 @@ def test_the_words_of_opinion_stand_near_the_term_in_its_clause():
     for word, value in (("Nice", 9.0), ("leaks", 3.0), ("badly", 2.5), ("every", 0.1), ("the", 8)):
         speaks[next(i for i, (s, e) in enumerate(places) if text[s:e] == word)] = value
     lid = next(i for i, (s, e) in enumerate(places) if text[s:e] == "lid")
-    start, end = opinions.opinion(text, places, speaks, (lid, lid + 1))
+    start, end = opinion_terms.opinion(text, places, speaks, (lid, lid + 1))
     assert text[start:end] == "leaks badly"
-    assert opinions.opinion(text, places, -speaks, (lid, lid + 1)) == (0, 0)
+    assert opinion_terms.opinion(text, places, -speaks, (lid, lid + 1)) == (0, 0)
 
 
 def test_the_sense_is_the_plain_encoders(reader, base):

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from workers.engines import sentences
-from workers.engines.opinions import POLARITIES, Opinion, Opinions
+from workers.engines.opinion_terms import POLARITIES
+from workers.engines.opinions import Opinion, Opinions
 from workers.engines.opinions_zh import ChineseOpinions
 
 WEIGHTS = Path(__file__).parent / "weights"

@@ -35,7 +35,8 @@ from torch import nn
 
 from workers.engines import finetuning
 from workers.engines.finetuning import Heard, Plan
-from workers.engines.opinions import Opinion, Term, packed, unpacked
+from workers.engines.opinion_terms import Term
+from workers.engines.opinions import Opinion, packed, unpacked
 
 jieba.setLogLevel(logging.ERROR)
 BUCKETS, LONGEST, LEAST = 1 << 22, 4, 3  # runs in fewer texts than LEAST say nothing
