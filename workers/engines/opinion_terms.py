@@ -66,7 +66,7 @@ def term_of(
     leaning: np.ndarray,
     inside: tuple[int, int],
     chances: np.ndarray,
-) -> Term:
+) -> Term:  # fmt: skip
     """A term with its likeliest polarity (`chances` of the three) and its words of opinion."""
     best = int(chances.argmax())
     start, end = places[inside[0]][0], places[inside[1] - 1][1]
