@@ -31,6 +31,7 @@ def english(folder: Path, recipe: Recipe | None = None) -> opinions.Opinions:
     found = opinions.train(data.english(), recipe=recipe, heard=told)
     calibrate(found)
     found.save(folder / "opinions-en")
+    (folder / "opinions-en" / "held.json").write_text(f'{{"amazon_fold": {data.HELD}}}\n')
     return found
 
 
