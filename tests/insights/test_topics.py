@@ -189,6 +189,15 @@ def test_topics_need_texts_and_are_looked_for_once_at_a_time(tenant):
     assert (row.state, str(row.verdict)) == ("failed", "Its job gave up; see Jobs.")
 
 
+def test_a_fit_whose_texts_were_all_set_aside_says_so(found):
+    row = services.request_fit()
+    Document.objects.update(state="aside", why="person")
+    run("insights.fit_topics")
+    row.refresh_from_db()
+    assert (row.state, str(row.verdict)) == ("failed", "There are no texts to look at.")
+    assert Topic.objects.filter(state="active").count() == 3
+
+
 def test_the_overview_counts_feelings_and_shifts(tenant):
     for about in range(3):
         heard(about, 24, days=60)

@@ -109,6 +109,8 @@ def refit(
     (K,). Only texts that are near move a topic, so that what is new makes none of them another. The
     first K topics of what is found are these K; those after them are born."""
     recipe = recipe or Recipe()
+    if not len(vectors):
+        raise ValueError("There are no texts to look at.")
     centroids = _moved(vectors, weights, before.copy(), recipe.rounds // 3, pinned, near)
     label, cosine = nearest(vectors, centroids)
     lost = cosine < near[label]

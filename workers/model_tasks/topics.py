@@ -70,7 +70,8 @@ def _senses(run: Run) -> tuple[list[uuid.UUID], np.ndarray, np.ndarray]:
         weights.append(some.weights)
         after = some.last
         run.progress(done=len(documents))
-    return documents, topics.unit(np.concatenate(vectors)), np.concatenate(weights)
+    every = np.concatenate(vectors) if vectors else np.zeros((0, 1), dtype=np.float32)
+    return documents, topics.unit(every), np.concatenate([*weights, np.zeros(0)])
 
 
 def _fitted(vectors: np.ndarray, weights: np.ndarray, before: Sequence[Known]) -> Fitted:
