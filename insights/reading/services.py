@@ -142,15 +142,6 @@ def reweigh(leaders: Sequence[uuid.UUID]) -> None:
         cursor.execute(REWEIGH_SQL, {"tenant": current_tenant(), "leaders": list(leaders)})
 
 
-def read_again() -> int:
-    """Let everything be read anew, after a model was changed; how many documents."""
-    Mention.objects.all().delete()
-    Reading.objects.all().delete()
-    n = Document.objects.filter(state="read").update(state="waiting")
-    audit.record("insights.read_again", None, documents=n)
-    return n
-
-
 # -- what people speak of ----------------------------------------------------------------------
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from dateutil import parser
 
+from attune.kernel import privacy
 from attune.kernel.phrases import Phrase, say, word
 from attune.kernel.storable import unstorable
 from campaigns.content import injection
-from insights.sources import cleaning, languages, likeness
+from insights.sources import cleaning, languages
 
 TARGETS = (
     "text", "title", "external_id", "author", "at", "product", "rating", "language", "user_id",
@@ -125,7 +126,7 @@ def prepare(item: Item, *, now: datetime, language: str = "") -> Entry:
 
 
 def _masked(title: str) -> str:
-    return cleaning.privacy.mask(title).text if title else ""
+    return privacy.mask(title).text if title else ""
 
 
 def _spoken(text: str, declared: str) -> tuple[str, tuple[str, str]]:
@@ -217,8 +218,4 @@ def _attributes(value: Any) -> dict[str, Any]:
         found[str(name)[:60]] = one
     if problem := unstorable(found):
         raise Wrong("attributes", problem)  # type: ignore[arg-type]
-    return {k: cleaning.privacy.mask(v).text if isinstance(v, str) else v for k, v in found.items()}
-
-
-def fingerprint(entry: Entry) -> str:
-    return likeness.digest(entry.text)
+    return {k: privacy.mask(v).text if isinstance(v, str) else v for k, v in found.items()}

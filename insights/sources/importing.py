@@ -10,7 +10,7 @@ from itertools import islice
 
 from django.core.files.uploadedfile import UploadedFile
 
-from attune.kernel import audit
+from attune.kernel import audit, privacy
 from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.models import JobRow
 from attune.kernel.phrases import say
@@ -97,7 +97,7 @@ def take_portion(of: DocumentImport, portion: list[Row], *, now: datetime) -> No
     broken = [row for row in portion if row.problem]
     DocumentProblem.objects.bulk_create(
         DocumentProblem(source=of.source, of=of, line=row.line, field="row", reason=row.problem,
-                        raw=intake.privacy.mask(row.raw).text)
+                        raw=privacy.mask(row.raw).text)
         for row in broken
     )  # fmt: skip
     items = [_item(of, row) for row in portion if not row.problem]

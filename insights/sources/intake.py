@@ -81,7 +81,7 @@ def _store(source: Source, found: list[Entry], of: DocumentImport | None, receip
             product_id=products.get(e.product.casefold(), source.product_id), at=e.at,
             title=e.title, text=e.text, rating=e.rating, language=e.language, masked=e.masked,
             attributes=e.attributes, state="aside" if e.aside[0] else "waiting", why=e.aside[0],
-            found=e.aside[1][:200], digest=entries.fingerprint(e),
+            found=e.aside[1][:200], digest=likeness.digest(e.text),
         )
         for e in fresh
     ]  # fmt: skip

@@ -57,6 +57,8 @@ class Topic(TenantModel):
         RETIRED = "retired", _("Retired")
         BLOCKED = "blocked", _("Blocked")
 
+    SHOWN = (State.ACTIVE, State.CANDIDATE)
+
     state = models.CharField(max_length=9, choices=State, default=State.CANDIDATE)
     label = models.CharField(max_length=120)
     named_by = models.CharField(max_length=8, default="words")

@@ -19,7 +19,6 @@ from insights.topics.models import Belonging, Topic, TopicFit
 from insights.topics.trends import Count, Shift
 
 NOW_DAYS, BEFORE_DAYS = 28, 84
-SHOWN = ("active", "candidate")
 COUNTS_SQL = """
 SELECT b.topic_id, count(*), sum(d.weight),
        coalesce(sum(d.weight) FILTER (WHERE r.feeling = 'negative'), 0),
@@ -97,7 +96,7 @@ def overview(
     with connection.cursor() as cursor:
         cursor.execute(COUNTS_SQL, values)
         counts = {row[0]: (row[1], *map(float, row[2:])) for row in cursor.fetchall()}
-    shown = list(Topic.objects.filter(state__in=SHOWN).defer("centroid").order_by("id"))
+    shown = list(Topic.objects.filter(state__in=Topic.SHOWN).defer("centroid").order_by("id"))
     ids = {t.pk for t in shown}
     everything = [sum(row[n] for row in counts.values()) for n in (4, 5, 6)]
     seasonal = everything[2] >= 100
@@ -125,7 +124,7 @@ def topic(pk: uuid.UUID | str) -> Topic:
 
 def hidden() -> QuerySet[Topic]:
     """Topics that are not shown: blocked, retired, merged."""
-    rows = Topic.objects.exclude(state__in=SHOWN).defer("centroid").select_related("into")
+    rows = Topic.objects.exclude(state__in=Topic.SHOWN).defer("centroid").select_related("into")
     return rows.order_by("-id")
 
 

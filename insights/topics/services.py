@@ -22,7 +22,6 @@ from insights.topics.jobs import FIT_TOPICS, SPLIT_TOPIC, FitTopics, SplitTopic
 from insights.topics.models import Belonging, Topic, TopicChange, TopicFit
 
 LEAST_TEXTS, LEAST_SPLIT = 30, 8
-SHOWN = ("active", "candidate")
 TOPIC = Machine(
     "topic",
     {
@@ -146,7 +145,7 @@ def finish(
             _note(topic, "faded", say("Hardly any text is about it now."), fit)
     for one, other in twins:
         pair = [Topic.objects.get(pk=ids[n]) for n in (one, other)]
-        if any(t.state not in SHOWN for t in pair):
+        if any(t.state not in Topic.SHOWN for t in pair):
             continue
         told = say("Says nearly the same as “%(other)s”: merge them?", other=pair[1].label)
         _note(pair[0], "twin", told, fit)

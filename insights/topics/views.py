@@ -49,7 +49,7 @@ def look(request: HttpRequest) -> HttpResponse:
 @page("insights.view")
 def topic(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     row = selectors.topic(pk)
-    others = Topic.objects.filter(state__in=selectors.SHOWN).exclude(pk=pk).order_by("label")
+    others = Topic.objects.filter(state__in=Topic.SHOWN).exclude(pk=pk).order_by("label")
     context = {
         "topic": row, "examples": selectors.examples(row),
         "page": paged(request, selectors.texts(row)),
@@ -62,7 +62,7 @@ def topic(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @page("insights.view")
 def outside(request: HttpRequest) -> HttpResponse:
     """The texts that are in no topic."""
-    others = Topic.objects.filter(state__in=selectors.SHOWN).order_by("label")
+    others = Topic.objects.filter(state__in=Topic.SHOWN).order_by("label")
     context = {
         "page": paged(request, selectors.texts(None)),
         "others": others.only("id", "label")[:200],

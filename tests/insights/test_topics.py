@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -19,6 +18,7 @@ from insights.topics import selectors, services, trends
 from insights.topics.models import Belonging, Topic, TopicChange, TopicFit
 from insights.topics.trends import Count
 from workers import model_tasks, models, runner
+from workers.engines import senses
 
 assert model_tasks  # its import registers the handlers
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -118,7 +118,7 @@ def test_a_refit_keeps_ids_and_names_and_new_things_are_candidates(found):
 def test_what_is_read_later_is_placed_at_once(found, monkeypatch):
     of = Source.objects.get()
     sources.take(source=of, items=[{"text": "Another slow delivery of a parcel."}], now=NOW)
-    packed = base64.b64encode(vector(0, 999).astype(np.float16).tobytes()).decode()
+    packed = senses.packed(vector(0, 999))
     monkeypatch.setattr(models, "opinions", lambda texts: [
         {"model": "m", "sentences": [[0, 10, 1, 0, 0]], "terms": [], "vector": packed} for _ in texts])  # fmt: skip
     run("insights.read")

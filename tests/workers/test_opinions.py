@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.workers import tiny_encoder
-from workers.engines import opinion_readers, opinion_terms, opinions, opinions_zh, sentences
+from workers.engines import opinion_readers, opinion_terms, opinions, opinions_zh, senses, sentences
 from workers.engines.embedding import Encoder
 from workers.engines.opinions import Lesson, Recipe
 from workers.engines.sentences import spans
@@ -150,5 +150,5 @@ def test_documents_are_read_in_their_language_with_places_in_the_whole_text(
     assert one["model"] == "opinions-en"
     assert [row[:2] for row in one["sentences"]] == [[0, 6], [7, 27]]
     assert "kettle" in [text[start:end] for start, end, *_ in one["terms"]]
-    assert opinion_readers.unpacked(one["vector"]).shape == (48,)
+    assert senses.unpacked(one["vector"]).shape == (48,)
     assert (two["model"], two["vector"]) == ("opinions-zh", "")

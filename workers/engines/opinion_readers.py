@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from workers.engines import sentences
+from workers.engines import senses, sentences
 from workers.engines.opinion_terms import POLARITIES
 from workers.engines.opinions import Opinion, Opinions
 from workers.engines.opinions_zh import ChineseOpinions
@@ -74,22 +73,15 @@ def _told(read: Sequence[tuple[int, int, Opinion]], model: str) -> dict[str, Any
     return {
         "model": model,
         "sentences": [[s, e, *(round(p, 4) for p in o.feeling)] for s, e, o in read],
-        "terms": terms, "vector": _packed(read),
+        "terms": terms, "vector": _sense(read),
     }  # fmt: skip
 
 
-def _packed(read: Sequence[tuple[int, int, Opinion]]) -> str:
+def _sense(read: Sequence[tuple[int, int, Opinion]]) -> str:
     """The document's sense: the mean of its sentences by their length, of length 1."""
     rows = [(e - s, o.sense) for s, e, o in read if o.sense.size]
     if not rows:
         return ""
     total = sum(n * sense for n, sense in rows)
     unit = total / max(1e-12, float(np.linalg.norm(total)))
-    return base64.b64encode(np.asarray(unit, dtype=np.float16).tobytes()).decode()
-
-
-def unpacked(packed: str) -> np.ndarray | None:
-    """The vector (C,) that `read` packed."""
-    if not packed:
-        return None
-    return np.frombuffer(base64.b64decode(packed), dtype=np.float16).astype(np.float32)
+    return senses.packed(np.asarray(unit))

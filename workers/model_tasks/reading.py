@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import time
 import uuid
 from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
 
 from insights.reading import services
 from insights.reading.services import Named, Read
@@ -16,6 +13,7 @@ from insights.reading.summing import Felt
 from insights.sources.jobs import READ_TEXTS, ReadTexts
 from insights.sources.models import Document
 from workers import models
+from workers.engines import senses
 from workers.model_tasks import topics
 from workers.runner import Run, handles
 
@@ -65,10 +63,8 @@ def _read(rows: Sequence[tuple[uuid.UUID, str, str]]) -> tuple[list[uuid.UUID], 
 
 
 def _understood(told: dict[str, Any]) -> Read:
-    packed = told["vector"]
-    vector = np.frombuffer(base64.b64decode(packed), dtype=np.float16) if packed else None
     return Read(
         told["model"], tuple(Felt(*row) for row in told["sentences"]),
         tuple(Named(*row) for row in told["terms"]),
-        vector.astype(np.float32) if vector is not None else None,
+        senses.unpacked(told["vector"]),
     )  # fmt: skip
