@@ -83,6 +83,7 @@ workspace = [
     path("sources/", include("insights.sources.urls")),
     path("insights/", include("insights.reading.urls")),
     path("topics/", include("insights.topics.urls")),
+    path("graph/", include("insights.graph.urls")),
 ]
 urlpatterns = [
     *api,

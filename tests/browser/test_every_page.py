@@ -21,6 +21,7 @@ from chat.conversations.models import Conversation
 from chat.dialogue.models import Intent, Task
 from chat.inboxes.models import Inbox
 from chat.knowledge.models import Document
+from insights.graph.models import Entity, Relation
 from insights.sources.models import Document as Text
 from insights.sources.models import Source
 from insights.topics.models import Topic
@@ -51,6 +52,7 @@ def paths(shop: int) -> dict[str, str]:
         "inboxes:inbox": Inbox,
         "knowledge:document": Document,
         "sources:source": Source, "reading:document": Text, "topics:topic": Topic,
+        "graph:entity": Entity, "graph:relation": Relation,
         "dialogue:intent": Intent, "dialogue:task": Task, "dialogue:log": Conversation,
     }  # fmt: skip
     with tenant_context(shop):

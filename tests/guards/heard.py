@@ -8,6 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from attune.kernel.phrases import say
+from insights.graph.models import Entity, Relation
 from insights.reading import services as reading
 from insights.reading.services import Named, Read
 from insights.reading.summing import Felt
@@ -37,5 +38,11 @@ def heard(number: int = 0) -> dict[str, Any]:
                                  examples=[str(document.pk)], terms=[[CANARY, 1.0]], born_in=fit)  # fmt: skip
     Belonging.objects.create(document=document, topic=topic, cosine=0.9)
     TopicChange.objects.create(topic=topic, fit=fit, kind="born", told=say("%(w)s", w=CANARY))
-    return {"source": source.pk, "text-file": file.pk, "text": document.pk,
+    nodes = [Entity.objects.create(kind="competitor", key=f"{CANARY} {number} {n}", label=f"{CANARY} {n}",
+                                   aliases=[CANARY]) for n in range(2)]  # fmt: skip
+    edge = Relation.objects.create(
+        subject=nodes[0], predicate="compared", object=nodes[1], n=3, weight=3.0, bad=2.0, lift=2.0,
+        low=1.5, high=3.0, confidence=0.95, valid_from=timezone.now(), evidence=[str(document.pk)],
+    )  # fmt: skip
+    return {"node": nodes[0].pk, "edge": edge.pk, "source": source.pk, "text-file": file.pk, "text": document.pk,
             "feature": mention.feature_id, "topic": topic.pk}  # fmt: skip

@@ -45,6 +45,7 @@ from chat.inboxes import services as inboxes
 from chat.inboxes.models import CannedReply, Inbox, Team
 from chat.knowledge import services as knowledge
 from chat.knowledge.models import Document
+from insights.graph.models import Entity, Relation
 from insights.reading.models import Feature
 from insights.sources.models import Document as Text
 from insights.sources.models import DocumentImport, Source
@@ -151,6 +152,11 @@ FROZEN: dict[str, int] = {
     "topics:topics": 12,
     "topics:outside": 6,
     "topics:topic": 12,
+    "graph:graph": 9,
+    "graph:new-competitor": 5,
+    "graph:competitor": 6,
+    "graph:entity": 9,
+    "graph:relation": 7,
 }
 ROWS: dict[str, Any] = {
     "contacts:person": Contact, "segments:segment": Segment, "segments:edit": Segment,
@@ -166,6 +172,7 @@ ROWS: dict[str, Any] = {
     "dialogue:past-file": PastImport, "dialogue:log": Conversation,
     "sources:source": Source, "sources:edit": Source, "sources:file": DocumentImport,
     "reading:document": Text, "reading:feature": Feature, "topics:topic": Topic,
+    "graph:competitor": Entity, "graph:entity": Entity, "graph:relation": Relation,
 }  # fmt: skip
 
 

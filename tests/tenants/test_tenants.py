@@ -74,6 +74,8 @@ PAGES = {
     "reading:documents": "insights.view",
     "topics:topics": "insights.view",
     "topics:outside": "insights.view",
+    "graph:graph": "insights.view",
+    "graph:new-competitor": "insights.edit",
 }
 
 

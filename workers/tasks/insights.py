@@ -5,6 +5,9 @@ from __future__ import annotations
 from django.utils import timezone
 
 from attune.kernel.phrases import say
+from insights.graph import drawing
+from insights.graph import services as graph
+from insights.graph.jobs import DRAW_GRAPH, DrawGraph
 from insights.reading import services as reading
 from insights.sources import importing, selectors, talks, weighing
 from insights.sources.jobs import TAKE_FILE, WEIGH, TakeFile, Weigh
@@ -46,7 +49,24 @@ def weigh(payload: Weigh, run: Run) -> None:
         run.progress(done=done)
 
 
+@handles(DRAW_GRAPH)
+def draw_graph(payload: DrawGraph, run: Run) -> None:
+    """One kind of edge a transaction."""
+    now, kept = timezone.now(), 0
+    for done, predicate in enumerate(drawing.KINDS):
+        told = say("Counting what goes together")
+        run.progress(done=done, total=len(drawing.KINDS), note=told)
+        with run.unit():
+            kept += drawing.draw(predicate, now=now)
+    with run.unit():
+        drawing.finish(now=now, kept=kept)
+
+
 def keep_up() -> None:
-    """Conversations of the open workspace that closed, and fits that were given up."""
-    talks.gather(now=timezone.now())
+    """Conversations of the open workspace that closed, fits that were given up, and a graph that is
+    older than what was read since."""
+    now = timezone.now()
+    talks.gather(now=now)
+    if drawing.due(now):
+        graph.request_drawing()
     topics.close_interrupted()

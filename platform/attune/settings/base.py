@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "insights.sources",
     "insights.reading",
     "insights.topics",
+    "insights.graph",
     "insights",
     "workers",
 ]

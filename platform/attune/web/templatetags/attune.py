@@ -139,6 +139,7 @@ TONES = {
     "rising": "warn",
     "falling": "live",
     "candidate": "wait",
+    "holds": "good",
     "negative": "bad",
     "mixed": "warn",
     "rejected": "bad",
@@ -179,6 +180,13 @@ def chart(identity: str, data: dict[str, Any], title: str) -> dict[str, Any]:
     return {"identity": identity, "data": data, "title": title, "rows": rows}
 
 
+@register.inclusion_tag("web/picture.html")
+def picture(identity: str, data: dict[str, Any], title: str) -> dict[str, Any]:
+    """A graph ({kind: graph, kinds, nodes, links}) or a flow ({kind: sankey, nodes, links}); the
+    page shows the same as a table beneath."""
+    return {"identity": identity, "data": data, "title": title}
+
+
 def _cell(series: dict[str, Any], index: int) -> str:
     value = series["values"][index]
     if value is None:
@@ -192,6 +200,8 @@ def _cell(series: dict[str, Any], index: int) -> str:
 
 ICONS = {
     "spark": "M12 3v5M12 16v5M3 12h5M16 12h5M6 6l3 3M15 15l3 3M18 6l-3 3M9 15l-3 3",
+    "link": "M6 4a2 2 0 1 0 0 4 2 2 0 0 0 0-4z M18 6a2 2 0 1 0 0 4 2 2 0 0 0 0-4z "
+    "M11 16a2 2 0 1 0 0 4 2 2 0 0 0 0-4z M8 6.5l8 1M7 8l3 8M17 10l-4.5 6.5",
     "home": "M3 11 12 3l9 8v10h-6v-6H9v6H3z",
     "people": "M8 11a4 4 0 1 0 0-8 4 4 0 0 0 0 8zm-7 9c0-4 3-6 7-6s7 2 7 6zm16-9a3 3 0 1 0 0-6m1 8"
     "c3 0 5 2 5 5",

@@ -1,12 +1,13 @@
 // Charts by Apache ECharts, loaded only on pages that have one. Intervals are always drawn.
 import * as echarts from "echarts/core";
-import { BarChart, CustomChart, LineChart } from "echarts/charts";
+import { BarChart, CustomChart, GraphChart, LineChart, SankeyChart } from "echarts/charts";
 import { GridComponent, LegendComponent, LegendScrollComponent, MarkLineComponent, TooltipComponent } from "echarts/components";
 import langZH from "echarts/i18n/langZH-obj.js";
 import { SVGRenderer } from "echarts/renderers";
+import { type PictureData, isPicture, pictureCsv, pictureOptions } from "./pictures";
 import { t } from "./words";
 
-echarts.use([BarChart, LineChart, CustomChart, GridComponent, LegendComponent, LegendScrollComponent, MarkLineComponent, TooltipComponent, SVGRenderer]);
+echarts.use([BarChart, LineChart, CustomChart, GraphChart, SankeyChart, GridComponent, LegendComponent, LegendScrollComponent, MarkLineComponent, TooltipComponent, SVGRenderer]);
 
 echarts.registerLocale("ZH", langZH);
 
@@ -26,7 +27,7 @@ function token(name: string): string {
   return color;
 }
 
-function options(data: ChartData): echarts.EChartsCoreOption {
+function axes(data: ChartData): echarts.EChartsCoreOption {
   const ink = token("--ink-soft");
   const line = token("--line");
   const series: unknown[] = [];
@@ -85,17 +86,23 @@ function draw(figure: HTMLElement): void {
   const canvas = figure.querySelector<HTMLElement>(".chart-canvas");
   if (!source || !canvas || canvas.dataset.drawn) return;
   canvas.dataset.drawn = "yes";
-  const data = JSON.parse(source.textContent ?? "{}") as ChartData;
+  const data = JSON.parse(source.textContent ?? "{}") as ChartData | PictureData;
+  const options = (): echarts.EChartsCoreOption => (isPicture(data) ? pictureOptions(data, canvas, token, PALETTE) : axes(data));
   const chart = echarts.init(canvas, undefined, { renderer: "svg", locale: document.documentElement.lang.startsWith("zh") ? "ZH" : "EN" });
-  chart.setOption(options(data));
+  chart.setOption(options());
+  chart.on("click", (one) => {
+    const href = (one.data as { href?: string } | undefined)?.href;
+    if (href) location.assign(href);
+  });
   new ResizeObserver(() => chart.resize()).observe(canvas);
-  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => chart.setOption(options(data)));
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => chart.setOption(options()));
   figure.querySelector("[data-save=png]")?.addEventListener("click", () => save(chart.getDataURL({ type: "svg" }), figure.id, "png", canvas));
-  figure.querySelector("[data-save=csv]")?.addEventListener("click", () => download(`data:text/csv;charset=utf-8,${encodeURIComponent(csv(data))}`, `${figure.id}.csv`));
+  figure.querySelector("[data-save=csv]")?.addEventListener("click", () => download(`data:text/csv;charset=utf-8,${encodeURIComponent(isPicture(data) ? pictureCsv(data, guard) : csv(data))}`, `${figure.id}.csv`));
 }
 
+const guard = (text: string): string => `"${(/^[=+\-@]/.test(text) ? "'" : "") + text.replaceAll('"', '""')}"`;
+
 function csv(data: ChartData): string {
-  const guard = (text: string): string => `"${(/^[=+\-@]/.test(text) ? "'" : "") + text.replaceAll('"', '""')}"`;
   const heads = data.series.flatMap((s) => (s.low ? [s.name, `${s.name} ${t("low")}`, `${s.name} ${t("high")}`] : [s.name]));
   const lines = data.x.map((x, i) => [guard(x), ...data.series.flatMap((s) => (s.low ? [s.values[i], s.low[i], s.high?.[i]] : [s.values[i]]))].join(","));
   return [[guard(`${data.along ?? t("when")} (${data.unit})`), ...heads.map(guard)].join(","), ...lines].join("\n");
