@@ -158,8 +158,10 @@ def wished() -> Iterator[tuple[str, str, uuid.UUID, float, datetime, float]]:
 
 
 def _rows(sql: str, **values: Any) -> Sequence[tuple[Any, ...]]:
-    shared: dict[str, Any] = {"tenant": current_tenant(), "least": LEAST_TEXTS, "features": MOST_FEATURES,
-              "wish": wishes.SQL_PATTERN, "wishes": MOST_WISHES}  # fmt: skip
+    shared: dict[str, Any] = {
+        "tenant": current_tenant(), "least": LEAST_TEXTS, "features": MOST_FEATURES,
+        "wish": wishes.SQL_PATTERN, "wishes": MOST_WISHES,
+    }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(sql, {**shared, **values})
         return cursor.fetchall()

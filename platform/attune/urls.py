@@ -84,6 +84,7 @@ workspace = [
     path("insights/", include("insights.reading.urls")),
     path("topics/", include("insights.topics.urls")),
     path("graph/", include("insights.graph.urls")),
+    path("journeys/", include("insights.journeys.urls")),
 ]
 urlpatterns = [
     *api,

@@ -22,6 +22,7 @@ from chat.dialogue.models import Intent, Task
 from chat.inboxes.models import Inbox
 from chat.knowledge.models import Document
 from insights.graph.models import Entity, Relation
+from insights.journeys.models import Journey
 from insights.sources.models import Document as Text
 from insights.sources.models import Source
 from insights.topics.models import Topic
@@ -52,6 +53,7 @@ def paths(shop: int) -> dict[str, str]:
         "inboxes:inbox": Inbox,
         "knowledge:document": Document,
         "sources:source": Source, "reading:document": Text, "topics:topic": Topic,
+        "journeys:journey": Journey,
         "graph:entity": Entity, "graph:relation": Relation,
         "dialogue:intent": Intent, "dialogue:task": Task, "dialogue:log": Conversation,
     }  # fmt: skip

@@ -9,6 +9,9 @@ from django.utils import timezone
 
 from attune.kernel.phrases import say
 from insights.graph.models import Entity, Relation
+from insights.journeys import results
+from insights.journeys.mining import Funnel, Mine, Step
+from insights.journeys.models import Journey
 from insights.reading import services as reading
 from insights.reading.services import Named, Read
 from insights.reading.summing import Felt
@@ -44,5 +47,11 @@ def heard(number: int = 0) -> dict[str, Any]:
         subject=nodes[0], predicate="compared", object=nodes[1], n=3, weight=3.0, bad=2.0, lift=2.0,
         low=1.5, high=3.0, confidence=0.95, valid_from=timezone.now(), evidence=[str(document.pk)],
     )  # fmt: skip
-    return {"node": nodes[0].pk, "edge": edge.pk, "source": source.pk, "text-file": file.pk, "text": document.pk,
+    mine, funnel = Mine(CANARY), Funnel([CANARY], f"{CANARY} goal")
+    mine.add([Step(0, f"{CANARY} step", CANARY), Step(60, CANARY)])
+    journey = Journey.objects.create(
+        name=f"{CANARY} {number}", goal=CANARY, state="mined", mined_at=timezone.now(),
+        found=results.assembled(mine, funnel, [{}, {}]),
+    )  # fmt: skip
+    return {"journey": journey.pk, "node": nodes[0].pk, "edge": edge.pk, "source": source.pk, "text-file": file.pk, "text": document.pk,
             "feature": mention.feature_id, "topic": topic.pk}  # fmt: skip

@@ -46,6 +46,7 @@ from chat.inboxes.models import CannedReply, Inbox, Team
 from chat.knowledge import services as knowledge
 from chat.knowledge.models import Document
 from insights.graph.models import Entity, Relation
+from insights.journeys.models import Journey
 from insights.reading.models import Feature
 from insights.sources.models import Document as Text
 from insights.sources.models import DocumentImport, Source
@@ -153,6 +154,10 @@ FROZEN: dict[str, int] = {
     "topics:outside": 6,
     "topics:topic": 12,
     "graph:graph": 9,
+    "journeys:journeys": 6,
+    "journeys:new": 7,
+    "journeys:edit": 8,
+    "journeys:journey": 6,
     "graph:new-competitor": 5,
     "graph:competitor": 6,
     "graph:entity": 9,
@@ -172,6 +177,7 @@ ROWS: dict[str, Any] = {
     "dialogue:past-file": PastImport, "dialogue:log": Conversation,
     "sources:source": Source, "sources:edit": Source, "sources:file": DocumentImport,
     "reading:document": Text, "reading:feature": Feature, "topics:topic": Topic,
+    "journeys:journey": Journey, "journeys:edit": Journey,
     "graph:competitor": Entity, "graph:entity": Entity, "graph:relation": Relation,
 }  # fmt: skip
 

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
 from django.utils import timezone
 
-from attune.kernel.phrases import say
+from attune.kernel.phrases import Phrase, say
 from insights.graph import drawing
 from insights.graph import services as graph
 from insights.graph.jobs import DRAW_GRAPH, DrawGraph
+from insights.journeys import loading, results, saying
+from insights.journeys import services as journeys
+from insights.journeys.jobs import MINE_JOURNEY, MineJourney
+from insights.journeys.mining import Funnel, Mine, Step
+from insights.journeys.models import Journey
 from insights.reading import services as reading
 from insights.sources import importing, selectors, talks, weighing
 from insights.sources.jobs import TAKE_FILE, WEIGH, TakeFile, Weigh
 from insights.sources.models import DocumentImport
 from insights.topics import services as topics
 from workers.runner import Run, handles
+
+MOST_SAYING = 200_000  # people whose texts stand beside those of who stopped
 
 
 @handles(TAKE_FILE)
@@ -60,6 +72,47 @@ def draw_graph(payload: DrawGraph, run: Run) -> None:
             kept += drawing.draw(predicate, now=now)
     with run.unit():
         drawing.finish(now=now, kept=kept)
+
+
+@handles(MINE_JOURNEY)
+def mine_journey(payload: MineJourney, run: Run) -> None:
+    """Two passes over the events: what is usual, then who came how far through it."""
+    until = timezone.now()
+    with run.unit():
+        journey = Journey.objects.filter(pk=payload.journey_id).first()
+    if journey is None:
+        return
+    mine = Mine(journey.goal, journey.lookback)
+    everybody: list[uuid.UUID] = []
+    for who, steps in _people(run, journey, until, say("Following what people did")):
+        mine.add(steps)
+        everybody.append(who)
+    funnel = Funnel(mine.stages(), journey.goal)
+    for who, steps in _people(run, journey, until, say("Counting who came how far")):
+        funnel.add(who, steps)
+    said: list[dict[str, Any]] = []
+    for stopped in funnel.stopped[:-1]:
+        with run.unit():
+            said.append(saying.said(stopped, everybody[:MOST_SAYING]))
+    with run.unit():
+        found = results.assembled(mine, funnel, [*said, {}])
+        journeys.keep(journey=journey, found=found, at=until)
+
+
+def _people(
+    run: Run, journey: Journey, until: datetime, note: Phrase
+) -> Iterator[tuple[uuid.UUID, list[Step]]]:
+    after: uuid.UUID | None = None
+    done = 0
+    while True:
+        with run.unit():
+            since = until - timedelta(days=journey.days)
+            some, after = loading.people(since, until, journey.segment_id, after)
+        yield from some
+        done += len(some)
+        run.progress(done=done, note=note)
+        if after is None:
+            return
 
 
 def keep_up() -> None:

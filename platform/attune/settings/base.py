@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "insights.reading",
     "insights.topics",
     "insights.graph",
+    "insights.journeys",
     "insights",
     "workers",
 ]

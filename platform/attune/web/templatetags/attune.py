@@ -140,6 +140,8 @@ TONES = {
     "falling": "live",
     "candidate": "wait",
     "holds": "good",
+    "mined": "good",
+    "waiting": "wait",
     "negative": "bad",
     "mixed": "warn",
     "rejected": "bad",
@@ -202,6 +204,8 @@ ICONS = {
     "spark": "M12 3v5M12 16v5M3 12h5M16 12h5M6 6l3 3M15 15l3 3M18 6l-3 3M9 15l-3 3",
     "link": "M6 4a2 2 0 1 0 0 4 2 2 0 0 0 0-4z M18 6a2 2 0 1 0 0 4 2 2 0 0 0 0-4z "
     "M11 16a2 2 0 1 0 0 4 2 2 0 0 0 0-4z M8 6.5l8 1M7 8l3 8M17 10l-4.5 6.5",
+    "route": "M6 3a3 3 0 1 0 0 6 3 3 0 0 0 0-6z M18 15a3 3 0 1 0 0 6 3 3 0 0 0 0-6z "
+    "M9 6h6a4 4 0 0 1 0 8H9a2 2 0 0 0 0 4h6",
     "home": "M3 11 12 3l9 8v10h-6v-6H9v6H3z",
     "people": "M8 11a4 4 0 1 0 0-8 4 4 0 0 0 0 8zm-7 9c0-4 3-6 7-6s7 2 7 6zm16-9a3 3 0 1 0 0-6m1 8"
     "c3 0 5 2 5 5",

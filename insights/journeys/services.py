@@ -1,0 +1,80 @@
+"""Asking how people come to a goal, and keeping what was mined."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from attune.kernel import audit, jobs, live
+from attune.kernel.errors import Conflict, FieldError, Invalid
+from attune.kernel.phrases import Phrase, say
+from attune.kernel.tenancy import current_tenant
+from campaigns.segments.models import Segment
+from insights.journeys.jobs import MINE_JOURNEY, MineJourney
+from insights.journeys.models import Journey
+
+LEAST_DAYS, MOST_DAYS, MOST_LOOKBACK = 7, 730, 90
+
+
+def save(
+    *, name: str, goal: str, days: int, lookback: int = 30, segment: Segment | None = None,
+    journey: Journey | None = None,
+) -> Journey:  # fmt: skip
+    """Ask a question, or ask it otherwise; it is mined at once. Raises Invalid, Conflict."""
+    name, goal = " ".join(name.split()), goal.strip()
+    wrong = []
+    if not 0 < len(name) <= 120:
+        wrong.append(FieldError("name", say("Give it a name of at most 120 characters.")))
+    if not 0 < len(goal) <= 200:
+        wrong.append(FieldError("goal", say("Name the event that people should come to.")))
+    if not LEAST_DAYS <= days <= MOST_DAYS:
+        told = say("Choose %(least)s to %(most)s days.", least=LEAST_DAYS, most=MOST_DAYS)
+        wrong.append(FieldError("days", told))
+    if not 1 <= lookback <= MOST_LOOKBACK:
+        told = say("Choose %(least)s to %(most)s days.", least=1, most=MOST_LOOKBACK)
+        wrong.append(FieldError("lookback", told))
+    if wrong:
+        raise Invalid(wrong)
+    row = journey or Journey()
+    row.name, row.goal, row.days, row.lookback, row.segment = name, goal, days, lookback, segment
+    try:
+        with transaction.atomic():
+            row.save()
+    except IntegrityError as twin:
+        raise Conflict(say("Another journey is called “%(name)s”.", name=name)) from twin
+    audit.record("insights.save_journey", row, goal=goal, days=days)
+    request_mining(journey=row)
+    return row
+
+
+def request_mining(*, journey: Journey) -> None:
+    """Mine it anew; the last answer stays to be seen until then."""
+    job = MINE_JOURNEY.enqueue(MineJourney(journey.pk), dedupe_key=str(journey.pk))
+    values: dict[str, Any] = {"state": "waiting", "problem": say("")}
+    if job is not None:
+        values["job"] = job
+    Journey.objects.filter(pk=journey.pk).update(**values)
+    live.push(current_tenant(), "journeys")
+
+
+def keep(*, journey: Journey, found: dict[str, Any], at: datetime) -> None:
+    Journey.objects.filter(pk=journey.pk).update(found=found, mined_at=at, state="mined")
+    live.push(current_tenant(), "journeys")
+
+
+def failed(*, journey_id: object, why: Phrase) -> None:
+    Journey.objects.filter(pk=journey_id, state="waiting").update(state="failed", problem=why)
+    live.push(current_tenant(), "journeys")
+
+
+@jobs.on_cancel(MINE_JOURNEY)
+def _cancelled(payload: MineJourney) -> None:
+    failed(journey_id=payload.journey_id, why=say("Cancelled by a person."))
+
+
+def remove(*, journey: Journey) -> None:
+    audit.record("insights.remove_journey", journey, name=journey.name)
+    Journey.objects.filter(pk=journey.pk).delete()
+    live.push(current_tenant(), "journeys")
