@@ -63,7 +63,11 @@ def experiment(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @page("experiments.edit")
 def new(request: HttpRequest) -> HttpResponse:
-    form = ExperimentForm(request.POST or None, initial={"revisions": request.GET.getlist("text")})
+    asked = {
+        "revisions": request.GET.getlist("text"),
+        "hypothesis": request.GET.get("hypothesis", "")[:300],
+    }
+    form = ExperimentForm(request.POST or None, initial=asked)
     if request.method == "POST" and form.is_valid():
         try:
             row = services.create(**_plan(form.cleaned_data))

@@ -78,6 +78,18 @@ def suggestion(pk: str) -> Suggestion:
     return row
 
 
+def propose(*, question: str, samples: list[str]) -> Suggestion:
+    """A question that somebody else found worth an answer, once a wording."""
+    row, made = Suggestion.objects.get_or_create(
+        question=question[:300], state=Suggestion.State.OPEN,
+        defaults={"samples": samples[:10], "sources": max(1, len(samples))},
+    )  # fmt: skip
+    if made:
+        audit.record("assistant.propose_question", row)
+        live.push(current_tenant(), "knowledge")
+    return row
+
+
 def approve(*, row: Suggestion, question: str, answer: str) -> None:
     """The answer is live from now on, word for word."""
     if row.state != Suggestion.State.OPEN:

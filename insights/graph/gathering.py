@@ -76,6 +76,7 @@ THEN_SQL = """,
   SELECT w.contact_id, e.name, min(e.at) AS at FROM writers w
   JOIN event e ON e.tenant_id = %(tenant)s AND e.contact_id = w.contact_id AND e.at > w.at
    AND e.at <= w.at + make_interval(days => %(days)s) AND e.name <> '' AND NOT e.is_machine
+   AND e.source <> 'insights'
   GROUP BY w.contact_id, e.name),
  against AS MATERIALIZED (
   SELECT n.feature_id, t.contact_id, (array_agg(t.id ORDER BY t.at))[1] AS document_id FROM named n

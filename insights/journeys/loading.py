@@ -50,7 +50,8 @@ def people(
     """A portion of people with what they did in order of time, those who did nothing left out, and
     where the next portion goes on (None: it was the last)."""
     shared: dict[str, Any] = {
-        "tenant": current_tenant(), "since": since, "until": until, "most": MOST_STEPS, "chat": CHAT,
+        "tenant": current_tenant(), "since": since, "until": until, "most": MOST_STEPS,
+        "chat": CHAT,
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(WHO_SQL, {

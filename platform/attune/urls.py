@@ -85,6 +85,7 @@ workspace = [
     path("topics/", include("insights.topics.urls")),
     path("graph/", include("insights.graph.urls")),
     path("journeys/", include("insights.journeys.urls")),
+    path("findings/", include("insights.findings.urls")),
 ]
 urlpatterns = [
     *api,

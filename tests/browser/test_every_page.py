@@ -21,6 +21,7 @@ from chat.conversations.models import Conversation
 from chat.dialogue.models import Intent, Task
 from chat.inboxes.models import Inbox
 from chat.knowledge.models import Document
+from insights.findings.models import Finding, Report
 from insights.graph.models import Entity, Relation
 from insights.journeys.models import Journey
 from insights.sources.models import Document as Text
@@ -54,6 +55,7 @@ def paths(shop: int) -> dict[str, str]:
         "knowledge:document": Document,
         "sources:source": Source, "reading:document": Text, "topics:topic": Topic,
         "journeys:journey": Journey,
+        "findings:finding": Finding, "findings:report": Report,
         "graph:entity": Entity, "graph:relation": Relation,
         "dialogue:intent": Intent, "dialogue:task": Task, "dialogue:log": Conversation,
     }  # fmt: skip

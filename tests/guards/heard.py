@@ -8,6 +8,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from attune.kernel.phrases import say
+from insights.findings import services as findings
+from insights.findings.models import Action, Measurement, Report
 from insights.graph.models import Entity, Relation
 from insights.journeys import results
 from insights.journeys.mining import Funnel, Mine, Step
@@ -53,5 +55,15 @@ def heard(number: int = 0) -> dict[str, Any]:
         name=f"{CANARY} {number}", goal=CANARY, state="mined", mined_at=timezone.now(),
         found=results.assembled(mine, funnel, [{}, {}]),
     )  # fmt: skip
-    return {"journey": journey.pk, "node": nodes[0].pk, "edge": edge.pk, "source": source.pk, "text-file": file.pk, "text": document.pk,
+    finding = findings.write(claim=f"{CANARY} {number} is a claim", now=timezone.now(), owner=None)
+    findings.add_evidence(finding=finding, document=document, start=0, end=8, against=False)
+    Measurement.objects.create(finding=finding, at=timezone.now(), effect=1, low=0.5, high=2, n=5,
+                               verdict="holds")  # fmt: skip
+    Action.objects.create(
+        finding=finding, kind="faq", target=document.pk, label=CANARY, at=timezone.now()
+    )
+    place = {"document": str(document.pk), "start": 0, "end": 8}
+    report = Report.objects.create(kind="report", title=CANARY, state="done", sentences=[
+        {"text": CANARY, "places": [place], "struck": False, "finding": ""}])  # fmt: skip
+    return {"finding": finding.pk, "report": report.pk, "journey": journey.pk, "node": nodes[0].pk, "edge": edge.pk, "source": source.pk, "text-file": file.pk, "text": document.pk,
             "feature": mention.feature_id, "topic": topic.pk}  # fmt: skip

@@ -45,6 +45,7 @@ from chat.inboxes import services as inboxes
 from chat.inboxes.models import CannedReply, Inbox, Team
 from chat.knowledge import services as knowledge
 from chat.knowledge.models import Document
+from insights.findings.models import Finding, Report
 from insights.graph.models import Entity, Relation
 from insights.journeys.models import Journey
 from insights.reading.models import Feature
@@ -154,6 +155,10 @@ FROZEN: dict[str, int] = {
     "topics:outside": 6,
     "topics:topic": 12,
     "graph:graph": 9,
+    "findings:findings": 9,
+    "findings:reports": 7,
+    "findings:finding": 11,
+    "findings:report": 7,
     "journeys:journeys": 6,
     "journeys:new": 7,
     "journeys:edit": 8,
@@ -178,6 +183,7 @@ ROWS: dict[str, Any] = {
     "sources:source": Source, "sources:edit": Source, "sources:file": DocumentImport,
     "reading:document": Text, "reading:feature": Feature, "topics:topic": Topic,
     "journeys:journey": Journey, "journeys:edit": Journey,
+    "findings:finding": Finding, "findings:report": Report,
     "graph:competitor": Entity, "graph:entity": Entity, "graph:relation": Relation,
 }  # fmt: skip
 

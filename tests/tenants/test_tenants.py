@@ -75,6 +75,8 @@ PAGES = {
     "topics:topics": "insights.view",
     "topics:outside": "insights.view",
     "graph:graph": "insights.view",
+    "findings:findings": "insights.view",
+    "findings:reports": "insights.view",
     "journeys:journeys": "insights.view",
     "journeys:new": "insights.edit",
     "graph:new-competitor": "insights.edit",

@@ -5,6 +5,7 @@ from workers.model_tasks import (
     dialogue,
     generation,
     reading,
+    reports,
     response,
     talking,
     topics,
@@ -12,5 +13,6 @@ from workers.model_tasks import (
 )
 
 __all__ = [
-    "answering", "dialogue", "generation", "reading", "response", "talking", "topics", "training",
+    "answering", "dialogue", "generation", "reading", "reports", "response", "talking", "topics",
+    "training",
 ]  # fmt: skip

@@ -10,6 +10,9 @@ from typing import Any
 from django.utils import timezone
 
 from attune.kernel.phrases import Phrase, say
+from insights.findings import acting, looking
+from insights.findings import services as findings
+from insights.findings.jobs import LOOK_FOR_FINDINGS, LookForFindings
 from insights.graph import drawing
 from insights.graph import services as graph
 from insights.graph.jobs import DRAW_GRAPH, DrawGraph
@@ -72,6 +75,7 @@ def draw_graph(payload: DrawGraph, run: Run) -> None:
             kept += drawing.draw(predicate, now=now)
     with run.unit():
         drawing.finish(now=now, kept=kept)
+        findings.request_look()
 
 
 @handles(MINE_JOURNEY)
@@ -113,6 +117,20 @@ def _people(
         run.progress(done=done, note=note)
         if after is None:
             return
+
+
+@handles(LOOK_FOR_FINDINGS)
+def look_for_findings(payload: LookForFindings, run: Run) -> None:
+    """What stands out now, and what was done about what stood out."""
+    now = timezone.now()
+    run.progress(note=say("Looking for what stands out"))
+    with run.unit():
+        found = looking.look(now)
+    with run.unit():
+        findings.keep(found, now=now)
+    run.progress(note=say("Measuring what was done"))
+    with run.unit():
+        acting.measure_effects(now=now)
 
 
 def keep_up() -> None:

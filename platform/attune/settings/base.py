@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "insights.topics",
     "insights.graph",
     "insights.journeys",
+    "insights.findings",
     "insights",
     "workers",
 ]

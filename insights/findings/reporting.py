@@ -1,0 +1,96 @@
+"""Asking for reports and answers, and keeping their sentences with what they stand on."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from attune.kernel import audit, jobs, live
+from attune.kernel.errors import Conflict, Invalid
+from attune.kernel.phrases import Phrase, say
+from attune.kernel.tenancy import current_tenant
+from insights.findings import lookup, questions
+from insights.findings.jobs import WRITE_REPORT, WriteReport
+from insights.findings.models import Finding, Report
+from tenants.models import User
+
+MOST_FINDINGS = 20
+
+
+def ask(*, question: str, now: datetime, author: User | None) -> Report:
+    """Answer a question from what customers wrote. Raises Invalid."""
+    question = " ".join(question.split())
+    if not 3 <= len(question) <= 300:
+        raise Invalid.one("question", say("Ask in 3 to 300 characters."))
+    query = questions.understood(question, lookup.names(), now)
+    return _request(Report.Kind.ANSWER, question, query.as_data(), [], author)
+
+
+def request_report(*, title: str, finding_ids: Sequence[uuid.UUID], author: User | None) -> Report:
+    """A report of accepted findings, of all of them where none is named. Raises Conflict."""
+    rows = Finding.objects.filter(state="accepted").order_by("-id")
+    chosen = rows.filter(pk__in=finding_ids) if finding_ids else rows
+    ids = [str(pk) for pk in chosen.values_list("pk", flat=True)[:MOST_FINDINGS]]
+    if not ids:
+        raise Conflict(say("A report tells accepted findings; accept one first."))
+    title = " ".join(title.split())[:300] or str(say("What customers say"))
+    return _request(Report.Kind.REPORT, title, {}, ids, author)
+
+
+def _request(
+    kind: str, title: str, query: dict[str, Any], findings: list[str], author: User | None
+) -> Report:  # fmt: skip
+    row = Report.objects.create(
+        kind=kind, title=title, query=query, findings=findings, author=author
+    )
+    row.job = WRITE_REPORT.enqueue(WriteReport(row.pk))
+    row.save(update_fields=["job"])
+    audit.record(f"insights.{kind}", row, title=title)
+    live.push(current_tenant(), "reports")
+    return row
+
+
+def keep(*, report: Report, sentences: list[dict[str, Any]], model: str) -> None:
+    Report.objects.filter(pk=report.pk).update(sentences=sentences, model=model, state="done")
+    live.push(current_tenant(), "reports")
+
+
+def failed(*, report_id: object, why: Phrase) -> None:
+    Report.objects.filter(pk=report_id, state="waiting").update(state="failed", problem=why)
+    live.push(current_tenant(), "reports")
+
+
+@jobs.on_cancel(WRITE_REPORT)
+def _cancelled(payload: WriteReport) -> None:
+    failed(report_id=payload.report_id, why=say("Cancelled by a person."))
+
+
+def figures_told(found: lookup.Figures, query: questions.Query) -> list[str]:
+    """The figures as sentences; of too few texts, that."""
+    if not found.n:
+        return [str(say("No text fits what you asked for."))]
+    whole = found.weight or 1.0
+    told = [str(say(
+        "%(n)s texts from %(first)s to %(last)s fit: %(bad)s are negative, %(good)s positive.",
+        n=found.n, first=found.first.date().isoformat(), last=found.last.date().isoformat(),
+        bad=f"{found.bad / whole:.0%}", good=f"{found.good / whole:.0%}",
+    ))]  # fmt: skip
+    if found.features:
+        named = ", ".join(f"{label} ({n})" for label, n, _ in found.features)
+        told.append(str(say("They speak most of: %(features)s.", features=named)))
+    if found.n < 10:
+        told.append(str(say("These are few; do not build on them alone.")))
+    return told
+
+
+def finding_told(finding: Finding) -> str:
+    """A claim with its figures."""
+    if finding.kind == "person" or finding.low == finding.high:
+        return str(finding.claim)
+    return str(say(
+        "%(claim)s (%(effect)s, 95 %% interval %(low)s to %(high)s, %(measure)s; %(n)s texts.)",
+        claim=str(finding.claim), effect=f"{finding.effect:.1f}", low=f"{finding.low:.1f}",
+        high=f"{finding.high:.1f}", measure=str(finding.measure), n=finding.n,
+    ))  # fmt: skip
