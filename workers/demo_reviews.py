@@ -1,5 +1,5 @@
 """Reviews of the demo's shop, simulated: people praise and complain about what each product has,
-in English and Chinese; since six weeks ago parcels come late and grinders jam; somebody floods the
+in English and Chinese; since four weeks ago parcels come late and grinders jam; somebody floods the
 page with one text, and one review speaks to a model instead of a reader."""
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from attune.embedded import shop
+from insights.graph import services as graph
+from insights.journeys import services as journeys
 from insights.sources import intake, services
 from insights.sources.entries import Item
 from insights.sources.models import Source
@@ -41,6 +43,12 @@ KINDS: dict[str, dict[str, tuple[str, ...]]] = {
         "bad": ("The biscuits were crumbs when I opened the packet.", "The chocolate had turned white.", "Too much packaging for so little."),
     },
 }  # fmt: skip
+WISHES = (
+    "I wish the {thing} were better.", "It would be nice to have a larger {thing}.",
+    "Please make the {thing} a bit sturdier.",
+)  # fmt: skip
+RIVAL = ("At Teahaus the price is lower.", "The delivery of Tea Haus is faster.")
+THINGS = {"tea": "tin", "coffee": "bag", "ware": "lid", "snacks": "portion"}
 DELIVERY = {
     "good": ("Delivery took two days.", "The parcel was packed with care.", "The staff answered my mail within an hour."),
     "bad": ("The delivery took nine days.", "The parcel was left in the rain.", "Customer service never answered."),
@@ -95,10 +103,14 @@ def _english(rng: random.Random, product: dict[str, Any], age: float, good: bool
         said[1] = rng.choice(kind["bad" if good else "good"])
     side = rng.choices(("good", "bad", "plain"), (0.5, 0.2, 0.3))[0]
     said.append(rng.choice(DELIVERY[side]))
-    if age < 42 and rng.random() < 0.45:
+    if age < 28 and rng.random() < 0.6:
         said[2] = rng.choice(LATE)
-    if product["sku"] == "W-GRI" and age < 42 and rng.random() < 0.8:
+    if product["sku"] == "W-GRI" and age < 28 and rng.random() < 0.8:
         said[0] = rng.choice(JAMS)
+    if rng.random() < 0.1:
+        said.append(rng.choice(WISHES).format(thing=THINGS[product["category"]]))
+    if rng.random() < 0.06:
+        said.append(rng.choice(RIVAL))
     rng.shuffle(said)
     return " ".join(said)
 
@@ -113,3 +125,5 @@ def take(now: datetime) -> None:
     items = [Item(n, one, one["text"]) for n, one in enumerate(reviews(now), start=1)]
     intake.take(source=source, items=items, now=now)
     services.save_source(name="Our chats", kind="chat", licence="our own customers, masked")
+    graph.save_competitor(name="Teahaus", aliases="Tea Haus")
+    journeys.save(name="To an order", goal="Order Completed", days=90)

@@ -17,6 +17,7 @@ from attune.web.pages import paged
 from chat.inboxes import selectors as people
 from insights.findings import acting, charts, selectors, services
 from insights.findings.models import Action, Finding
+from insights.reading import selectors as reading
 from insights.sources import selectors as sources
 from tenants.models import User
 from tenants.pages import address, can, go, page
@@ -62,7 +63,7 @@ def finding(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     row = selectors.finding(pk)
     places = list(row.evidence.select_related("document", "document__source").order_by("id"))
     measured = list(row.measurements.order_by("-at")[:60])[::-1]
-    edits = can(request, "insights.edit")
+    edits, q = can(request, "insights.edit"), request.GET.get("q", "").strip()[:100]
     context = {
         "finding": row, "for": [e for e in places if not e.against],
         "against": [e for e in places if e.against], "chart": charts.effect(row, measured),
@@ -71,7 +72,8 @@ def finding(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "people": people.agents() if edits else [],
         "experiments": selectors.experiments() if edits else [],
         "verbs": [v for v in services.FINDING.verbs_from(row.state) if v in services.BY_HAND],
-        "interval": row.low != row.high,
+        "interval": row.low != row.high, "q": q,
+        "texts": reading.documents(q=q)[:10] if q and edits else [],
     }  # fmt: skip
     return render(request, "findings/finding.html", context)
 
@@ -114,7 +116,7 @@ def act(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 @page("insights.edit")
 def add_evidence(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """A whole text for or against a finding, from the page of that text."""
+    """A whole text for or against a finding."""
     document = sources.document(as_uuid(request.POST.get("document", "")) or uuid.UUID(int=0))
     services.add_evidence(
         finding=selectors.finding(pk), document=document, start=0, end=len(document.text),

@@ -20,7 +20,7 @@ from insights.graph import gathering
 from insights.graph.association import Link, Table, judged
 from insights.graph.gathering import Pair
 from insights.graph.models import Entity, Relation
-from insights.reading.models import Feature
+from insights.reading.models import Feature, Reading
 from insights.sources.models import Document, Source
 from insights.topics.models import Topic
 
@@ -153,9 +153,12 @@ def _entities(kind: str, keys: set[str]) -> dict[str, uuid.UUID]:
 
 
 def due(now: datetime) -> bool:
-    """Is there something newer than the drawing, and is the drawing older than an hour?"""
+    """Was something read since the drawing? While texts still wait to be read an hour has to pass
+    between two drawings, else two minutes."""
     last = Relation.objects.aggregate(at=Max("drawn_at"))["at"]
-    if last is not None and last > now - timedelta(hours=1):
+    newest = Reading.objects.order_by("-id").values_list("created_at", flat=True).first()
+    if newest is None or (last is not None and newest <= last):
         return False
-    newest = Document.objects.filter(state="read").order_by("-id").values_list("created_at").first()
-    return newest is not None and (last is None or newest[0] > last)
+    waits = Document.objects.filter(state="waiting").exists()
+    apart = timedelta(hours=1) if waits else timedelta(minutes=2)
+    return (last is None and not waits) or (last is not None and now - last > apart)

@@ -26,6 +26,10 @@ WITH texts AS MATERIALIZED (
 spoken AS MATERIALIZED (
   SELECT m.feature_id AS id FROM mention m
   JOIN feature f ON f.tenant_id = m.tenant_id AND f.id = m.feature_id AND f.state = 'active'
+   AND NOT EXISTS (SELECT 1 FROM entity e WHERE e.tenant_id = m.tenant_id
+    AND e.kind = 'competitor' AND (lower(e.label) = lower(f.label)
+     OR EXISTS (SELECT 1 FROM jsonb_array_elements_text(e.aliases) a
+                WHERE lower(a) = lower(f.label))))
   WHERE m.tenant_id = %(tenant)s GROUP BY m.feature_id
   HAVING count(DISTINCT m.document_id) >= %(least)s
   ORDER BY sum(m.weight) DESC, m.feature_id LIMIT %(features)s),

@@ -3,8 +3,9 @@ took, and through which channels they came. Pure: people are added one by one, a
 
 What a person did is cut at each time they did the goal; from there a new way begins. A way that
 ends without the goal counts as stopped. The flow shows the first steps of the first way of each
-person, what repeats the step before left out. A stage is something that at least a fifth of those
-who reached the goal did before; stages stand in the order in which those people did them.
+person, what repeats the step before left out. Stages are the longest chain that at least half of
+those who reached the goal went through in this order, found greedily. A visit without a known
+channel ("direct") gets credit only where no other visit of the way has one.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from typing import Any
 
 from insights.journeys.attribution import Ledger, Path, collapsed
 
-DEPTH, SHOWN, STAGES = 6, 8, 6
-STAGE_SHARE, MOST_NAMES, MOST_PATHS, MOST_TIMES = 0.2, 400, 20, 20_000
+DEPTH, SHOWN, STAGES, STAGE_SHARE = 6, 8, 6, 0.5
+MOST_NAMES, MOST_PATHS, MOST_TIMES, MOST_WAYS = 400, 20, 20_000, 1_000
 VISIT_GAP = 1_800.0  # seconds without an event after which a visit ends
-OTHER, GOAL, LEFT = "*", "+", "-"
+OTHER, GOAL, LEFT, DIRECT = "*", "+", "-", "direct"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +73,18 @@ def visits(way: Sequence[Step]) -> list[tuple[str, float]]:
     last = float("-inf")
     for step in way:
         if step.at - last > VISIT_GAP or (step.channel and step.channel != found[-1][0]):
-            if found and step.at - last <= VISIT_GAP and found[-1][0] == "direct":
+            if found and step.at - last <= VISIT_GAP and found[-1][0] == DIRECT:
                 found[-1] = (step.channel, found[-1][1])
             else:
-                found.append((step.channel or "direct", step.at))
+                found.append((step.channel or DIRECT, step.at))
         last = step.at
     return found
+
+
+def _holds(way: Sequence[str], chain: Sequence[str]) -> bool:
+    """Are all names of the chain in the way, in this order?"""
+    rest = iter(way)
+    return all(name in rest for name in chain)
 
 
 class Mine:
@@ -90,7 +97,7 @@ class Mine:
         self.flow: Counter[tuple[int, str, str]] = Counter()
         self.flow_times: defaultdict[tuple[int, str, str], Times] = defaultdict(Times)
         self.before: Counter[str] = Counter()
-        self.places: defaultdict[str, float] = defaultdict(float)
+        self.ways: list[tuple[str, ...]] = []
         self.paths: dict[tuple[str, ...], list[float]] = {}
         self.path_times: defaultdict[tuple[str, ...], Times] = defaultdict(Times)
         self.until_goal = Times()
@@ -106,10 +113,10 @@ class Mine:
         if found[0][-1].name == self.goal:
             self.reached += 1
             self.until_goal.add(found[0][-1].at - found[0][0].at)
-            first = {s.name: n for n, s in reversed(list(enumerate(found[0][:-1])))}
-            for name, n in first.items():
-                self.before[name] += 1
-                self.places[name] += n / len(found[0])
+            order = tuple(dict.fromkeys(s.name for s in found[0][:-1]))
+            self.before.update(order)
+            if len(self.ways) < MOST_WAYS:
+                self.ways.append(order)
         for way in found:
             self._path(way)
 
@@ -135,6 +142,7 @@ class Mine:
         converted = way[-1].name == self.goal
         end = way[-1].at
         near = [(c, at) for c, at in visits(way) if end - at <= self.lookback]
+        near = [(c, at) for c, at in near if c != DIRECT] or near
         if not near:
             return
         self.ledger.add(Path(
@@ -150,9 +158,20 @@ class Mine:
             self.path_times[short].add(end - near[0][1])
 
     def stages(self) -> list[str]:
-        """What people did before they reached the goal, in the order in which they did it."""
-        often = [n for n, k in self.before.most_common() if k >= STAGE_SHARE * max(1, self.reached)]
-        return sorted(often[:STAGES], key=lambda n: self.places[n] / self.before[n])
+        """The chain that most of those who reached the goal went through, in order."""
+        chain: list[str] = []
+        names = [name for name, _ in self.before.most_common(3 * STAGES)]
+        while len(chain) < STAGES:
+            longer = [
+                [*chain[:at], name, *chain[at:]]
+                for name in names if name not in chain for at in range(len(chain) + 1)
+            ]  # fmt: skip
+            counts = [sum(_holds(way, one) for way in self.ways) for one in longer]
+            best = max(counts, default=0)
+            if best < max(1.0, STAGE_SHARE * len(self.ways)):
+                break
+            chain = longer[counts.index(best)]
+        return chain
 
     def sankey(self) -> dict[str, Any]:
         """{nodes [(column, name)], links [(column, from, to, n, median seconds)]}; the names beyond

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -57,6 +57,13 @@ def request_mining(*, journey: Journey) -> None:
         values["job"] = job
     Journey.objects.filter(pk=journey.pk).update(**values)
     live.push(current_tenant(), "journeys")
+
+
+def mine_old(*, now: datetime) -> None:
+    """Journeys that were mined a day ago are mined anew; at most a few at a time."""
+    old = Journey.objects.filter(state="mined", mined_at__lt=now - timedelta(days=1))
+    for row in old.order_by("mined_at")[:5]:
+        request_mining(journey=row)
 
 
 def keep(*, journey: Journey, found: dict[str, Any], at: datetime) -> None:

@@ -325,6 +325,12 @@ def test_pages_lead_from_a_finding_to_what_was_made_of_it(shop):
     client.post(reverse("findings:own", args=at), {"owner": str(shop.owner.pk)})
     row.refresh_from_db()
     assert row.owner_id == shop.owner.pk
+    shown = client.get(reverse("findings:finding", args=at), {"q": "delivery"}).content.decode()
+    assert shown.count('value="against"') == 10
+    document = Document.objects.filter(text__startswith="delivery").first()
+    add = {"document": str(document.pk), "side": "against"}
+    client.post(reverse("findings:add-evidence", args=at), add)
+    assert row.evidence.get(document=document).against is True
     listed = client.get(reverse("findings:findings", args=[shop.slug])).content.decode()
     assert "is criticised more than that of other products" in listed
     assert client.post(reverse("findings:look", args=[shop.slug])).status_code == 302

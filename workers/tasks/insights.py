@@ -138,6 +138,7 @@ def keep_up() -> None:
     older than what was read since."""
     now = timezone.now()
     talks.gather(now=now)
+    journeys.mine_old(now=now)
     if drawing.due(now):
         graph.request_drawing()
     topics.close_interrupted()

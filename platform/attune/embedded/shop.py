@@ -57,6 +57,12 @@ BANNER = {  # the truth of the home page: chance to order by what was shown, and
 MAIL_CLICK, MAIL_ORDER, MAIL_LEAVE = 0.25, 0.4, 0.004
 
 
+CAMPAIGNS = (
+    ("search", "cpc"), ("newsletter", "email"), ("instagram", "social"), ("tea-blog", "referral"),
+    ("", ""),
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Shopper:
     """A customer's habits, the same for the same number every time."""
@@ -99,10 +105,31 @@ def history(one: Shopper, now: datetime) -> Iterator[dict[str, Any]]:
         at = start + (now - start) * rng.random()
         product = pick(one.taste, rng)
         name = "Order Completed" if index < orders else "Product Viewed"
+        if index < orders or rng.random() < 0.35:
+            yield from _before(one, product, at, f"h{one.number}-{index}", rng)
         yield _event(
             one.user_id, "track", at, f"h{one.number}-{index}", event=name,
             properties=order(product, rng) if index < orders else viewed(product),
+            context=came_by(rng) if index >= orders else {},
         )  # fmt: skip
+
+
+def _before(
+    one: Shopper, product: dict[str, Any], at: datetime, key: str, rng: random.Random
+) -> Iterator[dict[str, Any]]:
+    """What leads up to an order, or to nothing: a look, then the basket, a campaign before it."""
+    looked = at - timedelta(minutes=rng.randint(6, 60 * 30))
+    yield _event(one.user_id, "track", looked, f"{key}-v", event="Product Viewed",
+                 properties=viewed(product), context=came_by(rng))  # fmt: skip
+    added = looked + timedelta(minutes=rng.randint(1, 5))
+    yield _event(one.user_id, "track", added, f"{key}-b", event="Product Added",
+                 properties=viewed(product))  # fmt: skip
+
+
+def came_by(rng: random.Random) -> dict[str, Any]:
+    """How a visit came about."""
+    source, medium = rng.choices(CAMPAIGNS, (4, 3, 2, 1, 4))[0]
+    return {"campaign": {"source": source, "medium": medium}} if source else {}
 
 
 def pick(taste: str, rng: random.Random) -> dict[str, Any]:

@@ -24,7 +24,7 @@ const toned = (token: Token): Record<string, string> => ({ bad: token("--bad"), 
 function graph(data: GraphData, canvas: HTMLElement, token: Token, palette: string[]): EChartsCoreOption {
   const ink = token("--ink");
   const tones = toned(token);
-  const places = springs(data, canvas.clientWidth, canvas.clientHeight);
+  const places = springs(data, canvas.clientWidth - 190, canvas.clientHeight - 80);
   const many = data.nodes.length > 40;
   const named = new Set([...data.nodes].sort((a, b) => b.size - a.size).slice(0, many ? 40 : 200).map((n) => n.id));
   return {
@@ -32,7 +32,7 @@ function graph(data: GraphData, canvas: HTMLElement, token: Token, palette: stri
     legend: { type: "scroll", top: 0, left: 0, textStyle: { color: token("--ink-soft") }, data: data.kinds.map((k) => k.name) },
     tooltip: { renderMode: "richText", confine: true, formatter: (one: { data: { name: string; told?: string } }) => one.data.told ?? one.data.name },
     series: [{
-      type: "graph", layout: "none", roam: true, draggable: true, top: 44, bottom: 16, left: 40, right: 60, scaleLimit: { min: 0.5, max: 6 },
+      type: "graph", layout: "none", roam: true, draggable: true, top: 56, bottom: 24, left: 40, right: 150, scaleLimit: { min: 0.5, max: 6 },
       categories: data.kinds.map((k, i) => ({ name: k.name, itemStyle: { color: palette[i % palette.length] } })),
       data: data.nodes.map((n, i) => ({
         id: n.id, name: n.name, x: places[i]?.[0], y: places[i]?.[1], symbolSize: n.size, href: n.href,
@@ -47,26 +47,49 @@ function graph(data: GraphData, canvas: HTMLElement, token: Token, palette: stri
   };
 }
 
-// Fruchterman and Reingold 1991, with a pull to the middle so that what is apart stays in sight.
+// Fruchterman and Reingold 1991, with three changes: a pull to the middle and no push from afar, so
+// that what is apart stays in sight; a hub pulls each of its many less. Then overlaps are parted, and
+// all of it is stretched to the box, so that circles stay circles.
 function springs(data: GraphData, width: number, height: number): [number, number][] {
   const n = data.nodes.length;
   const index = new Map(data.nodes.map((node, i) => [node.id, i]));
-  const at = data.nodes.map((node, i): [number, number] => node.middle ? [0, 0] : [Math.cos((2 * Math.PI * i) / n) * width / 2, Math.sin((2 * Math.PI * i) / n) * height / 2]);
+  const at = data.nodes.map((node, i): [number, number] => node.middle ? [0, 0] : [Math.cos((2 * Math.PI * i) / n) * width / 3, Math.sin((2 * Math.PI * i) / n) * height / 3]);
   const ends = data.links.map((l): [number, number] => [index.get(l.source) as number, index.get(l.target) as number]);
-  const apart = 0.9 * Math.sqrt((width * height) / Math.max(1, n));
-  for (let turn = 0; turn < 300; turn++) {
-    const heat = (apart * (300 - turn)) / 300;
-    const push = at.map((p): [number, number] => [-p[0] * 0.02 * (height / width), -p[1] * 0.02]);
-    for (let i = 0; i < n; i++) for (let j = i + 1; j < n; j++) force(at, push, i, j, (d) => (apart * apart) / d);
-    for (const [i, j] of ends) if (i !== j) force(at, push, i, j, (d) => -(d * d) / apart);
-    at.forEach((p, i) => {
-      const [x, y] = push[i] as [number, number];
-      const far = Math.hypot(x, y) || 1;
-      p[0] += (x / far) * Math.min(far, heat);
-      p[1] += (y / far) * Math.min(far, heat);
-    });
+  const degree = new Array<number>(n).fill(0);
+  for (const [i, j] of ends) { degree[i] = (degree[i] ?? 0) + 1; degree[j] = (degree[j] ?? 0) + 1; }
+  const apart = Math.sqrt((width * height) / Math.max(1, n));
+  for (let turn = 0; turn < 400; turn++) {
+    const heat = (apart * (400 - turn)) / 400;
+    const push = at.map((p): [number, number] => [-p[0] * 0.12 * (height / width), -p[1] * 0.12]);
+    for (let i = 0; i < n; i++) for (let j = i + 1; j < n; j++) force(at, push, i, j, (d) => (d > 4 * apart ? 0 : (apart * apart) / d));
+    for (const [i, j] of ends) if (i !== j) force(at, push, i, j, (d) => -(d * d) / apart / Math.sqrt(Math.max(degree[i] ?? 1, degree[j] ?? 1)));
+    move(at, push, heat);
   }
-  return at;
+  for (let turn = 0; turn < 60; turn++) {
+    const push = at.map((): [number, number] => [0, 0]);
+    for (let i = 0; i < n; i++) for (let j = i + 1; j < n; j++) {
+      const least = 18 + ((data.nodes[i]?.size ?? 0) + (data.nodes[j]?.size ?? 0)) / 2;
+      force(at, push, i, j, (d) => Math.max(0, least - d) / 2);
+    }
+    move(at, push, apart);
+  }
+  return stretched(at, width, height);
+}
+
+function move(at: [number, number][], push: [number, number][], most: number): void {
+  at.forEach((p, i) => {
+    const [x, y] = push[i] as [number, number];
+    const far = Math.hypot(x, y) || 1;
+    p[0] += (x / far) * Math.min(far, most);
+    p[1] += (y / far) * Math.min(far, most);
+  });
+}
+
+function stretched(at: [number, number][], width: number, height: number): [number, number][] {
+  const [xs, ys] = [at.map((p) => p[0]), at.map((p) => p[1])];
+  const [left, top] = [Math.min(...xs), Math.min(...ys)];
+  const [wide, high] = [Math.max(...xs) - left || 1, Math.max(...ys) - top || 1];
+  return at.map((p): [number, number] => [((p[0] - left) / wide) * width, ((p[1] - top) / high) * height]);
 }
 
 function force(at: [number, number][], push: [number, number][], i: number, j: number, strength: (d: number) => number): void {
