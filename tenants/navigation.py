@@ -76,6 +76,7 @@ PLACES: tuple[tuple[Phrase | str, tuple[Place, ...]], ...] = (
             Place("topics:topics", "book", say("Topics"), "insights.view"),
             Place("graph:graph", "link", say("Graph"), "insights.view"),
             Place("journeys:journeys", "route", say("Journeys"), "insights.view"),
+            Place("labelling:labels", "check", say("Labels"), "insights.view"),
             Place("sources:sources", "inbox", say("Sources"), "insights.view"),
             Place("insights:forecast", "trend", say("Forecast"), "workspace.view"),
         ),

@@ -86,6 +86,7 @@ workspace = [
     path("graph/", include("insights.graph.urls")),
     path("journeys/", include("insights.journeys.urls")),
     path("findings/", include("insights.findings.urls")),
+    path("labels/", include("insights.labelling.urls")),
 ]
 urlpatterns = [
     *api,

@@ -14,6 +14,7 @@ from insights.graph.models import Entity, Relation
 from insights.journeys import results
 from insights.journeys.mining import Funnel, Mine, Step
 from insights.journeys.models import Journey
+from insights.labelling.models import LabelTask
 from insights.reading import services as reading
 from insights.reading.services import Named, Read
 from insights.reading.summing import Felt
@@ -65,5 +66,7 @@ def heard(number: int = 0) -> dict[str, Any]:
     place = {"document": str(document.pk), "start": 0, "end": 8}
     report = Report.objects.create(kind="report", title=CANARY, state="done", sentences=[
         {"text": CANARY, "places": [place], "struck": False, "finding": ""}])  # fmt: skip
-    return {"finding": finding.pk, "report": report.pk, "journey": journey.pk, "node": nodes[0].pk, "edge": edge.pk, "source": source.pk, "text-file": file.pk, "text": document.pk,
+    task = LabelTask.objects.create(document=document, state="disputed", drawn="random", unsure=0.4,
+                                    model="m", model_feeling="positive")  # fmt: skip
+    return {"task": task.pk, "finding": finding.pk, "report": report.pk, "journey": journey.pk, "node": nodes[0].pk, "edge": edge.pk, "source": source.pk, "text-file": file.pk, "text": document.pk,
             "feature": mention.feature_id, "topic": topic.pk}  # fmt: skip

@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "insights.graph",
     "insights.journeys",
     "insights.findings",
+    "insights.labelling",
     "insights",
     "workers",
 ]

@@ -140,6 +140,8 @@ TONES = {
     "falling": "live",
     "candidate": "wait",
     "holds": "good",
+    "disputed": "warn",
+    "settled": "good",
     "accepted": "good",
     "under_review": "wait",
     "stale": "warn",
