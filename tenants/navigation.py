@@ -73,6 +73,7 @@ PLACES: tuple[tuple[Phrase | str, tuple[Place, ...]], ...] = (
         (
             Place("reading:overview", "lens", say("Insights"), "insights.view"),
             Place("findings:findings", "bolt", say("Findings"), "insights.view"),
+            Place("alerts:alerts", "bell", say("Alerts"), "insights.view"),
             Place("topics:topics", "book", say("Topics"), "insights.view"),
             Place("graph:graph", "link", say("Graph"), "insights.view"),
             Place("journeys:journeys", "route", say("Journeys"), "insights.view"),

@@ -37,6 +37,9 @@ SQL = {
         AND m.feature_id = %(feature)s)), 0), coalesce(sum(d.weight), 0) {TEXTS}
         AND d.product_id = %(product)s""",
 }  # fmt: skip
+SQL["feeling"] = f"""SELECT coalesce(sum(d.weight) FILTER (WHERE EXISTS (
+    SELECT 1 FROM reading r WHERE r.tenant_id = d.tenant_id AND r.document_id = d.id
+    AND r.feeling = 'negative')), 0), coalesce(sum(d.weight), 0) {TEXTS}"""
 SQL["followed"] = SQL["feature_moved"]
 NOTHING = {"topic": None, "feature": None, "product": None, "segment": None}
 LEAST = 10.0  # weighed texts on either side, below which nothing is said of a change

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from attune.kernel import audit, live
-from attune.kernel.errors import Conflict, Invalid
+from attune.kernel.errors import Conflict, Invalid, NotFound
 from attune.kernel.models import new_id
 from attune.kernel.phrases import say
 from attune.kernel.states import Machine, advance
@@ -64,11 +64,13 @@ def draw(*, n: int, now: datetime) -> int:
 def label(*, task_id: object, user: User, feeling: str, seconds: float, now: datetime) -> LabelTask:
     """One person's label. The second one settles the task, or shows that it is disputed. Raises
     Invalid, Conflict."""
-    if feeling not in Reading.Feeling.values:
-        raise Invalid.one("feeling", say("Choose how the text feels."))
     with transaction.atomic():
         task = LabelTask.objects.select_for_update().filter(pk=task_id).first()
-        if task is None or task.state != LabelTask.State.OPEN:
+        if task is None:
+            raise NotFound(say("There is no such text to be labelled."))
+        if feeling not in Reading.Feeling.values:
+            raise Invalid.one("feeling", say("Choose how the text feels."))
+        if task.state != LabelTask.State.OPEN:
             raise Conflict(say("This text was settled meanwhile; take the next one."))
         took = min(max(0.0, seconds), MOST_SECONDS)
         _, made = Annotation.objects.get_or_create(

@@ -87,6 +87,7 @@ workspace = [
     path("journeys/", include("insights.journeys.urls")),
     path("findings/", include("insights.findings.urls")),
     path("labels/", include("insights.labelling.urls")),
+    path("alerts/", include("insights.alerts.urls")),
 ]
 urlpatterns = [
     *api,

@@ -8,18 +8,20 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from attune.kernel.phrases import say
+from insights.alerts.models import Alert, DigestReader, Watch
 from insights.findings import services as findings
 from insights.findings.models import Action, Measurement, Report
 from insights.graph.models import Entity, Relation
 from insights.journeys import results
 from insights.journeys.mining import Funnel, Mine, Step
 from insights.journeys.models import Journey
-from insights.labelling.models import LabelTask
+from insights.labelling.models import Annotation, LabelTask
 from insights.reading import services as reading
 from insights.reading.services import Named, Read
 from insights.reading.summing import Felt
 from insights.sources import importing, services
 from insights.topics.models import Belonging, Topic, TopicChange, TopicFit
+from tenants.models import Membership
 
 CANARY = "CANARY-B"
 
@@ -68,5 +70,11 @@ def heard(number: int = 0) -> dict[str, Any]:
         {"text": CANARY, "places": [place], "struck": False, "finding": ""}])  # fmt: skip
     task = LabelTask.objects.create(document=document, state="disputed", drawn="random", unsure=0.4,
                                     model="m", model_feeling="positive")  # fmt: skip
-    return {"task": task.pk, "finding": finding.pk, "report": report.pk, "journey": journey.pk, "node": nodes[0].pk, "edge": edge.pk, "source": source.pk, "text-file": file.pk, "text": document.pk,
+    somebody = Membership.objects.order_by("id").first().user
+    Annotation.objects.create(task=task, user=somebody, feeling="positive", seconds=3)
+    watch = Watch.objects.create(figure="topic_moved", about={"topic": str(topic.pk)}, label=CANARY)
+    alert = Alert.objects.create(watch=watch, at=timezone.now(), value=0.5, usual=0.1, low=0, high=0.2,
+                                 n=30, told=say("%(w)s", w=CANARY))  # fmt: skip
+    DigestReader.objects.get_or_create(user=somebody)
+    return {"watch": watch.pk, "alert": alert.pk, "task": task.pk, "finding": finding.pk, "report": report.pk, "journey": journey.pk, "node": nodes[0].pk, "edge": edge.pk, "source": source.pk, "text-file": file.pk, "text": document.pk,
             "feature": mention.feature_id, "topic": topic.pk}  # fmt: skip

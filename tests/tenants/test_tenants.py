@@ -75,6 +75,8 @@ PAGES = {
     "topics:topics": "insights.view",
     "topics:outside": "insights.view",
     "graph:graph": "insights.view",
+    "alerts:alerts": "insights.view",
+    "alerts:week": "insights.view",
     "labelling:labels": "insights.view",
     "labelling:queue": "insights.edit",
     "labelling:accuracy": "insights.view",

@@ -10,6 +10,9 @@ from typing import Any
 from django.utils import timezone
 
 from attune.kernel.phrases import Phrase, say
+from insights.alerts import digests
+from insights.alerts import services as alerts
+from insights.alerts.jobs import CHECK_WATCHES, CheckWatches
 from insights.findings import acting, looking
 from insights.findings import services as findings
 from insights.findings.jobs import LOOK_FOR_FINDINGS, LookForFindings
@@ -133,12 +136,23 @@ def look_for_findings(payload: LookForFindings, run: Run) -> None:
         acting.measure_effects(now=now)
 
 
+@handles(CHECK_WATCHES)
+def check_watches(payload: CheckWatches, run: Run) -> None:
+    now = timezone.now()
+    with run.unit():
+        alerts.check(now=now)
+    with run.unit():
+        digests.send_due(now=now)
+
+
 def keep_up() -> None:
     """Conversations of the open workspace that closed, fits that were given up, and a graph that is
     older than what was read since."""
     now = timezone.now()
     talks.gather(now=now)
     journeys.mine_old(now=now)
+    if alerts.due(now) or digests.waiting(now):
+        CHECK_WATCHES.enqueue(CheckWatches(), dedupe_key="watches")
     if drawing.due(now):
         graph.request_drawing()
     topics.close_interrupted()

@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "insights.journeys",
     "insights.findings",
     "insights.labelling",
+    "insights.alerts",
     "insights",
     "workers",
 ]
