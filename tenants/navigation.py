@@ -71,6 +71,7 @@ PLACES: tuple[tuple[Phrase | str, tuple[Place, ...]], ...] = (
     (
         say("Learn"),
         (
+            Place("dashboards:board", "trend", say("Results"), "workspace.view"),
             Place("reading:overview", "lens", say("Insights"), "insights.view"),
             Place("findings:findings", "bolt", say("Findings"), "insights.view"),
             Place("alerts:alerts", "bell", say("Alerts"), "insights.view"),

@@ -15,7 +15,7 @@ from tenants.models import SavedView
 PAGES = {
     "contacts:people", "delivery_pages:outbox", "workspace:jobs", "workspace:audit",
     "catalog:products", "delivery_pages:campaigns", "experiments:experiments",
-    "segments:segments", "content:briefs",
+    "segments:segments", "content:briefs", "dashboards:board",
 }  # fmt: skip
 
 

@@ -88,6 +88,7 @@ workspace = [
     path("findings/", include("insights.findings.urls")),
     path("labels/", include("insights.labelling.urls")),
     path("alerts/", include("insights.alerts.urls")),
+    path("results/", include("insights.dashboards.urls")),
 ]
 urlpatterns = [
     *api,

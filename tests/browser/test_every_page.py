@@ -35,7 +35,15 @@ from workers import demo
 pytestmark = [pytest.mark.browser]
 FRONT = Path(__file__).resolve().parents[2] / "platform/attune/web/frontend"
 AXE = FRONT / "node_modules/axe-core/axe.min.js"
-FRAGMENTS = {"knowledge:ask", "tuning:evidence", "insights:search", "insights:notices"}
+FRAGMENTS = {
+    "knowledge:ask",
+    "tuning:evidence",
+    "insights:search",
+    "insights:notices",
+    "dashboards:export",
+    "dashboards:export-people",
+    "labelling:export",
+}
 
 
 @pytest.fixture

@@ -8,7 +8,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from attune.kernel.phrases import say
+from campaigns.delivery.models import Campaign
 from insights.alerts.models import Alert, DigestReader, Watch
+from insights.dashboards.models import CampaignCost
 from insights.findings import services as findings
 from insights.findings.models import Action, Measurement, Report
 from insights.graph.models import Entity, Relation
@@ -76,5 +78,8 @@ def heard(number: int = 0) -> dict[str, Any]:
     alert = Alert.objects.create(watch=watch, at=timezone.now(), value=0.5, usual=0.1, low=0, high=0.2,
                                  n=30, told=say("%(w)s", w=CANARY))  # fmt: skip
     DigestReader.objects.get_or_create(user=somebody)
+    campaign = Campaign.objects.order_by("id").first()
+    if campaign is not None:
+        CampaignCost.objects.get_or_create(campaign=campaign, defaults={"fixed_cents": 4_200})
     return {"watch": watch.pk, "alert": alert.pk, "task": task.pk, "finding": finding.pk, "report": report.pk, "journey": journey.pk, "node": nodes[0].pk, "edge": edge.pk, "source": source.pk, "text-file": file.pk, "text": document.pk,
             "feature": mention.feature_id, "topic": topic.pk}  # fmt: skip

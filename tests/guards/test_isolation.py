@@ -200,7 +200,7 @@ def test_no_page_shows_or_touches_another_workspace(two):
             for foreign in [str(v) for v in ids.values()] if takes_pk else [""]:
                 arguments = {"workspace": a.slug, **({"pk": foreign} if foreign else {})}
                 answer = call(reverse(route.name, kwargs=arguments))
-                assert CANARY.encode() not in answer.content, (route.name, method)
+                assert CANARY.encode() not in answer.getvalue(), (route.name, method)
                 called += 1
                 assert not takes_pk or answer.status_code == nothing, (route.name, method)
         # the foreign workspace's own address is a 404 for a stranger

@@ -155,6 +155,12 @@ FROZEN: dict[str, int] = {
     "topics:outside": 6,
     "topics:topic": 12,
     "graph:graph": 9,
+    "dashboards:board": 8,
+    "dashboards:people": 6,
+    "dashboards:export": 6,
+    "dashboards:export-people": 5,
+    "dashboards:sql": 17,
+    "dashboards:cost": 7,
     "alerts:alerts": 11,
     "alerts:week": 12,
     "labelling:labels": 11,
@@ -190,6 +196,7 @@ ROWS: dict[str, Any] = {
     "reading:document": Text, "reading:feature": Feature, "topics:topic": Topic,
     "journeys:journey": Journey, "journeys:edit": Journey,
     "findings:finding": Finding, "findings:report": Report,
+    "dashboards:cost": Campaign,
     "graph:competitor": Entity, "graph:entity": Entity, "graph:relation": Relation,
 }  # fmt: skip
 

@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "insights.findings",
     "insights.labelling",
     "insights.alerts",
+    "insights.dashboards",
     "insights",
     "workers",
 ]
