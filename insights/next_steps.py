@@ -15,6 +15,8 @@ from campaigns.delivery import selectors as campaigns
 from campaigns.delivery import services as delivery
 from campaigns.delivery.models import Campaign
 from campaigns.experiments import selectors as experiments
+from insights.alerts.models import Alert
+from insights.findings.models import Finding
 from tenants import notices
 from tenants.models import Tenant
 from tenants.roles import role_can
@@ -39,7 +41,7 @@ class Step:
 
 def steps(role: str) -> list[Step]:
     """The most useful few for this role, decisions before chores, set-up last."""
-    found = [*_decisions(role), *_launches(role), *_texts(role), *_set_up(role)]
+    found = [*_decisions(role), *_launches(role), *_texts(role), *_heard(role), *_set_up(role)]
     return found[:MOST]
 
 
@@ -99,6 +101,20 @@ def _texts(role: str) -> Iterator[Step]:
             "content:revision",
             str(changes.pk),
         )
+
+
+def _heard(role: str) -> Iterator[Step]:
+    """What customers said that waits for somebody."""
+    if not role_can(role, "insights.edit"):
+        return
+    alert = Alert.objects.filter(state=Alert.State.OPEN).order_by("-id").first()
+    if alert is not None:
+        yield Step(alert.told, "alerts:alerts")
+    n = Finding.objects.filter(state__in=["draft", "under_review"]).count()
+    if n:
+        text = say_many("%(n)s finding about customers waits for your verdict",
+                        "%(n)s findings about customers wait for your verdict", n=n)  # fmt: skip
+        yield Step(text, "findings:findings")
 
 
 def _set_up(role: str) -> Iterator[Step]:

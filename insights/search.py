@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Case, QuerySet, When
+from django.db.models import Case, Q, QuerySet, When
 from django.urls import reverse
 
 from attune.kernel.phrases import Phrase, say, word
@@ -19,6 +19,10 @@ from campaigns.segments import selectors as segments
 from chat.conversations import selectors as conversations
 from chat.dialogue.models import Intent
 from chat.knowledge.models import Document
+from insights.findings.models import Report
+from insights.journeys.models import Journey
+from insights.reading.models import Feature
+from insights.topics.models import Topic
 from tenants import navigation
 from tenants.roles import role_can
 
@@ -38,6 +42,11 @@ ACTIONS = (
     (say("Past conversations"), "dialogue:past", "knowledge.view"),
     (say("How the assistant does"), "assistant:quality", "chat.view"),
     (say("Inboxes"), "inboxes:inboxes", "chat.manage"),
+    (say("Ask what customers say"), "findings:reports", "insights.view"),
+    (say("New journey"), "journeys:new", "insights.edit"),
+    (say("This week in sentences"), "alerts:week", "insights.view"),
+    (say("Label texts"), "labelling:queue", "insights.edit"),
+    (say("New source"), "sources:new", "insights.edit"),
     (say("Brand voice"), "catalog:voice", "catalog.edit"),
     (say("API keys"), "workspace:keys", "keys.manage"),
     (say("Webhook endpoints"), "delivery_pages:endpoints", "webhooks.manage"),
@@ -100,6 +109,15 @@ def _rows(wanted: str, slug: str, role: str) -> list[Hit]:
     if role_can(role, "chat.view"):
         talks = conversations.conversations(view="all", user_id=0, who=wanted)
         add(say("Conversation"), talks, "conversations:conversation", "last_text")
+    if role_can(role, "insights.view"):
+        labelled = Q(label__icontains=wanted)
+        topics = Topic.objects.filter(labelled, state__in=Topic.SHOWN).defer("centroid")
+        add(say("Topic"), topics.order_by("label"), "topics:topic", "state")
+        features = Feature.objects.filter(labelled, state="active").order_by("label")
+        add(say("Feature"), features, "reading:feature", "key")
+        add(say("Journey"), _named(Journey, wanted), "journeys:journey", "goal")
+        reports = Report.objects.filter(title__icontains=wanted).order_by("-id")
+        add(say("Report"), reports, "findings:report", "state")
     if role_can(role, "contacts.view_personal"):
         add(say("Person"), contacts.contacts(search=wanted), "contacts:person", "email")
     return hits

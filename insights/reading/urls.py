@@ -5,6 +5,7 @@ from insights.reading import views
 app_name = "reading"
 urlpatterns = [
     path("", views.overview, name="overview"),
+    path("ratings", views.ratings, name="ratings"),
     path("texts", views.documents, name="documents"),
     path("texts/<uuid:pk>", views.document, name="document"),
     path("features/<uuid:pk>", views.feature, name="feature"),

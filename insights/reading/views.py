@@ -17,6 +17,7 @@ from attune.kernel.storable import as_uuid
 from attune.web.pages import paged
 from campaigns.catalog.models import Product
 from insights.reading import charts, selectors, services
+from insights.reading import ratings as rating
 from insights.reading.models import Mention, Reading
 from insights.sources import selectors as sources
 from insights.sources.languages import NAMES
@@ -45,6 +46,12 @@ def overview(request: HttpRequest) -> HttpResponse:
     }  # fmt: skip
     part = request.htmx and request.headers.get("HX-Target") == "overview"
     return render(request, f"reading/{'overview_body' if part else 'overview'}.html", context)
+
+
+@page("insights.view")
+def ratings(request: HttpRequest) -> HttpResponse:
+    rows = [(row, rating.chart(row)) for row in rating.rated()]
+    return render(request, "reading/ratings.html", {"rows": rows})
 
 
 @page("insights.view")

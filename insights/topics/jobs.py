@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from attune.kernel.jobs import TRAINING, Job
+from attune.kernel.jobs import MODEL, TRAINING, Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +22,11 @@ class SplitTopic:
 
 
 SPLIT_TOPIC = Job("insights.split_topic", TRAINING, SplitTopic)
+
+
+@dataclass(frozen=True, slots=True)
+class NameTopics:
+    """Name the topics that only their words name."""
+
+
+NAME_TOPICS = Job("insights.name_topics", MODEL, NameTopics)

@@ -115,6 +115,21 @@ def overview(
     return Overview(sorted(rows, key=lambda r: -r.weight), texts, outside, seasonal)
 
 
+def shown(seen: Overview, *, q: str = "", grouped: bool = False) -> list[TopicRow]:
+    """The rows whose name or words hold q; `grouped`: those of one family (directions near each
+    other) together, the largest family first."""
+    rows = [
+        r for r in seen.rows
+        if q.casefold() in f"{r.topic.label} {' '.join(w for w, _ in r.topic.terms)}".casefold()
+    ]  # fmt: skip
+    if not grouped:
+        return rows
+    weight: dict[int, float] = {}
+    for row in rows:
+        weight[row.topic.family] = weight.get(row.topic.family, 0.0) + row.weight
+    return sorted(rows, key=lambda r: (-weight[r.topic.family], r.topic.family, -r.weight))
+
+
 def topic(pk: uuid.UUID | str) -> Topic:
     row = Topic.objects.select_related("into", "born_in").filter(pk=pk).first()
     if row is None:

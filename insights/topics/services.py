@@ -18,7 +18,15 @@ from attune.kernel.phrases import Phrase, known_words, say, say_many
 from attune.kernel.states import Machine, advance
 from attune.kernel.tenancy import current_tenant
 from insights.reading.models import Reading
-from insights.topics.jobs import FIT_TOPICS, SPLIT_TOPIC, FitTopics, SplitTopic
+from insights.sources.models import Document
+from insights.topics.jobs import (
+    FIT_TOPICS,
+    NAME_TOPICS,
+    SPLIT_TOPIC,
+    FitTopics,
+    NameTopics,
+    SplitTopic,
+)
 from insights.topics.models import Belonging, Topic, TopicChange, TopicFit
 
 LEAST_TEXTS, LEAST_SPLIT = 30, 8
@@ -155,6 +163,7 @@ def finish(
         coherence=quality.coherence, diversity=quality.diversity, seconds=quality.seconds,
         verdict=_verdict(first, born, len(faded), len(twins)),
     )  # fmt: skip
+    NAME_TOPICS.enqueue(NameTopics(), dedupe_key="names")
     live.push(current_tenant(), "topics")
     return ids
 
@@ -187,10 +196,11 @@ def _values(one: Found) -> dict[str, Any]:
 
 
 def _refreshed(one: Found) -> None:
-    """A topic that was there: what it is about now. The name that a person gave it stays."""
+    """A topic that was there: what it is about now. The name that a person or a model gave it
+    stays."""
     rows = Topic.objects.filter(pk=one.id)
     rows.update(**_values(one))
-    rows.exclude(named_by="person").update(label=one.label[:120], named_by=one.named_by)
+    rows.filter(named_by="words").update(label=one.label[:120])
 
 
 def place(
@@ -224,6 +234,26 @@ def rename(*, topic: Topic, label: str) -> None:
     Topic.objects.filter(pk=topic.pk).update(label=label, named_by="person")
     audit.record("insights.rename_topic", topic, before=topic.label, after=label)
     live.push(current_tenant(), "topics")
+
+
+def unnamed() -> list[tuple[uuid.UUID, list[str], list[str]]]:
+    """(topic, its words, the texts that show it best) of what only its words name."""
+    rows = list(Topic.objects.filter(state__in=Topic.SHOWN, named_by="words").order_by("id"))
+    ids = {pk for row in rows for pk in row.examples}
+    texts = {str(d.pk): d.text for d in Document.objects.filter(pk__in=ids).only("id", "text")}
+    return [
+        (row.pk, [w for w, _ in row.terms], [texts[pk] for pk in row.examples if pk in texts])
+        for row in rows
+    ]  # fmt: skip
+
+
+def named(*, topic_id: uuid.UUID, label: str, model: str) -> None:
+    """A model's name for a topic that only its words named; a person's is never replaced."""
+    rows = Topic.objects.filter(pk=topic_id, named_by="words")
+    if rows.update(label=label[:120], named_by="model"):
+        topic = Topic.objects.get(pk=topic_id)
+        _note(topic, "named", say("%(model)s named it “%(label)s”.", model=model, label=label))
+        live.push(current_tenant(), "topics")
 
 
 def pin(*, topic: Topic, pinned: bool) -> None:

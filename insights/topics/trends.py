@@ -9,6 +9,7 @@ With a year of texts the same season of last year is the comparison, else the we
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -69,3 +70,64 @@ def _compared(one: Count) -> Shift:
     spread = math.sqrt(max(1e-12, pooled * (1 - pooled) * (1 / n1 + 1 / n2)))
     z = abs(p1 - p2) / spread
     return Shift(difference, low, high, math.erfc(z / math.sqrt(2)), "")
+
+
+# -- when did it change ------------------------------------------------------------------------
+
+LEAST_WEEKS, SHUFFLES, SURE = 4, 199, 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """From this place on a share is another: the shares before and since, and the p-value."""
+
+    at: int
+    before: float
+    since: float
+    p: float
+
+
+def change_point(weeks: Sequence[tuple[float, float]]) -> Change | None:
+    """The one place where a series of (part, whole) most likely changed, or None where none is
+    sure. The likelihood ratio of two binomial shares against one, at the best split with four weeks
+    and LEAST texts on either side; its p-value by shuffling whole weeks, which keeps what weeks
+    differ by anyhow (Good 2005, "Permutation, parametric and bootstrap tests")."""
+    best, at = _best_split(weeks)
+    if at is None:
+        return None
+    rng, beaten = random.Random(0), 1  # noqa: S311 - not for secrets
+    shuffled = list(weeks)
+    for _ in range(SHUFFLES):
+        rng.shuffle(shuffled)
+        beaten += _best_split(shuffled)[0] >= best
+    p = beaten / (SHUFFLES + 1)
+    if p > SURE:
+        return None
+    return Change(at, _rate(weeks[:at]), _rate(weeks[at:]), p)
+
+
+def _rate(weeks: Sequence[tuple[float, float]]) -> float:
+    return sum(part for part, _ in weeks) / max(1e-9, sum(whole for _, whole in weeks))
+
+
+def _best_split(weeks: Sequence[tuple[float, float]]) -> tuple[float, int | None]:
+    parts, wholes = (sum(w[i] for w in weeks) for i in (0, 1))
+    one = _likelihood(parts, wholes)
+    best, at = 0.0, None
+    part = whole = 0.0
+    for i, (a, n) in enumerate(weeks[: len(weeks) - LEAST_WEEKS], start=1):
+        part, whole = part + a, whole + n
+        if i < LEAST_WEEKS or min(whole, wholes - whole) < LEAST:
+            continue
+        ratio = _likelihood(part, whole) + _likelihood(parts - part, wholes - whole) - one
+        if ratio > best:
+            best, at = ratio, i
+    return best, at
+
+
+def _likelihood(part: float, whole: float) -> float:
+    """Of a binomial share at its best."""
+    if part <= 0 or part >= whole:
+        return 0.0
+    share = part / whole
+    return part * math.log(share) + (whole - part) * math.log(1 - share)

@@ -17,7 +17,7 @@ from attune.web.pages import paged
 from campaigns.catalog.models import Product
 from campaigns.segments.models import Segment
 from insights.reading import charts
-from insights.topics import selectors, services
+from insights.topics import selectors, services, trends
 from insights.topics.models import Topic
 from tenants.pages import go, page
 
@@ -27,8 +27,11 @@ def topics(request: HttpRequest) -> HttpResponse:
     product = as_uuid(request.GET.get("product", ""))
     segment = as_uuid(request.GET.get("segment", ""))
     fit = selectors.latest()
+    seen = selectors.overview(timezone.now(), product_id=product, segment_id=segment)
+    q, grouped = request.GET.get("q", "").strip()[:100], request.GET.get("order") == "alike"
     context = {
-        "seen": selectors.overview(timezone.now(), product_id=product, segment_id=segment),
+        "seen": seen, "rows": selectors.shown(seen, q=q, grouped=grouped), "q": q,
+        "grouped": grouped,
         "fit": fit, "busy": fit is not None and fit.state == "running",
         "hidden": selectors.hidden()[:50],
         "fits": selectors.fits(), "products": Product.objects.order_by("name")[:500],
@@ -50,10 +53,13 @@ def look(request: HttpRequest) -> HttpResponse:
 def topic(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     row = selectors.topic(pk)
     others = Topic.objects.filter(state__in=Topic.SHOWN).exclude(pk=pk).order_by("label")
+    weeks = selectors.weeks(row, timezone.now())
+    changed = trends.change_point([(w[2], w[1]) for w in weeks])
     context = {
+        "changed": changed, "changed_in": weeks[changed.at][0] if changed else None,
         "topic": row, "examples": selectors.examples(row),
         "page": paged(request, selectors.texts(row)),
-        "chart": charts.weekly(selectors.weeks(row, timezone.now())),
+        "chart": charts.weekly(weeks),
         "changes": row.changes.order_by("-id")[:30], "others": others.only("id", "label")[:200],
     }  # fmt: skip
     return render(request, "topics/topic.html", context)

@@ -18,7 +18,11 @@ from campaigns.tuning.api import VersionViewSet
 from chat.conversations.api import ConversationViewSet
 from chat.knowledge.api import DocumentViewSet
 from insights.api import SendChain
+from insights.findings.api import FindingViewSet
+from insights.graph.api import EntityViewSet, RelationViewSet
+from insights.reading.api import ReadingViewSet
 from insights.sources.api import SourceViewSet, TextViewSet
+from insights.topics.api import BelongingViewSet, TopicViewSet
 from tenants.api import AuditViewSet, JobViewSet, Workspace
 from workers.serving import ChatView, EmbeddingsView, ModelsView
 
@@ -45,6 +49,12 @@ for name, view in {
     "knowledge": DocumentViewSet,
     "sources": SourceViewSet,
     "documents": TextViewSet,
+    "readings": ReadingViewSet,
+    "topics": TopicViewSet,
+    "topic-belongings": BelongingViewSet,
+    "entities": EntityViewSet,
+    "relations": RelationViewSet,
+    "findings": FindingViewSet,
     "jobs": JobViewSet,
     "audit": AuditViewSet,
 }.items():

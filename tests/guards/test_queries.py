@@ -155,6 +155,7 @@ FROZEN: dict[str, int] = {
     "topics:outside": 6,
     "topics:topic": 12,
     "graph:graph": 9,
+    "reading:ratings": 6,
     "dashboards:board": 8,
     "dashboards:people": 6,
     "dashboards:export": 6,

@@ -312,6 +312,29 @@ def test_a_report_tells_accepted_findings_with_their_figures(shop, writes):
         reporting.ask(question="a", now=NOW, author=None)
 
 
+def test_partners_read_and_decide_over_rest(shop):
+    row = look()["feature_bad"]
+    client = Client(
+        headers={"authorization": f"Bearer {make.key(shop, 'insights.view', 'insights.edit')}"}
+    )
+    found = client.get(f"/v1/findings/{row.pk}").json()
+    assert found["claim"].startswith("“lid” of Pot is criticised more")
+    assert found["evidence"][0]["quote"].startswith("lid is what I speak of")
+    refused = client.post(f"/v1/findings/{row.pk}/move", {"verb": "reject"}, "application/json")
+    assert refused.status_code == 422
+    moved = client.post(f"/v1/findings/{row.pk}/move", {"verb": "accept"}, "application/json")
+    assert moved.json()["state"] == "accepted"
+    reading = client.get("/v1/readings").json()["results"][0]
+    assert reading["mentions"][0]["feature_label"] in {"lid", "delivery"}
+    edges = client.get("/v1/relations").json()["results"]
+    nodes = {n["id"]: n["label"] for n in client.get("/v1/entities").json()["results"]}
+    assert ("Pot", "spoken_of", "lid") in {
+        (nodes[e["subject"]], e["predicate"], nodes[e["object"]]) for e in edges
+    }
+    assert client.get("/v1/topics").json()["results"] == []
+    assert client.get("/v1/topic-belongings").json()["results"] == []
+
+
 def test_pages_lead_from_a_finding_to_what_was_made_of_it(shop):
     row = look()["feature_bad"]
     client, at = Client(), [shop.slug, row.pk]

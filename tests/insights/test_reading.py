@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.models import JobRow
-from insights.reading import charts, selectors, services, summing
+from insights.reading import charts, ratings, selectors, services, summing
 from insights.reading.models import Feature, Mention, Reading
 from insights.reading.services import Named, Read
 from insights.reading.summing import Felt, term_key, whole
@@ -219,3 +219,30 @@ def test_pages_show_what_was_read(tenant):
     feature.refresh_from_db()
     assert feature.label == "Lid"
     assert client.post(change, {"verb": "burn"}).status_code == 422
+
+
+def test_ratings_become_a_score_with_its_interval(tenant):
+    survey = sources.save_source(name="Survey", kind="survey")
+    given = [10] * 6 + [8] * 2 + [3] * 2
+    items = [{"text": f"Answer number {word * 4}", "rating": str(r), "at": "2026-10-05"}
+             for r, word in zip(given, "abcdefghij", strict=True)]  # fmt: skip
+    sources.take(source=survey, items=items, now=NOW)
+    shop = sources.save_source(name="Shop", kind="review")
+    stars = [{"text": f"Stars of {w * 5}", "rating": r, "at": "2026-11-02"} for r, w in (("5", "k"), ("2", "l"))]  # fmt: skip
+    sources.take(source=shop, items=stars, now=NOW)
+    Document.objects.update(weight=1.0)
+    one, other = ratings.rated()
+    assert (other.name, other.scale, other.whole.value, other.whole.n) == (
+        "Survey",
+        "nps",
+        pytest.approx(40),
+        10,
+    )
+    assert other.whole.high - other.whole.value == pytest.approx(196 * (0.64 / 10) ** 0.5)
+    assert (one.scale, one.whole.value) == ("stars", 50.0)
+    assert ratings.chart(one) is None
+    client = Client()
+    client.force_login(tenant.owner)
+    page = client.get(reverse("reading:ratings", args=[tenant.slug])).content.decode()
+    assert "net promoter score" in page
+    assert "gave four or five stars" in page

@@ -76,6 +76,24 @@ def topics() -> dict[int, Topic]:
     return {int(np.argmax(t.centre)): t for t in rows}
 
 
+def test_the_week_of_a_change_is_found_and_noise_has_none():
+    rng = np.random.default_rng(3)
+    before = [(float(rng.binomial(100, 0.1)), 100.0) for _ in range(20)]
+    after = [(float(rng.binomial(100, 0.25)), 100.0) for _ in range(10)]
+    found = trends.change_point([*before, *after])
+    assert abs(found.at - 20) <= 1
+    assert (round(found.before, 1), round(found.since, 1)) == (0.1, 0.2)
+    assert found.p == 1 / 200
+    assert trends.change_point(before) is None
+    assert trends.change_point([(0.0, 3.0)] * 6) is None
+
+
+def test_false_changes_are_as_rare_as_is_said():
+    rng = np.random.default_rng(5)
+    noise = [[(float(rng.binomial(60, 0.2)), 60.0) for _ in range(16)] for _ in range(120)]
+    assert sum(trends.change_point(weeks) is not None for weeks in noise) <= 5
+
+
 @pytest.fixture
 def found(tenant) -> dict[int, Topic]:
     for about in range(3):

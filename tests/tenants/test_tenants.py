@@ -75,6 +75,7 @@ PAGES = {
     "topics:topics": "insights.view",
     "topics:outside": "insights.view",
     "graph:graph": "insights.view",
+    "reading:ratings": "insights.view",
     "dashboards:board": "workspace.view",
     "dashboards:people": "contacts.view",
     "dashboards:export": "workspace.view",

@@ -4,6 +4,7 @@ from workers.model_tasks import (
     answering,
     dialogue,
     generation,
+    naming,
     reading,
     reports,
     response,
@@ -13,6 +14,6 @@ from workers.model_tasks import (
 )
 
 __all__ = [
-    "answering", "dialogue", "generation", "reading", "reports", "response", "talking", "topics",
-    "training",
+    "answering", "dialogue", "generation", "naming", "reading", "reports", "response", "talking",
+    "topics", "training",
 ]  # fmt: skip

@@ -1,0 +1,69 @@
+"""Findings over REST."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from attune.api.serializers import ModelSerializer
+from attune.api.viewsets import ReadViewSet
+from insights.findings import services
+from insights.findings.models import Evidence, Finding
+
+
+class EvidenceOut(serializers.ModelSerializer):
+    quote = serializers.CharField()
+
+    class Meta:
+        model = Evidence
+        fields = ("document", "start", "end", "against", "quote")
+
+
+class FindingOut(ModelSerializer):
+    """A claim with its effect, 95 % interval and n; `evidence` are places in texts, for it and
+    against it."""
+
+    claim = serializers.CharField()
+    caveat = serializers.CharField()
+    measure = serializers.CharField()
+    why = serializers.CharField()
+    evidence = EvidenceOut(many=True)
+
+    class Meta:
+        model = Finding
+        fields = ("id", "kind", "about", "claim", "caveat", "state", "owner", "measure", "effect",
+                  "low", "high", "q", "n", "measured_at", "why", "evidence",
+                  "created_at")  # fmt: skip
+
+
+class FindingMove(serializers.Serializer):
+    verb = serializers.ChoiceField(choices=sorted(services.BY_HAND))
+    why = serializers.CharField(required=False, allow_blank=True, max_length=500)
+
+
+class FindingViewSet(ReadViewSet):
+    """What stands out, and what people decided about it."""
+
+    model = Finding
+    serializer_class = FindingOut
+    scopes: ClassVar = {
+        "list": "insights.view", "retrieve": "insights.view", "move": "insights.edit",
+    }  # fmt: skip
+
+    def get_queryset(self) -> Any:
+        rows = super().get_queryset()
+        return rows.prefetch_related("evidence__document") if hasattr(rows, "defer") else rows
+
+    @extend_schema(request=FindingMove, responses=FindingOut)
+    @action(detail=True, methods=["post"])
+    def move(self, request: Request, pk: str) -> Response:
+        """Submit, accept, reject (saying why), open again, or mark as replaced."""
+        data = FindingMove(data=request.data)
+        data.is_valid(raise_exception=True)
+        services.move(finding=self.get_object(), **data.validated_data)
+        return Response(FindingOut(self.get_object()).data)
