@@ -56,7 +56,7 @@ from tests import make
 from tests.guards.heard import heard
 
 FROZEN: dict[str, int] = {
-    "insights:home": 29,
+    "insights:home": 31,
     "contacts:people": 9,
     "contacts:files": 6,
     "contacts:events": 7,
@@ -155,7 +155,7 @@ FROZEN: dict[str, int] = {
     "topics:outside": 6,
     "topics:topic": 12,
     "graph:graph": 9,
-    "reading:ratings": 6,
+    "reading:ratings": 7,
     "dashboards:board": 8,
     "dashboards:people": 6,
     "dashboards:export": 6,
