@@ -172,12 +172,13 @@ def test_sql_reads_one_workspace_and_nothing_else(db):
     assert not access.is_open(ONE)
 
 
-def test_the_command_prints_an_address_once_and_closes(tenant, capsys):
-    call_command("sql_access", tenant.slug)
+def test_the_command_prints_an_address_once_and_closes(db, capsys):
+    place = make.workspace("acme")  # no context is open, as for who runs the server
+    call_command("sql_access", place.slug)
     told = capsys.readouterr().out
-    assert f"postgresql://attune_read_{tenant.id}:" in told
-    assert access.is_open(tenant.id)
-    call_command("sql_access", tenant.slug, "--close")
-    assert not access.is_open(tenant.id)
+    assert f"postgresql://attune_read_{place.id}:" in told
+    assert access.is_open(place.id)
+    call_command("sql_access", place.slug, "--close")
+    assert not access.is_open(place.id)
     with pytest.raises(CommandError, match="no workspace"):
         call_command("sql_access", "nobody")
