@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,7 +23,7 @@ from insights.dashboards import access, charts, selectors, services, tables
 from insights.dashboards.forms import CostForm
 from insights.dashboards.models import CampaignCost
 from insights.dashboards.selectors import Line, Person
-from tenants.pages import go, page
+from tenants.pages import can, go, page
 
 SPANS = {"7": say("7 days"), "30": say("30 days"), "90": say("90 days"), "365": say("a year")}
 WAYS = {"campaign": say("by campaign"), "segment": say("by segment"), "channel": say("by channel")}
@@ -88,6 +88,7 @@ def people(request: HttpRequest) -> HttpResponse:
     since, until = asked.span(timezone.now())
     rows = selectors.people(asked.by, asked.key, asked.what, since, until, most=PAGE + 1,
                             skip=(min(number, 2_000) - 1) * PAGE)  # fmt: skip
+    rows = rows if can(request, "contacts.view_personal") else [_nameless(r) for r in rows]
     context = {"asked": asked, "rows": rows[:PAGE], "number": number, "more": len(rows) > PAGE,
                "ways": WAYS, "spans": SPANS}  # fmt: skip
     return render(request, "dashboards/people.html", context)
@@ -107,6 +108,7 @@ def export(request: HttpRequest) -> HttpResponse:
 def export_people(request: HttpRequest) -> HttpResponse:
     """The people behind a number as CSV or Parquet, a portion at a time."""
     asked, tenant = Asked.of(request), current_tenant()
+    personal = can(request, "contacts.view_personal")
     since, until = asked.span(timezone.now())
 
     def portions() -> Iterator[list[list[Any]]]:
@@ -117,10 +119,15 @@ def export_people(request: HttpRequest) -> HttpResponse:
                                         most=5_000, skip=skip)  # fmt: skip
             if not some:
                 return
-            yield [_row(one) for one in some]
+            yield [_row(one if personal else _nameless(one)) for one in some]
             skip += len(some)
 
     return _file(request, f"people-{asked.what}", PEOPLE, portions())
+
+
+def _nameless(one: Person) -> Person:
+    """For whom may see people, but not who they are."""
+    return replace(one, name=str(say("Visitor %(id)s", id=str(one.contact_id)[-6:])))
 
 
 def _row(one: Person) -> list[Any]:

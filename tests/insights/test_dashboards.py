@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -104,6 +105,15 @@ def test_pages_and_exports_show_the_same(sent, tenant):
     assert client.get(reverse("dashboards:export", args=at), {"format": "xls"}).status_code == 422
     client.post(reverse("dashboards:cost", args=[tenant.slug, sent.pk]), {"fixed": "9", "message": "0"})  # fmt: skip
     assert selectors.board("campaign", *span())[0].roi == 4.0
+
+
+def test_who_may_not_see_personal_data_sees_no_names(sent, tenant):
+    client, at = Client(), [tenant.slug]
+    client.force_login(make.member(tenant, "analyst"))
+    for page in ("dashboards:people", "dashboards:export-people"):
+        told = client.get(reverse(page, args=at)).getvalue().decode()
+        assert "Visitor " in told
+        assert not re.search(r"u\d@example", told)
 
 
 def test_a_formula_in_a_name_is_only_text():
