@@ -32,7 +32,16 @@ WHERE d.tenant_id = %(tenant)s AND d.state = 'read'
   AND (%(segments)s::uuid[] = '{}' OR EXISTS (SELECT 1 FROM segment_membership s
        WHERE s.tenant_id = d.tenant_id AND s.contact_id = d.contact_id AND s.left_at IS NULL
        AND s.segment_id = ANY(%(segments)s)))"""
-FELT = " AND (%(feeling)s = '' OR r.feeling = %(feeling)s OR r.feeling = 'mixed')"
+# of a question about a feature, how that is spoken of counts, not how the whole text feels
+FELT = """ AND (%(feeling)s = '' OR CASE WHEN %(features)s::uuid[] = '{}'
+  THEN r.feeling IN (%(feeling)s, 'mixed')
+  ELSE EXISTS (SELECT 1 FROM mention m WHERE m.tenant_id = d.tenant_id AND m.document_id = d.id
+               AND m.feature_id = ANY(%(features)s) AND m.polarity = %(sign)s) END)"""
+SPOKEN_SQL = """
+SELECT coalesce(sum(m.weight), 0), coalesce(sum(m.weight) FILTER (WHERE m.polarity < 0), 0),
+       coalesce(sum(m.weight) FILTER (WHERE m.polarity > 0), 0) FROM mention m
+WHERE m.tenant_id = %(tenant)s AND m.feature_id = ANY(%(features)s)
+  AND m.document_id IN (SELECT d.id"""
 FIGURES_SQL = (
     "SELECT count(*), coalesce(sum(d.weight), 0), "
     "coalesce(sum(d.weight) FILTER (WHERE r.feeling = 'negative'), 0), "
@@ -50,7 +59,8 @@ RECENT_SQL = "SELECT d.id, d.text, r.sentences::text, 1.0 AS far"
 @dataclass(frozen=True, slots=True)
 class Figures:
     """Of all texts that fit: how many, their weight, how much of it is negative and positive, from
-    when to when, and what they speak of most [(label, texts, share against)]."""
+    when to when, and what they speak of most [(label, texts, share against)]; of the features that
+    were asked for, the weight of their mentions, of those against, and in favour."""
 
     n: int
     weight: float
@@ -59,6 +69,7 @@ class Figures:
     first: Any
     last: Any
     features: list[tuple[str, int, float]]
+    mentions: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +102,7 @@ def _values(query: Query) -> dict[str, Any]:
     }
     return {
         **ids, "tenant": current_tenant(), "feeling": query.feeling,
+        "sign": {"negative": -1, "positive": 1}.get(query.feeling, 0),
         "since": query.since or None, "until": query.until or None,
     }  # fmt: skip
 
@@ -105,7 +117,10 @@ def figures(query: Query) -> Figures:
             + ") GROUP BY f.label ORDER BY sum(m.weight) DESC, f.label LIMIT 6", values,
         )  # fmt: skip
         spoken = [(label, k, float(a / w) if w else 0.0) for label, k, a, w in cursor.fetchall()]
-    return Figures(n, float(weight), float(bad), float(good), first, last, spoken)
+        cursor.execute(SPOKEN_SQL + FITTING + ")", values)
+        whole, against, favour = map(float, cursor.fetchone())
+    return Figures(n, float(weight), float(bad), float(good), first, last, spoken,
+                   (whole, against, favour))  # fmt: skip
 
 
 def nearest(query: Query, vector: np.ndarray | None) -> list[Near]:

@@ -77,6 +77,13 @@ def figures_told(found: lookup.Figures, query: questions.Query) -> list[str]:
         n=found.n, first=found.first.date().isoformat(), last=found.last.date().isoformat(),
         bad=f"{found.bad / whole:.0%}", good=f"{found.good / whole:.0%}",
     ))]  # fmt: skip
+    whole, against, favour = found.mentions
+    if whole:
+        told.append(str(say(
+            "Of the mentions of %(features)s, %(bad)s are against and %(good)s in favour.",
+            features=", ".join(name for _, name in query.features),
+            bad=f"{against / whole:.0%}", good=f"{favour / whole:.0%}",
+        )))  # fmt: skip
     if found.features:
         named = ", ".join(f"{label} ({n})" for label, n, _ in found.features)
         told.append(str(say("They speak most of: %(features)s.", features=named)))

@@ -218,7 +218,11 @@ def test_figures_and_nearest_texts_fit_the_query(shop):
     assert len(lookup.nearest(query, None)) == 10
     told = reporting.figures_told(figures, query)
     assert told[0].startswith("10 texts from ")
-    assert told[1] == "They speak most of: lid (10)."
+    assert told[1] == "Of the mentions of lid, 100% are against and 0% in favour."
+    assert told[2] == "They speak most of: lid (10)."
+    praise = questions.understood("praise of the lid", lookup.names(), NOW)
+    assert {n.text[:3] for n in lookup.nearest(praise, None)} == {"lid"}
+    assert len(lookup.nearest(praise, None)) == 10
     nothing = lookup.figures(Query(since="2030-01-01"))
     assert reporting.figures_told(nothing, Query()) == ["No text fits what you asked for."]
 
@@ -287,7 +291,7 @@ def test_an_answer_shows_its_query_its_texts_and_what_was_struck(shop, writes):
 def test_where_nothing_that_was_written_is_supported_texts_are_quoted(shop, writes):
     writes("Everything is wonderful in Paris.")
     row = done(reporting.ask(question="What about the lid?", now=NOW, author=None))
-    assert [s["struck"] for s in row.sentences] == [False, False, True, False, False, False]
+    assert [s["struck"] for s in row.sentences] == [False, False, False, True, False, False, False]
     assert row.sentences[-1]["text"].startswith("“")
 
 
