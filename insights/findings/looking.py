@@ -3,6 +3,7 @@ one in ten of what is found is chance; the texts for and against are kept with i
 
 from __future__ import annotations
 
+import hashlib
 import json
 import uuid
 from collections.abc import Iterator, Sequence
@@ -67,7 +68,11 @@ class Found:
 
     @property
     def key(self) -> str:
-        return ":".join([self.kind, *(f"{k}={v}" for k, v in sorted(self.about.items()))])
+        """What it is known by from look to look, at most 200 characters."""
+        about = ":".join(f"{k}={v}" for k, v in sorted(self.about.items()))
+        if len(about) > 180:  # an event may have a long name
+            about = hashlib.sha256(about.encode()).hexdigest()
+        return f"{self.kind}:{about}"
 
 
 def look(now: datetime) -> list[Found]:

@@ -44,7 +44,7 @@ def keep(found: Sequence[Found], *, now: datetime) -> int:
         row = known.get(one.key)
         if row is None:
             row = Finding.objects.create(
-                kind=one.kind, about=one.about, key=one.key[:200], claim=one.claim,
+                kind=one.kind, about=one.about, key=one.key, claim=one.claim,
                 caveat=one.caveat, measure=one.measure, effect=one.effect, low=one.low,
                 high=one.high, q=one.q, n=one.n, measured_at=now,
             )  # fmt: skip
@@ -126,7 +126,7 @@ def own(*, finding: Finding, owner: User | None) -> None:
 
 
 def write(*, claim: str, now: datetime, owner: User | None) -> Finding:
-    """A finding that a person writes; evidence is added from the texts' pages."""
+    """A finding that a person writes; evidence is added on its page."""
     claim = " ".join(claim.split())
     if not 5 <= len(claim) <= 300:
         raise Invalid.one("claim", say("Say it in 5 to 300 characters."))

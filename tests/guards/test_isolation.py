@@ -6,11 +6,8 @@ and nothing foreign may show. A route that is in neither table fails the suite.
 
 from __future__ import annotations
 
-import random
 import re
-import sys
 import uuid
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -21,7 +18,7 @@ from django.apps import apps
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
-from django.urls import URLResolver, get_resolver, resolve, reverse
+from django.urls import URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from attune.asgi import application
@@ -58,6 +55,7 @@ from tenants.roles import PERMISSIONS
 from tenants.sockets import patterns as socket_patterns
 from tests import make
 from tests.guards.heard import heard
+from tests.guards.near import nearby
 from tests.guards.routes import routes
 from tests.guards.taught import CANARY, taught
 from workers import runner
@@ -181,31 +179,6 @@ def test_every_tenant_table_has_rows_in_the_foreign_workspace(two):
     _, b, _ = two
     empty = {table for table, (n, _) in checksum(b).items() if n == 0}
     assert empty <= {"idempotency_record", "import_problem", "contact_change"}
-
-
-def nearby(b: make.Place, ids: dict[str, Any]) -> dict[str, list[str]]:
-    """Of each page the foreign ids that it could take: those of rows whose model its slice names
-    anywhere in its sources, those whose model is not known, and three others."""
-    kinds: dict[str, str] = {}
-    with tenant_context(b.id):
-        for model in apps.get_models():
-            if issubclass(model, TenantModel):
-                found = model.objects.filter(
-                    pk__in=[v for v in ids.values() if isinstance(v, uuid.UUID)]
-                )
-                kinds |= {str(pk): model.__name__ for pk in found.values_list("pk", flat=True)}
-    chosen = {}
-    for route in routes():
-        if not route.workspace or "pk" not in route.parameters:
-            continue
-        arguments = {"workspace": b.slug, "pk": str(uuid.uuid4())}
-        view = sys.modules[resolve(reverse(route.name, kwargs=arguments)).func.__module__]
-        said = "".join(p.read_text() for p in Path(str(view.__file__)).parent.glob("*.py"))
-        named = set(re.findall(r"[A-Z]\w+", said))
-        mine = [pk for pk in map(str, ids.values()) if kinds.get(pk, "") in named | {""}]
-        others = [pk for pk in map(str, ids.values()) if pk not in mine]
-        chosen[route.name] = mine + random.Random(route.name).sample(others, min(3, len(others)))
-    return chosen
 
 
 def test_no_page_shows_or_touches_another_workspace(two):

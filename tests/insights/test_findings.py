@@ -4,6 +4,7 @@ whose every sentence stands on texts."""
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -75,6 +76,15 @@ def test_a_finding_is_found_once_and_measured_each_time(tenant):
     assert services.keep([found(effect=3.0)], now=NOW + timedelta(days=1)) == 0
     row = Finding.objects.get()
     assert (row.effect, row.state, row.measurements.count()) == (3.0, "draft", 2)
+
+
+def test_an_event_with_a_long_name_is_found_once_too(tenant):
+    long = replace(
+        found(), kind="followed", about={"event": "x" * 200, "feature": str(uuid.uuid4())}
+    )
+    other = replace(long, about={**long.about, "feature": str(uuid.uuid4())})
+    assert services.keep([long, other], now=NOW) == 2
+    assert services.keep([long, other], now=NOW + timedelta(hours=1)) == 0
 
 
 def test_what_turns_or_is_not_seen_again_is_stale_and_says_why(tenant):

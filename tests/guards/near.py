@@ -1,0 +1,43 @@
+"""Which foreign ids a page could take."""
+
+from __future__ import annotations
+
+import random
+import re
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+from django.apps import apps
+from django.urls import resolve, reverse
+
+from attune.kernel.models import TenantModel
+from attune.kernel.tenancy import tenant_context
+from tests import make
+from tests.guards.routes import routes
+
+
+def nearby(b: make.Place, ids: dict[str, Any]) -> dict[str, list[str]]:
+    """Of each page the foreign ids that it could take: those of rows whose model its slice names
+    anywhere in its sources, those whose model is not known, and three others."""
+    kinds: dict[str, str] = {}
+    with tenant_context(b.id):
+        for model in apps.get_models():
+            if issubclass(model, TenantModel):
+                found = model.objects.filter(
+                    pk__in=[v for v in ids.values() if isinstance(v, uuid.UUID)]
+                )
+                kinds |= {str(pk): model.__name__ for pk in found.values_list("pk", flat=True)}
+    chosen = {}
+    for route in routes():
+        if not route.workspace or "pk" not in route.parameters:
+            continue
+        arguments = {"workspace": b.slug, "pk": str(uuid.uuid4())}
+        view = sys.modules[resolve(reverse(route.name, kwargs=arguments)).func.__module__]
+        said = "".join(p.read_text() for p in Path(str(view.__file__)).parent.glob("*.py"))
+        named = set(re.findall(r"[A-Z]\w+", said))
+        mine = [pk for pk in map(str, ids.values()) if kinds.get(pk, "") in named | {""}]
+        others = [pk for pk in map(str, ids.values()) if pk not in mine]
+        chosen[route.name] = mine + random.Random(route.name).sample(others, min(3, len(others)))
+    return chosen
