@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import F, Max
+from django.db.models import F
 
 from attune.kernel import audit, live
 from attune.kernel.models import new_id
 from attune.kernel.tenancy import current_tenant
 from campaigns.catalog.models import Product
 from campaigns.segments.models import Segment
-from insights.graph import gathering
+from insights.graph import gathering, selectors
 from insights.graph.association import Link, Table, judged
 from insights.graph.gathering import Pair
 from insights.graph.models import Entity, Relation
@@ -153,12 +153,13 @@ def _entities(kind: str, keys: set[str]) -> dict[str, uuid.UUID]:
 
 
 def due(now: datetime) -> bool:
-    """Was something read since the drawing? While texts still wait to be read an hour has to pass
-    between two drawings, else two minutes."""
-    last = Relation.objects.aggregate(at=Max("drawn_at"))["at"]
+    """Was something read since the graph was last asked for? While texts still wait to be read an
+    hour has to pass between two drawings, else two minutes."""
+    asked = selectors.drawing()
     newest = Reading.objects.order_by("-id").values_list("created_at", flat=True).first()
-    if newest is None or (last is not None and newest <= last):
+    if newest is None or (asked is not None and newest <= asked.created_at):
         return False
     waits = Document.objects.filter(state="waiting").exists()
-    apart = timedelta(hours=1) if waits else timedelta(minutes=2)
-    return (last is None and not waits) or (last is not None and now - last > apart)
+    if asked is None:
+        return not waits
+    return now - asked.created_at > (timedelta(hours=1) if waits else timedelta(minutes=2))

@@ -181,6 +181,15 @@ def test_competitors_are_found_by_any_of_their_names(tenant):
     assert not Entity.objects.filter(kind="competitor").exists()
 
 
+def test_a_graph_is_due_once_for_what_was_read_also_where_nothing_is_joined(tenant):
+    now = datetime.now(UTC)
+    assert not drawing.due(now)
+    heard(1, "lid")
+    assert drawing.due(now)
+    services.request_drawing()
+    assert not drawing.due(now + timedelta(days=1))
+
+
 def test_the_job_draws_and_the_pages_show_it(tenant):
     heard(5, "lid", product=make.product(name="Pot", sku="P"))
     services.request_drawing()
