@@ -6,12 +6,15 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection
 
 from attune.kernel.tenancy import current_tenant
+from campaigns.delivery.models import Campaign
 from campaigns.tuning.lessons import wilson
+from insights.dashboards.models import CampaignCost
 
 WAYS = ("campaign", "segment", "channel")
 WHATS = ("reached", "clicked", "converted")
@@ -173,3 +176,12 @@ def _fetched(sql: str, since: datetime, until: datetime, **more: Any) -> list[tu
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         return cursor.fetchall()
+
+
+def costs_of(campaign: Campaign) -> dict[str, Decimal]:
+    """What a campaign cost, in units of the currency: once, and for each message."""
+    known = CampaignCost.objects.filter(campaign=campaign).first()
+    return {
+        "fixed": Decimal(known.fixed_cents if known else 0) / 100,
+        "message": Decimal(known.message_micros if known else 0) / 1_000_000,
+    }

@@ -13,15 +13,16 @@ from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpRe
 from django.shortcuts import render
 from django.utils import timezone
 
+from attune.kernel import audit
 from attune.kernel.errors import AttuneError, Invalid
 from attune.kernel.phrases import say
 from attune.kernel.tenancy import current_tenant, tenant_context
+from attune.web.editing import Editing
 from attune.web.forms import add_refusal
 from attune.web.pages import form_status
 from campaigns.delivery import selectors as campaigns
 from insights.dashboards import access, charts, selectors, services, tables
 from insights.dashboards.forms import CostForm
-from insights.dashboards.models import CampaignCost
 from insights.dashboards.selectors import Line, Person
 from tenants.pages import can, go, page
 
@@ -154,18 +155,18 @@ def _file(
 
 @page("campaigns.edit")
 def cost(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    campaign = campaigns.campaign(pk)
-    known = CampaignCost.objects.filter(campaign=campaign).first()
-    now = {"fixed": known.fixed_cents / 100, "message": known.message_micros / 1e6} if known else {}
+    campaign = campaigns.campaign(pk, lock=request.method == "POST")
+    now = selectors.costs_of(campaign)
     form = CostForm(request.POST or None, initial=now)
-    if request.method == "POST" and form.is_valid():
+    editing = Editing(form, now, audit.latest_of(campaign, "insights.set_cost"))
+    if request.method == "POST" and form.is_valid() and editing.settled():
         try:
             services.set_cost(campaign=campaign, **form.cleaned_data)
             return go(request, "dashboards:board")
         except AttuneError as refusal:
             add_refusal(form, refusal)
-    context = {"form": form, "campaign": campaign}
-    return render(request, "dashboards/cost.html", context, status=form_status(form))
+    context = {"form": form, "campaign": campaign, "editing": editing}
+    return render(request, "dashboards/cost.html", context, status=form_status(form, editing))
 
 
 @page("workspace.manage")

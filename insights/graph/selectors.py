@@ -110,8 +110,9 @@ def competitors() -> list[Entity]:
     return list(Entity.objects.filter(kind="competitor").order_by("label")[:200])
 
 
-def competitor(pk: uuid.UUID | str) -> Entity:
-    row = Entity.objects.filter(pk=pk, kind="competitor").first()
+def competitor(pk: uuid.UUID | str, *, lock: bool = False) -> Entity:
+    rows = Entity.objects.select_for_update() if lock else Entity.objects.all()
+    row = rows.filter(pk=pk, kind="competitor").first()
     if row is None:
         raise NotFound(say("There is no such competitor in this workspace."))
     return row

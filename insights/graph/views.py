@@ -8,7 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
+from attune.kernel import audit
 from attune.kernel.errors import AttuneError
+from attune.web.editing import Editing
 from attune.web.forms import add_refusal
 from attune.web.pages import form_status
 from insights.graph import charts, selectors, services
@@ -81,17 +83,18 @@ def move(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @page("insights.edit")
 def competitor(request: HttpRequest, pk: uuid.UUID | None = None) -> HttpResponse:
-    row = selectors.competitor(pk) if pk else None
+    row = selectors.competitor(pk, lock=request.method == "POST") if pk else None
     now = {"name": row.label, "aliases": "\n".join(row.aliases)} if row else {}
     form = CompetitorForm(request.POST or None, initial=now)
-    if request.method == "POST" and form.is_valid():
+    editing = Editing(form, now, audit.latest_of(row, "insights.save_competitor")) if row else None
+    if request.method == "POST" and form.is_valid() and (editing is None or editing.settled()):
         try:
             services.save_competitor(competitor=row, **form.cleaned_data)
             return go(request, "graph:graph")
         except AttuneError as refusal:
             add_refusal(form, refusal)
-    context = {"form": form, "competitor": row}
-    return render(request, "graph/competitor.html", context, status=form_status(form))
+    context = {"form": form, "competitor": row, "editing": editing}
+    return render(request, "graph/competitor.html", context, status=form_status(form, editing))
 
 
 @require_POST

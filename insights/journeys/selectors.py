@@ -15,8 +15,9 @@ def journeys() -> QuerySet[Journey]:
     return Journey.objects.select_related("segment", "job").order_by("name")
 
 
-def journey(pk: uuid.UUID | str) -> Journey:
-    row = journeys().filter(pk=pk).first()
+def journey(pk: uuid.UUID | str, *, lock: bool = False) -> Journey:
+    rows = journeys().select_for_update(of=("self",)) if lock else journeys()
+    row = rows.filter(pk=pk).first()
     if row is None:
         raise NotFound(say("There is no such journey in this workspace."))
     return row

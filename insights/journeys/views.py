@@ -10,7 +10,9 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from attune.kernel import audit
 from attune.kernel.errors import AttuneError
+from attune.web.editing import Editing
 from attune.web.forms import add_refusal
 from attune.web.pages import form_status
 from insights.journeys import charts, loading, selectors, services
@@ -33,22 +35,23 @@ def new(request: HttpRequest) -> HttpResponse:
 
 @page("insights.edit")
 def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    return _edit(request, selectors.journey(pk))
+    return _edit(request, selectors.journey(pk, lock=request.method == "POST"))
 
 
 def _edit(request: HttpRequest, row: Journey | None) -> HttpResponse:
-    names = ("name", "goal", "days", "lookback", "segment")
-    now = {name: getattr(row, name) for name in names} if row else {}
+    names = ("name", "goal", "days", "lookback")
+    now = {name: getattr(row, name) for name in names} | {"segment": row.segment_id} if row else {}
     form = JourneyForm(request.POST or None, initial=now)
-    if request.method == "POST" and form.is_valid():
+    editing = Editing(form, now, audit.latest_of(row, "insights.save_journey")) if row else None
+    if request.method == "POST" and form.is_valid() and (editing is None or editing.settled()):
         try:
             saved = services.save(journey=row, **form.cleaned_data)
             return go(request, "journeys:journey", saved.pk)
         except AttuneError as refusal:
             add_refusal(form, refusal)
     events = list(loading.names(timezone.now() - timedelta(days=365)))
-    context = {"form": form, "journey": row, "events": events}
-    return render(request, "journeys/edit.html", context, status=form_status(form))
+    context = {"form": form, "journey": row, "events": events, "editing": editing}
+    return render(request, "journeys/edit.html", context, status=form_status(form, editing))
 
 
 @page("insights.view")

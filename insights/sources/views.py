@@ -10,9 +10,11 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from attune.kernel import audit
 from attune.kernel.errors import AttuneError, Invalid
 from attune.kernel.phrases import say, say_many
 from attune.kernel.storable import as_uuid
+from attune.web.editing import Editing
 from attune.web.forms import add_refusal
 from attune.web.pages import form_status, paged
 from insights.sources import entries, importing, selectors, services
@@ -46,17 +48,18 @@ def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 def _edit(request: HttpRequest, row: Source | None) -> HttpResponse:
-    names = ("name", "kind", "licence", "language", "product")
-    now = {name: getattr(row, name) for name in names} if row else {}
+    names = ("name", "kind", "licence", "language")
+    now = {name: getattr(row, name) for name in names} | {"product": row.product_id} if row else {}
     form = SourceForm(request.POST or None, initial=now)
-    if request.method == "POST" and form.is_valid():
+    editing = Editing(form, now, audit.latest_of(row, "insights.save_source")) if row else None
+    if request.method == "POST" and form.is_valid() and (editing is None or editing.settled()):
         try:
             saved = services.save_source(source=row, **form.cleaned_data)
             return go(request, "sources:source", saved.pk)
         except AttuneError as refusal:
             add_refusal(form, refusal)
-    context = {"form": form, "source": row}
-    return render(request, "sources/edit.html", context, status=form_status(form))
+    context = {"form": form, "source": row, "editing": editing}
+    return render(request, "sources/edit.html", context, status=form_status(form, editing))
 
 
 @page("insights.view")

@@ -103,7 +103,9 @@ def test_pages_and_exports_show_the_same(sent, tenant):
     table = pq.read_table(io.BytesIO(b"".join(answer.streaming_content)))
     assert sorted(table["revenue"].to_pylist()) == [5.0, 20.0, 20.0]
     assert client.get(reverse("dashboards:export", args=at), {"format": "xls"}).status_code == 422
-    client.post(reverse("dashboards:cost", args=[tenant.slug, sent.pk]), {"fixed": "9", "message": "0"})  # fmt: skip
+    cost = reverse("dashboards:cost", args=[tenant.slug, sent.pk])
+    base = client.get(cost).context["editing"].base
+    client.post(cost, {"fixed": "9", "message": "0", "base": base})
     assert selectors.board("campaign", *span())[0].roi == 4.0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,6 +14,10 @@ from campaigns.catalog.models import Product
 from campaigns.content.models import Revision
 from campaigns.segments import services as segments
 from campaigns.segments.models import Segment
+from insights.dashboards import selectors as results
+from insights.graph import services as graph
+from insights.journeys import services as journeys
+from insights.sources import services as sources
 from tenants.models import Tenant
 from tests import make
 
@@ -246,3 +251,53 @@ def test_a_brief_can_be_edited(tenant, client):
     assert brief.offer == "Free shipping until Friday"
     answer = Open(client, url).save(goal="")
     assert answer.status_code == 422
+
+
+def test_a_source_merges_its_product_and_clashes_over_its_name(tenant, client):
+    tea = make.product(name="Oolong")
+    row = sources.save_source(name="Shop reviews", kind="review")
+    url = reverse("sources:edit", args=[tenant.slug, row.pk])
+    mine, theirs = Open(client, url), Open(client, url)
+    assert theirs.save(product=str(tea.pk), name="Reviews").status_code == 302
+    assert mine.save(name="Opinions").status_code == 409
+    assert Open(client, url).save(licence="Our own shop").status_code == 302
+    row.refresh_from_db()
+    assert (row.name, row.product_id, row.licence) == ("Reviews", tea.pk, "Our own shop")
+
+
+def test_a_journey_merges_its_days_and_its_segment(tenant, client):
+    segment = make.segment()
+    row = journeys.save(name="To an order", goal="Order Completed", days=90, lookback=30)
+    url = reverse("journeys:edit", args=[tenant.slug, row.pk])
+    mine, theirs = Open(client, url), Open(client, url)
+    assert theirs.save(segment=str(segment.pk)).status_code == 302
+    assert mine.save(days="60").status_code == 302
+    row.refresh_from_db()
+    assert (row.days, row.segment_id) == (60, segment.pk)
+    assert mine.save(segment="", days="30").status_code == 409
+
+
+def test_a_competitor_merges_its_other_names(tenant, client):
+    row = graph.save_competitor(name="Teahaus")
+    url = reverse("graph:competitor", args=[tenant.slug, row.pk])
+    mine, theirs = Open(client, url), Open(client, url)
+    assert theirs.save(aliases="Tea Haus").status_code == 302
+    assert mine.save(name="Teahaus GmbH").status_code == 302
+    row.refresh_from_db()
+    assert (row.label, row.aliases) == ("Teahaus GmbH", ["Tea Haus"])
+
+
+def test_two_costs_of_one_campaign_clash_and_zero_is_where_both_begin(tenant, client):
+    campaign = make.campaign(
+        make.segment(), make.experiment([make.approved()], holdout=0.1, running=False)
+    )
+    url = reverse("dashboards:cost", args=[tenant.slug, campaign.pk])
+    mine, theirs = Open(client, url), Open(client, url)
+    assert theirs.save(fixed="120.50").status_code == 302
+    assert mine.save(message="0.0071").status_code == 302
+    answer = mine.save(fixed="99")
+    assert answer.status_code == 409
+    assert [(c.label, c.theirs, c.mine) for c in answer.context["editing"].clashes] == [
+        ("Spent once", "120.5", "99")
+    ]
+    assert results.costs_of(campaign) == {"fixed": Decimal("120.5"), "message": Decimal("0.0071")}

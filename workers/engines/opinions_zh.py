@@ -1,7 +1,7 @@
 """How a Chinese sentence feels, and what it speaks of.
 
 Two readers of characters agree on the feeling, the mean of their scores:
-- linear: TF-IDF over hashed runs of one to four characters, a support vector machine;
+- linear: TF-IDF over hashed runs of one to five characters, a support vector machine;
 - a network: characters and pairs of characters → gated convolutions (Dauphin et al. 2017) →
   attention and maximum over the text → one score.
 
@@ -39,7 +39,7 @@ from workers.engines.opinion_terms import Term
 from workers.engines.opinions import Opinion, packed, unpacked
 
 jieba.setLogLevel(logging.ERROR)
-BUCKETS, LONGEST, LEAST = 1 << 22, 4, 3  # runs in fewer texts than LEAST say nothing
+BUCKETS, LONGEST, LEAST = 1 << 22, 5, 2  # runs in fewer texts than LEAST say nothing
 CLAUSE = re.compile(r"[^，。！？；、,.!?;\s~～…]+")
 NOUNS = frozenset({"n", "vn", "nz", "ng"})
 SAYS = frozenset({"a", "ad", "an", "v", "vd", "z", "i", "l", "d"})
@@ -53,7 +53,7 @@ EMPTY_NOUNS = frozenset(
 class Recipe(Plan):
     """How the network is trained; `letters` of a text are read, from both ends."""
 
-    epochs: int = 8
+    epochs: int = 4
     batch: int = 64
     head_rate: float = 2e-3
     average: float = 0.999
@@ -67,7 +67,7 @@ class Recipe(Plan):
 
 
 def runs(text: str) -> list[tuple[int, int, int]]:
-    """Every run of one to four characters as (bucket, start, end)."""
+    """Every run of one to five characters as (bucket, start, end)."""
     low = text.lower()
     return [
         (zlib.crc32(low[i : i + n].encode()) & (BUCKETS - 1), i, i + n)
@@ -102,7 +102,7 @@ class Linear:
 
     @classmethod
     def fit(cls, texts: Sequence[str], labels: np.ndarray, strength: float = 0.5) -> Linear:
-        """A support vector machine over the runs that occur in at least three texts."""
+        """A support vector machine over the runs that occur in at least two texts."""
         rows = [Counter(b for b, _, _ in runs(text)) for text in texts]
         pointers = np.cumsum([0, *(len(r) for r in rows)])
         indices = np.concatenate([np.fromiter(r, dtype=np.int32, count=len(r)) for r in rows])
