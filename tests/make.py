@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
@@ -266,3 +267,12 @@ def conversation(body: str = "Hello", **fields: Any) -> Conversation:
     if who:
         Visitor.objects.filter(pk=session.conversation.visitor_id).update(name=who)
     return session.conversation
+
+
+def body(answer: Any) -> bytes:
+    """What a download holds."""
+
+    async def whole() -> bytes:
+        return b"".join([part async for part in answer.streaming_content])
+
+    return async_to_sync(whole)()

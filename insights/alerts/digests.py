@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,15 +14,17 @@ from django.urls import reverse
 from django.utils import translation
 
 from attune.kernel.phrases import Phrase, say, say_many
-from attune.kernel.tenancy import current_tenant
+from attune.kernel.tenancy import current_tenant, tenant_context
 from insights.alerts.models import Alert, DigestReader
 from insights.findings import measures
 from insights.findings.models import Finding
 from insights.topics import selectors as topics
 from insights.topics import trends
 from insights.topics.trends import Count
-from tenants.models import Tenant, User
+from tenants import notices
+from tenants.models import Tenant
 
+logger = logging.getLogger(__name__)
 MONDAY, HOUR = 0, 7
 
 
@@ -69,8 +72,10 @@ def lines(now: datetime) -> list[Line]:
 
 
 def _late(now: datetime) -> QuerySet[DigestReader]:
+    """Who wants it and has not got it this week; who may no longer see the workspace gets none."""
     late = Q(sent_at=None) | Q(sent_at__lt=now - timedelta(days=5))
-    return DigestReader.objects.filter(late).select_related("user").order_by("id")
+    members = notices.those_who_can("insights.view")
+    return DigestReader.objects.filter(late, user_id__in=members).order_by("id")
 
 
 def waiting(now: datetime) -> bool:
@@ -83,23 +88,32 @@ def send_due(*, now: datetime) -> int:
     nothing was read sends nothing."""
     if not waiting(now):
         return 0
-    rows = list(_late(now))
+    rows = list(_late(now).select_related("user").select_for_update(of=("self",)))
     told = lines(now)
     empty = measures.share("feeling", {}, now - timedelta(days=7), now).whole == 0
     tenant = Tenant.objects.get(pk=current_tenant())
     for row in rows:
         DigestReader.objects.filter(pk=row.pk).update(sent_at=now)
         if not empty:
-            _mail(row.user, tenant, told)
+            _mail(row, tenant, told)
     return 0 if empty else len(rows)
 
 
-def _mail(user: User, tenant: Tenant, told: list[Line]) -> None:
-    """In the language of who reads it."""
-    with translation.override(user.language or "en"):
+def _mail(row: DigestReader, tenant: Tenant, told: list[Line]) -> None:
+    """In the language of who reads it; where it cannot be sent it waits for the next look."""
+    with translation.override(row.user.language or "en"):
         title = str(say("What customers said this week: %(workspace)s", workspace=tenant.name))
         body = "\n\n".join(f"{line.text}\n{_address(tenant, line)}" for line in told)
-    transaction.on_commit(lambda: send_mail(title, body, None, [user.email], fail_silently=True))
+
+    def send() -> None:
+        try:
+            send_mail(title, body, None, [row.user.email])
+        except OSError as away:  # smtplib's errors are OSErrors
+            logger.warning("the digest of %s could not be sent: %s", tenant.slug, away)
+            with tenant_context(tenant.pk):
+                DigestReader.objects.filter(pk=row.pk).update(sent_at=row.sent_at)
+
+    transaction.on_commit(send)
 
 
 def _address(tenant: Tenant, line: Line) -> str:

@@ -45,7 +45,7 @@ class Watch(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return self.label
+        return self.label or str(self.get_figure_display())
 
 
 class Alert(TenantModel):

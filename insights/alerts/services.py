@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from attune.kernel import audit, live
 from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.phrases import Phrase, say
+from attune.kernel.states import Machine, advance
 from attune.kernel.tenancy import current_tenant
 from insights.alerts import watching
 from insights.alerts.jobs import CHECK_WATCHES, CheckWatches
@@ -21,6 +22,7 @@ from insights.topics.models import Topic
 from tenants import notices
 from tenants.models import User
 
+ALERT = Machine("alert", {("open", "see"): "seen"})
 WEEKS, EVERY_HOURS, MOST_WATCHES = 8, 6, 100
 
 
@@ -39,7 +41,9 @@ def watch(*, figure: str, about_id: object, direction: str, by: User | None) -> 
                 figure=figure, about=about, label=label, direction=direction, made_by=by
             )
     except IntegrityError as twin:
-        raise Conflict(say("“%(label)s” is watched already.", label=label)) from twin
+        raise Conflict(
+            say("“%(label)s” is watched already.", label=label or Watch.Figure(figure).label)
+        ) from twin
     audit.record("insights.watch", row, figure=figure)
     CHECK_WATCHES.enqueue(CheckWatches(), dedupe_key="watches")
     live.push(current_tenant(), "alerts")
@@ -57,11 +61,11 @@ def _about(figure: str, about_id: object) -> tuple[dict[str, str], str]:
         if feature is None:
             raise Invalid.one("about", say("Choose a feature that is shown."))
         return {"feature": str(feature.pk)}, feature.label
-    return {}, str(Watch.Figure(figure).label)
+    return {}, ""
 
 
 def unwatch(*, row: Watch) -> None:
-    audit.record("insights.unwatch", row, label=row.label)
+    audit.record("insights.unwatch", row, label=str(row))
     Watch.objects.filter(pk=row.pk).delete()
     live.push(current_tenant(), "alerts")
 
@@ -74,8 +78,7 @@ def mute(*, row: Watch, until: datetime | None) -> None:
 
 
 def see(*, alert: Alert) -> None:
-    Alert.objects.filter(pk=alert.pk).update(state="seen")
-    audit.record("insights.see_alert", alert)
+    advance(ALERT, alert, "see")
     live.push(current_tenant(), "alerts")
 
 
@@ -88,7 +91,7 @@ def due(now: datetime) -> bool:
 def check(*, now: datetime) -> list[Alert]:
     """Look at every figure that is watched; the alerts that are new."""
     found = []
-    for row in Watch.objects.order_by("id"):
+    for row in Watch.objects.select_for_update().order_by("id"):  # one check at a time
         verdict, n = judge(row, now)
         Watch.objects.filter(pk=row.pk).update(checked_at=now)
         muted = row.muted_until is not None and row.muted_until > now
@@ -129,16 +132,16 @@ def _week(row: Watch, end: datetime) -> Week:
 def _told(row: Watch, verdict: Verdict) -> Phrase:
     values: dict[str, Any] = {"label": row.label}
     if row.figure == Watch.Figure.VOLUME:
-        values |= {"value": f"{verdict.value:.0f}", "usual": f"{verdict.usual:.0f}"}
-    else:
-        values |= {"value": f"{verdict.value:.0%}", "usual": f"{verdict.usual:.0%}"}
+        return say("Texts written: %(value)s this week, usually %(usual)s.",
+                   value=f"{verdict.value:.0f}", usual=f"{verdict.usual:.0f}")  # fmt: skip
+    values |= {"value": f"{verdict.value:.0%}", "usual": f"{verdict.usual:.0%}"}
     if row.figure == Watch.Figure.TOPIC:
         return say("Texts about “%(label)s”: %(value)s this week, usually %(usual)s.", **values)
     if row.figure == Watch.Figure.FEATURE:
         return say(
             "Mentions against “%(label)s”: %(value)s this week, usually %(usual)s.", **values
         )
-    return say("%(label)s: %(value)s this week, usually %(usual)s.", **values)
+    return say("Negative texts: %(value)s this week, usually %(usual)s.", **values)
 
 
 def read_digest(*, user: User, wanted: bool) -> None:

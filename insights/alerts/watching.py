@@ -49,7 +49,10 @@ def share(now: Week, before: Sequence[Week]) -> Verdict | None:
 
 
 def volume(now: float, before: Sequence[float]) -> Verdict | None:
-    """Of a count. None where there is too little to say."""
+    """Of a count, `before` the newest first. None where there is too little to say. Weeks before
+    the first text are no weeks without texts."""
+    while before and not before[-1]:
+        before = before[:-1]
     if len(before) < LEAST_WEEKS or max(now, statistics.median(before)) < LEAST_TEXTS:
         return None
     usual = float(statistics.median(before))

@@ -11,7 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-RISKY = ("=", "+", "-", "@", "\t", "\r")
+from campaigns.contacts import imports
+
 TYPES: dict[type, pa.DataType] = {
     str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_(),
     datetime: pa.timestamp("us", tz="UTC"),
@@ -19,9 +20,9 @@ TYPES: dict[type, pa.DataType] = {
 
 
 def guarded(value: Any) -> Any:
-    """A text that a spreadsheet would run as a formula gets a quote in front."""
-    if isinstance(value, str) and value.startswith(RISKY):
-        return "'" + value
+    """A text that a spreadsheet would run as a formula gets a quote in front; a number stays."""
+    if isinstance(value, str):
+        return imports.guard_formula(value)
     return value.isoformat() if isinstance(value, datetime) else value
 
 

@@ -9,14 +9,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
 from attune.kernel import audit
 from attune.kernel.errors import AttuneError, Invalid
 from attune.kernel.phrases import say
-from attune.kernel.tenancy import current_tenant, tenant_context
+from attune.kernel.tenancy import current_tenant
+from attune.web.downloads import download
 from attune.web.editing import Editing
 from attune.web.forms import add_refusal
 from attune.web.pages import form_status
@@ -29,6 +30,7 @@ from tenants.pages import can, go, page
 SPANS = {"7": say("7 days"), "30": say("30 days"), "90": say("90 days"), "365": say("a year")}
 WAYS = {"campaign": say("by campaign"), "segment": say("by segment"), "channel": say("by channel")}
 PAGE = 50
+KINDS = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 BOARD: list[tuple[str, type]] = [
     ("key", str), ("name", str), ("reached", int), ("sent", int), ("clicked", int),
     ("converted", int), ("revenue", float), ("cost", float),
@@ -108,22 +110,11 @@ def export(request: HttpRequest) -> HttpResponse:
 @page("contacts.view")
 def export_people(request: HttpRequest) -> HttpResponse:
     """The people behind a number as CSV or Parquet, a portion at a time."""
-    asked, tenant = Asked.of(request), current_tenant()
+    asked = Asked.of(request)
     personal = can(request, "contacts.view_personal")
-    since, until = asked.span(timezone.now())
-
-    def portions() -> Iterator[list[list[Any]]]:
-        skip = 0
-        while True:  # the answer streams after the request's own transaction ended
-            with tenant_context(tenant):
-                some = selectors.people(asked.by, asked.key, asked.what, since, until,
-                                        most=5_000, skip=skip)  # fmt: skip
-            if not some:
-                return
-            yield [_row(one if personal else _nameless(one)) for one in some]
-            skip += len(some)
-
-    return _file(request, f"people-{asked.what}", PEOPLE, portions())
+    found = selectors.every_person(asked.by, asked.key, asked.what, *asked.span(timezone.now()))
+    portions = ([_row(one if personal else _nameless(one)) for one in some] for some in found)
+    return _file(request, f"people-{asked.what}", PEOPLE, portions)
 
 
 def _nameless(one: Person) -> Person:
@@ -140,17 +131,15 @@ def _file(
     request: HttpRequest, name: str, columns: list[tuple[str, type]], portions: Iterator[Any]
 ) -> Any:
     kind = request.GET.get("format", "csv")
-    if kind == "csv":
-        lines = tables.csv_rows([n for n, _ in columns], portions)
-        answer: Any = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-        answer["Content-Disposition"] = f'attachment; filename="{name}.csv"'
-        return answer
-    if kind != "parquet":
+    if kind not in KINDS:
         raise Invalid.one("format", say("Choose csv or parquet."))
     file = tempfile.TemporaryFile()  # noqa: SIM115 - the answer closes it
-    tables.parquet(columns, portions, file)
-    file.seek(0)
-    return FileResponse(file, as_attachment=True, filename=f"{name}.parquet")
+    if kind == "csv":
+        for line in tables.csv_rows([n for n, _ in columns], portions):
+            file.write(line.encode())
+    else:
+        tables.parquet(columns, portions, file)
+    return download(file, f"{name}.{kind}", KINDS[kind])
 
 
 @page("campaigns.edit")

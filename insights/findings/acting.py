@@ -7,6 +7,8 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import QuerySet
+
 from attune.kernel import audit, live
 from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.phrases import say
@@ -20,11 +22,17 @@ from campaigns.segments import services as segments
 from campaigns.segments.models import Segment
 from chat.assistant import suggesting
 from insights.findings import measures
-from insights.findings.models import Action, Finding
+from insights.findings.models import Action, Evidence, Finding
 from insights.reading.models import Mention
 
 EVENTS = {-1: "Feedback Against", 1: "Feedback For", 0: "Feedback Given"}
 EARLY_DAYS, MOST_PEOPLE = 14, 20_000
+
+
+def shown(finding: Finding) -> QuerySet[Evidence]:
+    """The places that speak for it, of texts that nobody set aside since."""
+    rows = finding.evidence.filter(against=False, document__state="read")
+    return rows.select_related("document").order_by("id")
 
 
 def to_brief(*, finding: Finding, now: datetime, author_id: int | None) -> Action:
@@ -34,7 +42,7 @@ def to_brief(*, finding: Finding, now: datetime, author_id: int | None) -> Actio
     if product is None:
         raise Conflict(say("A brief needs a product: add one to the catalogue first."))
     segment = Segment.objects.filter(pk=finding.about.get("segment")).first()
-    quotes = "\n".join(f"- {e.quote}" for e in finding.evidence.filter(against=False)[:5])
+    quotes = "\n".join(f"- {e.quote}" for e in shown(finding)[:5])
     claim = str(finding.claim)
     brief = content.save_brief(
         name=claim[:120], goal=str(say("Answer what customers say: %(claim)s", claim=claim))[:300],
@@ -102,7 +110,7 @@ def _record(feature: uuid.UUID, sign: int, now: datetime) -> tuple[str, int]:
 
 def to_faq(*, finding: Finding, now: datetime) -> Action:
     """A question among those that wait for an answer in Knowledge, with the quotes as samples."""
-    quotes = [e.quote[:300] for e in finding.evidence.filter(against=False)[:10]]
+    quotes = [e.quote[:300] for e in shown(finding)[:10]]
     question = str(say("What do we say to: %(claim)s", claim=finding.claim))[:300]
     row = suggesting.propose(question=question, samples=quotes)
     return _done(finding, "faq", row.pk, row.question, now)

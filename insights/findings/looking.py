@@ -21,6 +21,7 @@ from insights.topics import selectors as topics
 from insights.topics import trends
 from insights.topics.trends import Count
 
+TURNING = {"topic_moved", "feature_moved"}
 NOW_DAYS, BEFORE_DAYS, FALSE_ALARMS, MOST_QUOTES = 28, 84, 0.1, 6
 CHANGES_SQL = """
 SELECT m.feature_id, f.label,
@@ -72,7 +73,18 @@ class Found:
         about = ":".join(f"{k}={v}" for k, v in sorted(self.about.items()))
         if len(about) > 180:  # an event may have a long name
             about = hashlib.sha256(about.encode()).hexdigest()
-        return f"{self.kind}:{about}"
+        return f"{self.kind}:{about}{self.side if self.kind in TURNING else ''}"
+
+    @property
+    def side(self) -> str:
+        """What moves up is another claim than what moves down."""
+        return ":up" if self.effect > 0 else ":down"
+
+    @property
+    def contrary(self) -> str:
+        """The key of the claim that this one denies; empty where there is none."""
+        other = ":down" if self.side == ":up" else ":up"
+        return f"{self.key.removesuffix(self.side)}{other}" if self.kind in TURNING else ""
 
 
 def look(now: datetime) -> list[Found]:
@@ -82,10 +94,12 @@ def look(now: datetime) -> list[Found]:
 
 CAVEAT = say("It counts those who wrote, not all customers.")
 POINTS = say("percentage points, 28 days against the 84 before")
+SEASON = say("percentage points, 28 days against the same weeks of last year")
 
 
 def _topics(now: datetime) -> Iterator[Found]:
-    for row in topics.overview(now).rows:
+    seen = topics.overview(now)
+    for row in seen.rows:
         if row.shift.verdict not in {"rising", "falling"}:
             continue
         shift, name = row.shift, str(row.topic)
@@ -95,7 +109,8 @@ def _topics(now: datetime) -> Iterator[Found]:
         }
         shown = [(d, 0, 0) for d in row.topic.examples[:MOST_QUOTES]]
         yield Found(
-            "topic_moved", {"topic": str(row.topic.pk)}, said[shift.verdict], POINTS,
+            "topic_moved", {"topic": str(row.topic.pk)}, said[shift.verdict],
+            SEASON if seen.seasonal else POINTS,
             shift.difference, shift.low, shift.high, None, row.n, CAVEAT, shown,
         )  # fmt: skip
 

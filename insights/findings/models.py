@@ -77,6 +77,7 @@ class Evidence(TenantModel):
     start = models.IntegerField()
     end = models.IntegerField()
     against = models.BooleanField(default=False)
+    by_person = models.BooleanField(default=False)
 
     class Meta(TenantModel.Meta):
         db_table = "finding_evidence"

@@ -37,6 +37,7 @@ MONTHS = (
 IN_MONTH = re.compile(r"\b(since|in|during)\s+(" + "|".join(MONTHS) + r")\b", re.IGNORECASE)
 DAYS = {"day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365, "天": 1, "日": 1, "周": 7,
         "星期": 7, "月": 30, "季度": 91, "年": 365}  # fmt: skip
+MOST_DAYS = 36_500.0
 NUMBERS = {"two": 2, "three": 3, "six": 6, "一": 1, "两": 2, "三": 3, "六": 6}
 HAN = re.compile(r"[\u4e00-\u9fff]")
 
@@ -100,6 +101,8 @@ def _place(asked: str, name: str) -> tuple[int, int] | None:
     if HAN.search(name):
         at = asked.find(name)
         return (at, at + len(name)) if at >= 0 else None
+    if name not in asked:
+        return None
     match = re.search(rf"(?<!\w){re.escape(name)}(?:e?s)?(?!\w)", asked)
     return match.span() if match else None
 
@@ -107,8 +110,9 @@ def _place(asked: str, name: str) -> tuple[int, int] | None:
 def _span(question: str, now: datetime) -> tuple[str, str]:
     if match := SPAN.search(question):
         many = match["n"] or match["nz"] or "1"
-        n = 0.5 if many == "半" else NUMBERS.get(many.lower()) or int(many)
+        n = 0.5 if many == "半" else NUMBERS.get(many.lower()) or int(many[:6])
         unit = (match["unit"] or match["zh"]).lower()
+        n = min(n, MOST_DAYS / DAYS[unit])
         return (now - timedelta(days=n * DAYS[unit])).date().isoformat(), ""
     if match := THIS.search(question):
         return _calendar(match.group().lower(), now)

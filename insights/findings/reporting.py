@@ -9,7 +9,8 @@ from typing import Any
 
 from attune.kernel import audit, jobs, live
 from attune.kernel.errors import Conflict, Invalid
-from attune.kernel.phrases import Phrase, say
+from attune.kernel.models import JobRow
+from attune.kernel.phrases import Phrase, as_is, say
 from attune.kernel.tenancy import current_tenant
 from insights.findings import lookup, questions
 from insights.findings.jobs import WRITE_REPORT, WriteReport
@@ -67,37 +68,44 @@ def _cancelled(payload: WriteReport) -> None:
     failed(report_id=payload.report_id, why=say("Cancelled by a person."))
 
 
-def figures_told(found: lookup.Figures, query: questions.Query) -> list[str]:
+def close_interrupted() -> None:
+    """A report whose job gave up does not look busy for ever."""
+    ended = [JobRow.State.CANCELLED, JobRow.State.QUARANTINED]
+    for row in Report.objects.filter(state="waiting", job__state__in=ended):
+        failed(report_id=row.pk, why=say("Its job gave up; see Jobs."))
+
+
+def figures_told(found: lookup.Figures, query: questions.Query) -> list[Phrase]:
     """The figures as sentences; of too few texts, that."""
     if not found.n:
-        return [str(say("No text fits what you asked for."))]
+        return [say("No text fits what you asked for.")]
     whole = found.weight or 1.0
-    told = [str(say(
+    told = [say(
         "%(n)s texts from %(first)s to %(last)s fit: %(bad)s are negative, %(good)s positive.",
         n=found.n, first=found.first.date().isoformat(), last=found.last.date().isoformat(),
         bad=f"{found.bad / whole:.0%}", good=f"{found.good / whole:.0%}",
-    ))]  # fmt: skip
+    )]  # fmt: skip
     whole, against, favour = found.mentions
     if whole:
-        told.append(str(say(
+        told.append(say(
             "Of the mentions of %(features)s, %(bad)s are against and %(good)s in favour.",
             features=", ".join(name for _, name in query.features),
             bad=f"{against / whole:.0%}", good=f"{favour / whole:.0%}",
-        )))  # fmt: skip
+        ))  # fmt: skip
     if found.features:
         named = ", ".join(f"{label} ({n})" for label, n, _ in found.features)
-        told.append(str(say("They speak most of: %(features)s.", features=named)))
+        told.append(say("They speak most of: %(features)s.", features=named))
     if found.n < 10:
-        told.append(str(say("These are few; do not build on them alone.")))
+        told.append(say("These are few; do not build on them alone."))
     return told
 
 
-def finding_told(finding: Finding) -> str:
+def finding_told(finding: Finding) -> Phrase:
     """A claim with its figures."""
     if finding.kind == "person" or finding.low == finding.high:
-        return str(finding.claim)
-    return str(say(
+        return as_is(finding.claim)
+    return say(
         "%(claim)s (%(effect)s, 95 %% interval %(low)s to %(high)s, %(measure)s; %(n)s texts.)",
-        claim=str(finding.claim), effect=f"{finding.effect:.1f}", low=f"{finding.low:.1f}",
-        high=f"{finding.high:.1f}", measure=str(finding.measure), n=finding.n,
-    ))  # fmt: skip
+        claim=finding.claim, effect=f"{finding.effect:.1f}", low=f"{finding.low:.1f}",
+        high=f"{finding.high:.1f}", measure=finding.measure, n=finding.n,
+    )  # fmt: skip

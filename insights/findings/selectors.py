@@ -9,7 +9,7 @@ from django.db.models import Count, QuerySet
 
 from attune.kernel.errors import NotFound
 from attune.kernel.models import JobRow
-from attune.kernel.phrases import say
+from attune.kernel.phrases import restored, say
 from campaigns.experiments.models import Experiment
 from insights.findings.jobs import LOOK_FOR_FINDINGS
 from insights.findings.models import Finding, Report
@@ -70,7 +70,7 @@ def told(of: Report) -> list[dict[str, Any]]:
             "id", "tenant_id", "text", "at")
     }  # fmt: skip
     return [
-        {**row, "n": n, "quotes": [
+        {**row, "n": n, "text": restored(row["text"]), "quotes": [
             {"document": p["document"], "text": texts[p["document"]].text[p["start"] : p["end"]]}
             for p in row["places"] if p["document"] in texts
         ]}

@@ -50,8 +50,8 @@ def keep(found: Sequence[Found], *, now: datetime) -> int:
             )  # fmt: skip
             new += 1
         _measured(row, one, now)
-        _places(row, one.places, against=False)
-        _places(row, one.against, against=True)
+        _places(row, one)
+        _denied(known.get(one.contrary), one, now)
     _unseen(found, known, now)
     if new:
         audit.record("insights.found", None, findings=new)
@@ -60,23 +60,29 @@ def keep(found: Sequence[Found], *, now: datetime) -> int:
 
 
 def _measured(row: Finding, one: Found, now: datetime) -> None:
-    """A measurement is appended; one that says the contrary of an older claim makes it stale."""
-    turned = row.effect * one.effect < 0
-    verdict = "turned" if turned else "holds"
-    Measurement.objects.create(finding=row, at=now, effect=one.effect, low=one.low, high=one.high,
-                               n=one.n, verdict=verdict)  # fmt: skip
+    """A measurement is appended, one a day. What a person decided about goes on saying what they
+    read; only its figures move."""
     values: dict[str, Any] = {
-        "effect": one.effect, "low": one.low, "high": one.high, "q": one.q, "n": one.n,
-        "measured_at": now,
+        "effect": one.effect, "low": one.low, "high": one.high, "n": one.n, "at": now,
     }  # fmt: skip
-    if turned and (row.state, "stale") in FINDING.moves:
-        told = say("Measured anew it says the contrary: %(claim)s", claim=one.claim)
-        Finding.objects.filter(pk=row.pk).update(why=told, **values)
-        advance(FINDING, row, "stale")
-        return
-    if not turned:
-        values |= {"claim": one.claim}
+    today = Measurement.objects.filter(finding=row, verdict="holds", at__date=now.date())
+    if not today.update(**values):
+        Measurement.objects.create(finding=row, verdict="holds", **values)
+    values = {"measured_at": values.pop("at"), "q": one.q, **values}
+    if row.state in {Finding.State.DRAFT, Finding.State.UNDER_REVIEW}:
+        values |= {"claim": one.claim, "measure": one.measure}
     Finding.objects.filter(pk=row.pk).update(**values)
+
+
+def _denied(row: Finding | None, one: Found, now: datetime) -> None:
+    """What says the contrary of what was found now is stale."""
+    if row is None or (row.state, "stale") not in FINDING.moves:
+        return
+    Measurement.objects.create(finding=row, at=now, effect=one.effect, low=one.low, high=one.high,
+                               n=one.n, verdict="turned")  # fmt: skip
+    told = say("Measured anew it says the contrary: %(claim)s", claim=one.claim)
+    Finding.objects.filter(pk=row.pk).update(why=told)
+    advance(FINDING, row, "stale")
 
 
 def _unseen(found: Sequence[Found], known: dict[str, Finding], now: datetime) -> None:
@@ -93,14 +99,19 @@ def _unseen(found: Sequence[Found], known: dict[str, Finding], now: datetime) ->
             advance(FINDING, row, "stale")
 
 
-def _places(row: Finding, places: Sequence[tuple[str, int, int]], *, against: bool) -> None:
-    ids = [uuid.UUID(pk) for pk, _, _ in places[:MOST_PLACES]]
+def _places(row: Finding, one: Found) -> None:
+    """The places found now, for and against, instead of those found before; what people added
+    stays."""
+    wanted = [(False, p) for p in one.places[:MOST_PLACES]]
+    wanted += [(True, p) for p in one.against[:MOST_PLACES]]
+    ids = {uuid.UUID(pk) for _, (pk, _, _) in wanted}
     texts = Document.objects.filter(pk__in=ids, state="read").only("id", "tenant_id", "text")
-    there = {d.pk: d for d in texts}
+    there = {str(d.pk): d for d in texts}
+    Evidence.objects.filter(finding=row, by_person=False).delete()
     made = [
         Evidence(finding=row, document=there[pk], start=start, against=against,
                  end=end or min(len(there[pk].text), 400))
-        for pk, (_, start, end) in zip(ids, places, strict=False) if pk in there
+        for against, (pk, start, end) in wanted if pk in there
     ]  # fmt: skip
     Evidence.objects.bulk_create(made, ignore_conflicts=True)
 
@@ -146,5 +157,5 @@ def add_evidence(
     if not 0 <= start < end <= len(document.text):
         raise Invalid.one("place", say("This text has no such place."))
     Evidence.objects.get_or_create(finding=finding, document=document, start=start, end=end,
-                                   defaults={"against": against})  # fmt: skip
+                                   defaults={"against": against, "by_person": True})  # fmt: skip
     audit.record("insights.add_evidence", finding, document=str(document.pk), against=against)

@@ -80,17 +80,28 @@ THEN_SQL = """,
   SELECT w.contact_id, e.name, min(e.at) AS at FROM writers w
   JOIN event e ON e.tenant_id = %(tenant)s AND e.contact_id = w.contact_id AND e.at > w.at
    AND e.at <= w.at + make_interval(days => %(days)s) AND e.name <> '' AND NOT e.is_machine
-   AND e.source <> 'insights'
+   AND e.source <> 'insights' AND e.type IN ('track', 'page', 'screen')
   GROUP BY w.contact_id, e.name),
  against AS MATERIALIZED (
-  SELECT n.feature_id, t.contact_id, (array_agg(t.id ORDER BY t.at))[1] AS document_id FROM named n
-  JOIN texts t ON t.id = n.document_id AND t.contact_id IS NOT NULL
-  WHERE n.felt < 0 GROUP BY n.feature_id, t.contact_id)
-SELECT a.feature_id, d.name, count(*), min(d.at), max(d.at), (array_agg(a.document_id))[1:8],
-       (SELECT count(*) FROM against x WHERE x.feature_id = a.feature_id),
-       (SELECT count(*) FROM did x WHERE x.name = d.name), (SELECT count(*) FROM writers)
-FROM against a JOIN did d ON d.contact_id = a.contact_id
-GROUP BY a.feature_id, d.name HAVING count(*) >= %(least)s"""
+  SELECT n.feature_id, t.contact_id, min(t.at) AS at,
+         (array_agg(t.id ORDER BY t.at))[1] AS document_id
+  FROM named n JOIN texts t ON t.id = n.document_id AND t.contact_id IS NOT NULL
+  WHERE n.felt < 0 GROUP BY n.feature_id, t.contact_id),
+ later AS MATERIALIZED (
+  SELECT a.feature_id, a.contact_id, a.document_id, e.name, min(e.at) AS at FROM against a
+  JOIN event e ON e.tenant_id = %(tenant)s AND e.contact_id = a.contact_id AND e.at > a.at
+   AND e.at <= a.at + make_interval(days => %(days)s) AND e.name <> '' AND NOT e.is_machine
+   AND e.source <> 'insights' AND e.type IN ('track', 'page', 'screen')
+  GROUP BY a.feature_id, a.contact_id, a.document_id, e.name),
+ early AS (SELECT a.feature_id, d.name, count(*) AS n FROM against a
+           JOIN did d ON d.contact_id = a.contact_id GROUP BY a.feature_id, d.name)
+SELECT l.feature_id, l.name, count(*), min(l.at), max(l.at), (array_agg(l.document_id))[1:8],
+       (SELECT count(*) FROM against x WHERE x.feature_id = l.feature_id),
+       count(*) + (SELECT count(*) FROM did x WHERE x.name = l.name)
+        - coalesce((SELECT x.n FROM early x WHERE x.feature_id = l.feature_id
+                    AND x.name = l.name), 0),
+       (SELECT count(*) FROM writers)
+FROM later l GROUP BY l.feature_id, l.name HAVING count(*) >= %(least)s"""
 WISHES_SQL = """SELECT d.id, d.product_id, d.weight, d.at, d.text, r.sentences::text,
   (SELECT json_agg(json_build_array(m.start, m."end", m.feature_id, m.confidence)) FROM mention m
    JOIN spoken s ON s.id = m.feature_id
@@ -143,8 +154,8 @@ def _inside(predicate: str) -> str:
 
 
 def followed() -> list[Pair]:
-    """People who wrote against a feature, and what they did within thirty days, beside all other
-    people who wrote."""
+    """People who wrote against a feature, and what they did within thirty days of that, beside all
+    other people who wrote, within thirty days of their first text."""
     return [
         Pair(str(r[0]), r[1], r[2], Table(r[2], r[6], r[7], r[8]), float(r[2]), 0.0, r[3], r[4],
              1.0, [str(pk) for pk in r[5]])

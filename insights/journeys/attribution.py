@@ -21,6 +21,8 @@ import numpy as np
 HALF_LIFE_DAYS = 7.0
 RULES = ("first", "last", "linear", "decay", "position", "markov")
 START, CONVERSION, NOTHING = "(start)", "(conversion)", "(nothing)"
+MOST_CHANNELS, SHOWN_CHANNELS = 400, 80  # told apart while adding; shown, the rest being one
+OTHERS = "(others)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ class Path:
 
 
 class Ledger:
-    """Adds paths up; holds sums only."""
+    """Adds paths up; holds sums only. Anybody may send events with channels without end: beyond
+    MOST_CHANNELS they are one."""
 
     def __init__(self) -> None:
         self.conversions = 0
@@ -52,21 +55,26 @@ class Ledger:
     def add(self, path: Path) -> None:
         if not path.channels:
             return
-        self.visits.update(path.channels)
-        walk = [START, *collapsed(path.channels), CONVERSION if path.converted else NOTHING]
+        channels = [
+            c if c in self.visits or len(self.visits) < MOST_CHANNELS else OTHERS
+            for c in path.channels
+        ]
+        self.visits.update(channels)
+        walk = [START, *collapsed(channels), CONVERSION if path.converted else NOTHING]
         self.moves.update(itertools.pairwise(walk))
         if not path.converted:
             return
         self.conversions += 1
         self.value += path.value
         for rule, weights in rule_weights(path).items():
-            for channel, weight in zip(path.channels, weights, strict=True):
+            for channel, weight in zip(channels, weights, strict=True):
                 self.shares[rule][channel] += weight
                 self.values[rule][channel] += weight * path.value
 
     def credit(self) -> list[dict[str, Any]]:
         """Of every channel, the most visited first: visits, and of every rule the conversions and
         the money that it is owed."""
+        self._join_rare()
         effects = removal_effects(self.moves)
         total = sum(effects.values()) or 1.0
         for channel, effect in effects.items():
@@ -80,6 +88,23 @@ class Ledger:
             }
             for channel, visits in self.visits.most_common()
         ]  # fmt: skip
+
+    def _join_rare(self) -> None:
+        """The channels beyond the most visited become one."""
+        named = [c for c, _ in self.visits.most_common() if c != OTHERS]
+        rare = set(named[SHOWN_CHANNELS:])
+        if not rare:
+            return
+        kept: list[Any] = [self.visits, *self.shares.values(), *self.values.values()]
+        for sums in kept:
+            for channel in rare & sums.keys():
+                sums[OTHERS] += sums.pop(channel)
+        joined: Counter[tuple[str, str]] = Counter()
+        for (one, other), n in self.moves.items():
+            move = OTHERS if one in rare else one, OTHERS if other in rare else other
+            if move[0] != move[1]:  # from one rare channel to another is no move
+                joined[move] += n
+        self.moves = joined
 
 
 def rule_weights(path: Path) -> dict[str, list[float]]:

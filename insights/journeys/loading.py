@@ -24,24 +24,25 @@ WHERE c.tenant_id = %(tenant)s AND c.status <> 'merged'
       AND m.segment_id = %(segment)s AND m.left_at IS NULL))
 ORDER BY c.id LIMIT %(people)s"""
 STEPS_SQL = """
-SELECT who, extract(epoch FROM at)::float8, name, source, medium, referrer, value FROM (
+SELECT who, extract(epoch FROM at)::float8, name, source, medium, referrer, url, value FROM (
   SELECT e.contact_id AS who, e.at, coalesce(nullif(e.name, ''), e.type) AS name,
          CASE WHEN e.name = 'Message Clicked' THEN 'e-mail'
               ELSE e.context->'campaign'->>'source' END AS source,
          e.context->'campaign'->>'medium' AS medium,
-         e.context->'page'->>'referrer' AS referrer,
+         e.context->'page'->>'referrer' AS referrer, e.context->'page'->>'url' AS url,
          coalesce(e.value_cents, 0)::float8 / 100 AS value,
          row_number() OVER (PARTITION BY e.contact_id ORDER BY e.at DESC, e.id DESC) AS newest
   FROM event e
   WHERE e.tenant_id = %(tenant)s AND e.contact_id = ANY(%(who)s) AND e.at >= %(since)s
     AND e.at < %(until)s AND NOT e.is_machine AND e.type IN ('track', 'page', 'screen')
   UNION ALL
-  SELECT t.contact_id, t.created_at, %(chat)s, 'chat', NULL, NULL, 0, 1
+  SELECT t.contact_id, t.created_at, %(chat)s, 'chat', NULL, NULL, NULL, 0, 1
   FROM conversation t
   WHERE t.tenant_id = %(tenant)s AND t.contact_id = ANY(%(who)s) AND t.created_at >= %(since)s
     AND t.created_at < %(until)s) s
 WHERE newest <= %(most)s ORDER BY who, at"""
 CHAT = "Chat begun"
+UNNAMED = (CHAT, "page", "screen")  # what is counted without a name of its own
 
 
 def people(
@@ -63,19 +64,30 @@ def people(
         cursor.execute(STEPS_SQL, {**shared, "who": who})
         rows = cursor.fetchall()
     found = [
-        (pk, [Step(at, name, channel(source, medium, referrer), value)
-              for _, at, name, source, medium, referrer, value in steps])
+        (pk, [Step(at, name, channel(source, medium, referrer, url), value)
+              for _, at, name, source, medium, referrer, url, value in steps])
         for pk, steps in groupby(rows, key=lambda row: row[0])
     ]  # fmt: skip
     return found, who[-1] if len(who) == PEOPLE else None
 
 
-def channel(source: str | None, medium: str | None, referrer: str | None) -> str:
-    """How an event came about: its campaign's source and medium, else the host that referred."""
+def channel(
+    source: str | None, medium: str | None, referrer: str | None, url: str | None = None
+) -> str:
+    """How an event came about: its campaign's source and medium, else the host that referred. A
+    page that was come to from another of the same site came about through no channel."""
     if source:
         return f"{source} / {medium}"[:80] if medium else source[:80]
-    host = urlsplit(referrer).hostname if referrer else None
-    return host[:80] if host else ""
+    host = _host(referrer)
+    return "" if host == _host(url) else host[:80]
+
+
+def _host(address: str | None) -> str:
+    """The host of an address without its www; empty where there is none."""
+    try:
+        return (urlsplit(address or "").hostname or "").removeprefix("www.")
+    except ValueError:  # "http://[x": anybody may send that
+        return ""
 
 
 def names(since: datetime) -> Iterator[tuple[str, int]]:

@@ -14,14 +14,14 @@ import itertools
 import statistics
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from insights.journeys.attribution import Ledger, Path, collapsed
 
 DEPTH, SHOWN, STAGES, STAGE_SHARE = 6, 8, 6, 0.5
-MOST_NAMES, MOST_PATHS, MOST_TIMES, MOST_WAYS = 400, 20, 20_000, 1_000
+MOST_PATHS, MOST_TIMES, MOST_WAYS, PATHS_KEPT = 20, 20_000, 1_000, 20_000
 VISIT_GAP = 1_800.0  # seconds without an event after which a visit ends
 OTHER, GOAL, LEFT, DIRECT = "*", "+", "-", "direct"
 
@@ -90,8 +90,12 @@ def _holds(way: Sequence[str], chain: Sequence[str]) -> bool:
 class Mine:
     """The first pass: flow, paths, attribution, and what could be a stage."""
 
-    def __init__(self, goal: str, lookback_days: float = 30) -> None:
+    def __init__(
+        self, goal: str, lookback_days: float = 30, names: Iterable[str] | None = None
+    ) -> None:
+        """`names` are those that are told apart, all others are one; None: all are."""
         self.goal, self.lookback = goal, lookback_days * 86_400
+        self.apart = None if names is None else {*names, goal, GOAL, LEFT}
         self.people = self.reached = 0
         self.names: Counter[str] = Counter()
         self.flow: Counter[tuple[int, str, str]] = Counter()
@@ -113,7 +117,9 @@ class Mine:
         if found[0][-1].name == self.goal:
             self.reached += 1
             self.until_goal.add(found[0][-1].at - found[0][0].at)
-            order = tuple(dict.fromkeys(s.name for s in found[0][:-1]))
+            order = tuple(dict.fromkeys(
+                s.name for s in found[0][:-1] if self._known(s.name) != OTHER
+            ))  # fmt: skip
             self.before.update(order)
             if len(self.ways) < MOST_WAYS:
                 self.ways.append(order)
@@ -125,7 +131,7 @@ class Mine:
         for step in way:
             if not walk or walk[-1].name != step.name:
                 walk.append(step)
-        self.names.update({s.name for s in walk})
+        self.names.update({self._known(s.name) for s in walk} - {OTHER})
         for depth, (one, other) in enumerate(itertools.pairwise(walk)):
             target = GOAL if other.name == self.goal else other.name
             key = (depth, self._known(one.name), self._known(target))
@@ -136,7 +142,7 @@ class Mine:
 
     def _known(self, name: str) -> str:
         """Names without end are one."""
-        return name if name in {GOAL, LEFT} or len(self.names) <= MOST_NAMES else OTHER
+        return name if self.apart is None or name in self.apart else OTHER
 
     def _path(self, way: Sequence[Step]) -> None:
         converted = way[-1].name == self.goal
@@ -156,6 +162,17 @@ class Mine:
             sums[1] += 1
             sums[2] += way[-1].value
             self.path_times[short].add(end - near[0][1])
+        if len(self.paths) > 2 * PATHS_KEPT:
+            self._forget_rare()
+
+    def _forget_rare(self) -> None:
+        """Paths without end are not kept: the rarer half goes (lossy counting)."""
+        for path in self._best_paths()[PATHS_KEPT:]:
+            del self.paths[path]
+            self.path_times.pop(path, None)
+
+    def _best_paths(self) -> list[tuple[str, ...]]:
+        return sorted(self.paths, key=lambda p: (-self.paths[p][1], -self.paths[p][0], p))
 
     def stages(self) -> list[str]:
         """The chain that most of those who reached the goal went through, in order."""
@@ -174,8 +191,8 @@ class Mine:
         return chain
 
     def sankey(self) -> dict[str, Any]:
-        """{nodes [(column, name)], links [(column, from, to, n, median seconds)]}; the names beyond
-        the most frequent are one."""
+        """{links [(column, from, to, n, median seconds)]}; the names beyond the most frequent are
+        one."""
         shown = {n for n, _ in self.names.most_common(SHOWN)} | {GOAL, LEFT}
         sums: Counter[tuple[int, str, str]] = Counter()
         times: defaultdict[tuple[int, str, str], list[float]] = defaultdict(list)
@@ -197,7 +214,7 @@ class Mine:
     def top_paths(self) -> list[dict[str, Any]]:
         """The decision paths that led to most goals: channels, people, how many reached it, what it
         was worth, and the median time."""
-        best = sorted(self.paths.items(), key=lambda kv: (-kv[1][1], -kv[1][0], kv[0]))
+        best = [(path, self.paths[path]) for path in self._best_paths()]
         return [
             {"channels": list(path), "n": int(n), "reached": int(reached), "value": round(value, 2),
              "seconds": self.path_times[path].median}

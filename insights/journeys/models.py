@@ -13,7 +13,7 @@ from campaigns.segments.models import Segment
 
 class Journey(TenantModel):
     """A question about the last `days` days: how do people, or those of a segment, come to do
-    `goal`? `found` is the answer of the last mining (`insights.journeys.mining.Found.as_data`),
+    `goal`? `found` is the answer of the last mining (`insights.journeys.results.assembled`),
     over events until `mined_at`."""
 
     class State(models.TextChoices):

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 
 from attune.kernel import audit, jobs, live
 from attune.kernel.errors import Conflict, FieldError, Invalid
+from attune.kernel.models import JobRow
 from attune.kernel.phrases import Phrase, say
 from attune.kernel.tenancy import current_tenant
 from campaigns.segments.models import Segment
@@ -66,14 +67,24 @@ def mine_old(*, now: datetime) -> None:
         request_mining(journey=row)
 
 
-def keep(*, journey: Journey, found: dict[str, Any], at: datetime) -> None:
-    Journey.objects.filter(pk=journey.pk).update(found=found, mined_at=at, state="mined")
+def keep(*, asked: Journey, found: dict[str, Any], at: datetime) -> None:
+    """Keep the answer to what was `asked`; where the question changed meanwhile it is none."""
+    same = {n: getattr(asked, n) for n in ("goal", "days", "lookback", "segment_id")}
+    rows = Journey.objects.filter(pk=asked.pk, **same)
+    rows.update(found=found, mined_at=at, state="mined")
     live.push(current_tenant(), "journeys")
 
 
 def failed(*, journey_id: object, why: Phrase) -> None:
     Journey.objects.filter(pk=journey_id, state="waiting").update(state="failed", problem=why)
     live.push(current_tenant(), "journeys")
+
+
+def close_interrupted() -> None:
+    """A mining whose job gave up does not look busy for ever."""
+    ended = [JobRow.State.CANCELLED, JobRow.State.QUARANTINED]
+    for row in Journey.objects.filter(state="waiting", job__state__in=ended):
+        failed(journey_id=row.pk, why=say("Its job gave up; see Jobs."))
 
 
 @jobs.on_cancel(MINE_JOURNEY)

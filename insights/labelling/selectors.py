@@ -5,11 +5,13 @@ from __future__ import annotations
 import statistics
 import uuid
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
+from django.db.models.functions import TruncMonth
 
 from attune.kernel.errors import NotFound
 from attune.kernel.phrases import say
@@ -64,8 +66,9 @@ class Progress:
 
 
 def progress() -> Progress:
+    """Agreement is that of the newest MOST labels."""
     counts = dict(LabelTask.objects.values_list("state").annotate(n=Count("id")).order_by())
-    rows = Annotation.objects.filter(adjudicates=False).select_related("user").order_by("id")
+    rows = Annotation.objects.filter(adjudicates=False).select_related("user").order_by("-id")
     by_task: dict[uuid.UUID, list[Annotation]] = defaultdict(list)
     for row in rows[:MOST]:
         by_task[row.task_id].append(row)
@@ -74,14 +77,25 @@ def progress() -> Progress:
         if len(some) == 2:
             a, b = sorted(some, key=lambda r: r.user_id)
             both[str(a.user), str(b.user)].append((a.feeling, b.feeling))
-    took = [r.seconds for some in by_task.values() for r in some if r.seconds > 0]
     return Progress(
         counts.get("open", 0), counts.get("disputed", 0), counts.get("settled", 0),
-        sum(map(len, by_task.values())), statistics.median(took) if took else None,
+        Annotation.objects.filter(adjudicates=False).count(), typical_seconds(),
         agreement.kappa([pair for some in both.values() for pair in some]),
         agreement.alpha([[r.feeling for r in some] for some in by_task.values()]),
         [(a, b, len(some), agreement.kappa(some)) for (a, b), some in sorted(both.items())],
     )  # fmt: skip
+
+
+def waiting(user: User) -> int:
+    """How many texts this person may label."""
+    return LabelTask.objects.filter(state="open").exclude(annotations__user=user).count()
+
+
+def typical_seconds() -> float | None:
+    """What a label takes: the median of the newest thousand."""
+    rows = Annotation.objects.filter(seconds__gt=0).order_by("-id")
+    took = list(rows.values_list("seconds", flat=True)[:1_000])
+    return statistics.median(took) if took else None
 
 
 def _settled() -> QuerySet[LabelTask]:
@@ -90,29 +104,29 @@ def _settled() -> QuerySet[LabelTask]:
 
 def accuracy() -> tuple[Sheet, Sheet]:
     """Of the texts drawn by chance, and of those that the model was unsure of."""
-    rows = _settled().values_list("drawn", "model_feeling", "gold")[:MOST]
+    rows = list(_settled().values_list("drawn", "model_feeling", "gold").annotate(n=Count("id")))
     return tuple(  # type: ignore[return-value]
-        scoring.sheet([(m, g) for d, m, g in rows if d == drawn], Reading.Feeling.values)
+        scoring.sheet(
+            [pair for d, m, g, n in rows if d == drawn for pair in [(m, g)] * n],
+            Reading.Feeling.values,
+        )
         for drawn in ("random", "uncertain")
     )
 
 
 def by_month() -> list[tuple[str, Share]]:
     """Accuracy over the months in which the texts were written, of those drawn by chance."""
-    sums: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    rows = _settled().filter(drawn="random").values_list("document__at", "model_feeling", "gold")
-    for at, said, gold in rows[:MOST]:
-        sums[f"{at:%Y-%m}"][0] += said == gold
-        sums[f"{at:%Y-%m}"][1] += 1
-    return [(month, Share(*pair)) for month, pair in sorted(sums.items())]
+    rows = _settled().filter(drawn="random").annotate(month=TruncMonth("document__at", tzinfo=UTC))
+    sums = rows.values_list("month").annotate(
+        right=Count("id", filter=Q(gold=F("model_feeling"))), n=Count("id")
+    )
+    return [(f"{month:%Y-%m}", Share(right, n)) for month, right, n in sums.order_by("month")]
 
 
 def drift(now: datetime) -> Shift:
     """Accuracy on texts of the last 28 days against that on older ones, in percentage points."""
     since = now - timedelta(days=DRIFT_DAYS)
-    right = Q(model_feeling="negative", gold="negative")
-    for feeling in ("positive", "neutral", "mixed"):
-        right |= Q(model_feeling=feeling, gold=feeling)
+    right = Q(gold=F("model_feeling"))
     sums = _settled().filter(drawn="random").aggregate(
         new=Count("id", filter=Q(document__at__gte=since)),
         new_right=Count("id", filter=right & Q(document__at__gte=since)),
@@ -125,10 +139,11 @@ def drift(now: datetime) -> Shift:
     return found
 
 
-def exported() -> list[dict[str, Any]]:
-    """Tasks with labels and what the model said, in Label Studio's JSON task format."""
-    rows = LabelTask.objects.select_related("document").prefetch_related("annotations")
-    return [_task(row) for row in rows.order_by("id")[:MOST]]
+def exported() -> Iterator[dict[str, Any]]:
+    """Tasks with labels and what the model said, in Label Studio's JSON task format, one by one."""
+    rows = LabelTask.objects.select_related("document").prefetch_related("annotations__user")
+    for row in rows.order_by("id").iterator(chunk_size=1_000):
+        yield _task(row)
 
 
 def _task(row: LabelTask) -> dict[str, Any]:
@@ -140,8 +155,9 @@ def _task(row: LabelTask) -> dict[str, Any]:
         "id": str(row.pk),
         "data": {"text": row.document.text, "document_id": str(row.document_id)},
         "annotations": [
-            {"completed_by": a.user_id, "result": result(a.feeling), "lead_time": a.seconds,
-             "was_cancelled": False, "ground_truth": a.adjudicates or row.gold == a.feeling}
+            {"completed_by": {"id": a.user_id, "email": a.user.email},
+             "result": result(a.feeling), "lead_time": a.seconds, "was_cancelled": False,
+             "ground_truth": a.adjudicates or row.gold == a.feeling}
             for a in row.annotations.all()
         ],
         "predictions": [{"model_version": row.model, "score": 1 - row.unsure,

@@ -22,7 +22,8 @@ TASK = Machine("label_task", {
     ("disputed", "settle"): "settled",
 })  # fmt: skip
 # Copies of one text are one task; chance is the digest of the id and the day, so that asking again
-# draws others.
+# draws others. Chance draws among all texts, those included that were drawn because the model was
+# unsure (they count as drawn by chance from then on): without them it would look better than it is.
 DRAW_SQL = """
 INSERT INTO label_task (id, tenant_id, document_id, state, drawn, unsure, model, model_feeling,
                         gold)
@@ -35,8 +36,11 @@ FROM (SELECT r.document_id AS document, r.model, r.feeling,
       FROM reading r JOIN insight_document t ON t.tenant_id = r.tenant_id AND t.id = r.document_id
       WHERE r.tenant_id = %(tenant)s AND t.state = 'read' AND t.leader_id = t.id
         AND NOT EXISTS (SELECT 1 FROM label_task k WHERE k.tenant_id = r.tenant_id
-                        AND k.document_id = r.document_id)) d
-JOIN unnest(%(ids)s::uuid[]) WITH ORDINALITY AS n(id, place) ON n.place = d.place"""
+                        AND k.document_id = r.document_id
+                        AND (%(drawn)s = 'uncertain' OR k.drawn = 'random'))) d
+JOIN unnest(%(ids)s::uuid[]) WITH ORDINALITY AS n(id, place) ON n.place = d.place
+ON CONFLICT (tenant_id, document_id) DO UPDATE SET drawn = excluded.drawn
+RETURNING xmax = 0"""
 
 
 def draw(*, n: int, now: datetime) -> int:
@@ -53,7 +57,7 @@ def draw(*, n: int, now: datetime) -> int:
                 "tenant": current_tenant(), "drawn": drawn, "salt": now.isoformat(),
                 "ids": [new_id() for _ in range(many)],
             })  # fmt: skip
-            made += cursor.rowcount
+            made += sum(new for (new,) in cursor.fetchall())
     if not made:
         raise Conflict(say("There is no text left that was read and not drawn yet."))
     audit.record("insights.draw_label_tasks", None, tasks=made)
@@ -80,12 +84,13 @@ def label(*, task_id: object, user: User, feeling: str, seconds: float, now: dat
             raise Conflict(say("You labelled this text already."))
         said = list(task.annotations.values_list("feeling", flat=True))
         if len(said) >= PEOPLE:
-            _closed(task, said, now)
+            close(task, said, now)
     live.push(current_tenant(), "labels")
     return task
 
 
-def _closed(task: LabelTask, said: list[str], now: datetime) -> None:
+def close(task: LabelTask, said: list[str], now: datetime) -> None:
+    """Enough people labelled it: settled where they agree, else disputed."""
     if len(set(said)) > 1:
         advance(TASK, task, "dispute")
         return

@@ -2,35 +2,70 @@
 
 from __future__ import annotations
 
+import json
+import math
+import tempfile
 import uuid
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from attune.kernel.errors import AttuneError
 from attune.kernel.phrases import say_many
-from attune.web.pages import paged
-from insights.labelling import charts, selectors, services
+from attune.web.downloads import download
+from attune.web.forms import add_refusal
+from attune.web.pages import form_status, paged
+from insights.labelling import charts, importing, selectors, services
+from insights.labelling.forms import TakeForm
+from insights.labelling.importing import Receipt
 from insights.reading.models import Reading
 from tenants.pages import go, page
 
 
 def _number(text: str, default: float) -> float:
     try:
-        return float(text)
+        found = float(text)
     except ValueError:
         return default
+    return found if math.isfinite(found) else default
 
 
 @page("insights.view")
 def labels(request: HttpRequest) -> HttpResponse:
+    return _labels(request)
+
+
+def _labels(
+    request: HttpRequest, form: TakeForm | None = None, receipt: Receipt | None = None
+) -> HttpResponse:
+    form = form or TakeForm()
     context = {
         "progress": selectors.progress(), "page": paged(request, selectors.disputed()),
-        "feelings": Reading.Feeling.choices,
+        "feelings": Reading.Feeling.choices, "form": form, "receipt": receipt,
     }  # fmt: skip
-    return render(request, "labelling/labels.html", context)
+    return render(request, "labelling/labels.html", context, status=form_status(form))
+
+
+@require_POST
+@page("insights.edit")
+def take(request: HttpRequest) -> HttpResponse:
+    """Labels given in Label Studio."""
+    form = TakeForm(request.POST, request.FILES)
+    receipt = None
+    if form.is_valid():
+        try:
+            receipt = importing.take(
+                raw=form.cleaned_data["file"].read(importing.MOST_BYTES + 1),
+                people=form.cleaned_data["people"], now=timezone.now(),
+            )  # fmt: skip
+            form = TakeForm()
+        except AttuneError as refusal:
+            add_refusal(form, refusal)
+    return _labels(request, form, receipt)
 
 
 @require_POST
@@ -50,7 +85,8 @@ def queue(request: HttpRequest) -> HttpResponse:
         "task": row,
         "feelings": Reading.Feeling.choices,
         "now": timezone.now().timestamp(),
-        "progress": selectors.progress(),
+        "waiting": selectors.waiting(request.user),
+        "seconds": selectors.typical_seconds(),
     }
     return render(request, "labelling/queue.html", context)
 
@@ -94,9 +130,10 @@ def accuracy(request: HttpRequest) -> HttpResponse:
 
 
 @page("insights.edit")
-def export(request: HttpRequest) -> HttpResponse:
-    answer = JsonResponse(
-        selectors.exported(), safe=False, json_dumps_params={"ensure_ascii": False}
-    )
-    answer["Content-Disposition"] = 'attachment; filename="labels.json"'
-    return answer
+def export(request: HttpRequest) -> HttpResponseBase:
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the answer closes it
+    for n, task in enumerate(selectors.exported()):
+        file.write(("[" if n == 0 else ",\n").encode())
+        file.write(json.dumps(task, ensure_ascii=False).encode())
+    file.write(b"]" if file.tell() else b"[]")
+    return download(file, "labels.json", "application/json")

@@ -22,6 +22,7 @@ SELECT r.feeling, count(*), sum(d.weight) FROM reading r
 JOIN insight_document d ON d.tenant_id = r.tenant_id AND d.id = r.document_id
 WHERE r.tenant_id = %(tenant)s AND d.state = 'read'
   AND (%(since)s::timestamptz IS NULL OR d.at >= %(since)s)
+  AND (%(product)s::uuid IS NULL OR d.product_id = %(product)s)
 GROUP BY r.feeling"""
 FEATURES_SQL = """
 SELECT f.id, f.label, f.state, n.n, n.documents, n.bad, n.neutral, n.good
@@ -67,10 +68,13 @@ class FeatureRow:
         return 100 - self.shares[2]
 
 
-def feelings(since: datetime | None = None) -> dict[str, dict[str, float]]:
+def feelings(
+    since: datetime | None = None, *, product_id: uuid.UUID | None = None
+) -> dict[str, dict[str, float]]:
     """{feeling: {n, weight, share}} of what was read, copies weighed."""
+    values = {"tenant": current_tenant(), "since": since, "product": product_id}
     with connection.cursor() as cursor:
-        cursor.execute(FEELINGS_SQL, {"tenant": current_tenant(), "since": since})
+        cursor.execute(FEELINGS_SQL, values)
         rows = {feeling: (n, float(weight)) for feeling, n, weight in cursor.fetchall()}
     total = sum(weight for _, weight in rows.values()) or 1.0
     found = {}
@@ -174,6 +178,7 @@ SELECT date_trunc('month', d.at AT TIME ZONE 'UTC')::date AS month, sum(d.weight
 FROM reading r JOIN insight_document d ON d.tenant_id = r.tenant_id AND d.id = r.document_id
 WHERE r.tenant_id = %(tenant)s AND d.state = 'read'
   AND (%(since)s::timestamptz IS NULL OR d.at >= %(since)s)
+  AND (%(product)s::uuid IS NULL OR d.product_id = %(product)s)
 GROUP BY month ORDER BY month"""
 FEATURE_MONTHS_SQL = """
 SELECT date_trunc('month', m.at AT TIME ZONE 'UTC')::date AS month, sum(m.weight),
@@ -183,10 +188,13 @@ FROM mention m WHERE m.tenant_id = %(tenant)s AND m.feature_id = %(feature)s
 GROUP BY month ORDER BY month"""
 
 
-def by_month(since: datetime | None = None) -> list[tuple[Any, float, float, float]]:
+def by_month(
+    since: datetime | None = None, *, product_id: uuid.UUID | None = None
+) -> list[tuple[Any, float, float, float]]:
     """(month, weight of what was read, of that negative, positive)."""
+    values = {"tenant": current_tenant(), "since": since, "product": product_id}
     with connection.cursor() as cursor:
-        cursor.execute(MONTHS_SQL, {"tenant": current_tenant(), "since": since})
+        cursor.execute(MONTHS_SQL, values)
         return [(row[0], *map(float, row[1:])) for row in cursor.fetchall()]
 
 

@@ -19,6 +19,7 @@ from campaigns.catalog.models import Product
 from insights.reading import summing
 from insights.reading.models import Feature, Mention, Reading
 from insights.reading.summing import Felt
+from insights.sources import services as sources
 from insights.sources.models import Document
 
 READ_IN = ("en", "zh")
@@ -27,6 +28,11 @@ REWEIGH_SQL = """
 UPDATE mention m SET weight = d.weight FROM insight_document d
 WHERE m.tenant_id = %(tenant)s AND d.tenant_id = m.tenant_id AND d.id = m.document_id
   AND d.leader_id = ANY(%(leaders)s) AND m.weight <> d.weight"""
+
+SWEEP_SQL = """
+UPDATE mention m SET feature_id = f.into_id FROM feature f
+WHERE f.tenant_id = %(tenant)s AND f.state = 'merged' AND m.tenant_id = f.tenant_id
+  AND m.feature_id = f.id"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,20 @@ class Read:
     vector: np.ndarray | None = None
 
 
+def sweep() -> int:
+    """Move mentions that were kept under a feature while a person merged it; how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(SWEEP_SQL, {"tenant": current_tenant()})
+        return cursor.rowcount
+
+
+def unread(document_id: uuid.UUID) -> None:
+    """Set aside a text at which the model fails, so that all others are read."""
+    rows = Document.objects.filter(pk=document_id, state="waiting")
+    rows.update(state="aside", why="failed", found="")
+    live.push(current_tenant(), "insights")
+
+
 def waiting(most: int) -> list[Document]:
     """A portion of what waits to be read, the oldest first."""
     rows = Document.objects.filter(state="waiting").only("id", "tenant_id", "text", "language")
@@ -70,7 +90,10 @@ def keep(ids: Sequence[uuid.UUID], found: Sequence[Read]) -> int:
     """Keep readings of documents that still wait; how many. What a person set aside meanwhile, or
     another worker read, is left as it is."""
     rows = list(
-        Document.objects.select_for_update().filter(pk__in=ids, state="waiting").defer("bands")
+        Document.objects.select_for_update()
+        .filter(pk__in=ids, state="waiting")
+        .order_by("id")
+        .defer("bands")
     )
     of = dict(zip(ids, found, strict=True))
     _link_products(rows)
@@ -136,6 +159,13 @@ def _link_products(rows: Sequence[Document]) -> None:
     Document.objects.bulk_update(linked, ["product"])
 
 
+def set_aside(*, document: Document) -> None:
+    """A person takes a text out: no model reads it from now on, and no figure counts it."""
+    sources.set_aside(document=document)
+    Mention.objects.filter(document=document).delete()
+    Reading.objects.filter(document=document).delete()
+
+
 def reweigh(leaders: Sequence[uuid.UUID]) -> None:
     """Give mentions the weights that their documents have now."""
     with connection.cursor() as cursor:
@@ -171,6 +201,9 @@ def show(*, feature: Feature) -> None:
 
 def merge(*, feature: Feature, into: Feature) -> None:
     """Count a feature as another from now on, and all that was counted before."""
+    held = Feature.objects.select_for_update().filter(pk__in=[feature.pk, into.pk])
+    now = {row.pk: row for row in held.order_by("id")}  # two merges at once come one by one
+    feature, into = now.get(feature.pk, feature), now.get(into.pk, into)
     if feature.pk == into.pk or into.state == Feature.State.MERGED:
         raise Invalid.one("into", say("Choose another feature that is not merged itself."))
     if feature.state == Feature.State.MERGED:

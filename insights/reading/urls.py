@@ -8,6 +8,7 @@ urlpatterns = [
     path("ratings", views.ratings, name="ratings"),
     path("texts", views.documents, name="documents"),
     path("texts/<uuid:pk>", views.document, name="document"),
+    path("texts/<uuid:pk>/aside", views.set_aside, name="set-aside"),
     path("features/<uuid:pk>", views.feature, name="feature"),
     path("features/<uuid:pk>/change", views.change, name="change"),
 ]

@@ -34,15 +34,16 @@ def overview(request: HttpRequest) -> HttpResponse:
     since = timezone.now() - timedelta(days=int(days)) if days else None
     product = as_uuid(request.GET.get("product", ""))
     counts = sources.counts().values()
-    feelings = selectors.feelings(since)
+    feelings = selectors.feelings(since, product_id=product)
     context = {
         "days": days, "spans": SPANS.items(), "product": str(product or ""),
         "products": Product.objects.order_by("name")[:500],
         "feelings": [(Reading.Feeling(name), row) for name, row in feelings.items()],
         "read": sum(row["n"] for row in feelings.values()),
+        "filtered": bool(days or product),
         "waiting": sum(c["waiting"] for c in counts), "aside": sum(c["aside"] for c in counts),
         "features": selectors.features(since=since, product_id=product, most=30),
-        "chart": charts.feelings(selectors.by_month(since)),
+        "chart": charts.feelings(selectors.by_month(since, product_id=product)),
     }  # fmt: skip
     part = request.htmx and request.headers.get("HX-Target") == "overview"
     return render(request, f"reading/{'overview_body' if part else 'overview'}.html", context)
@@ -82,6 +83,13 @@ def document(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "copies": sources.copies(row)[:20], "language": NAMES.get(row.language, row.language),
     }  # fmt: skip
     return render(request, "reading/document.html", context)
+
+
+@require_POST
+@page("insights.edit")
+def set_aside(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    services.set_aside(document=sources.document(pk))
+    return go(request, "sources:aside")
 
 
 @page("insights.view")

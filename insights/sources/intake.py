@@ -11,6 +11,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import connection
 from django.db.models import Q
+from django.db.models.functions import Lower
 
 from attune.kernel import live, privacy
 from attune.kernel.models import new_id
@@ -27,9 +28,11 @@ LOCK = 0x1D0C5  # one writer of documents a workspace: who leads copies is decid
 MOST_NEAR = 5_000  # stored leaders that a portion is compared with
 LOOKED_AT = 4_000  # letters of a text that its likeness is judged by
 COPIES_SQL = """
+WITH held AS (SELECT id FROM insight_document WHERE tenant_id = %(tenant)s
+              AND id = ANY(%(ids)s::uuid[]) ORDER BY id FOR UPDATE)
 UPDATE insight_document d SET copies = d.copies + n.n
-FROM unnest(%(ids)s::uuid[], %(more)s::int[]) AS n(id, n)
-WHERE d.tenant_id = %(tenant)s AND d.id = n.id"""
+FROM unnest(%(ids)s::uuid[], %(more)s::int[]) AS n(id, n), held h
+WHERE d.tenant_id = %(tenant)s AND d.id = n.id AND h.id = d.id"""
 NEAR_SQL = "SELECT id, bands, text FROM attune_near_texts(%(bands)s::bigint[], %(most)s)"
 
 
@@ -68,9 +71,14 @@ def take(
     return receipt
 
 
-def _store(source: Source, found: list[Entry], of: DocumentImport | None, receipt: Receipt) -> None:
+def alone() -> None:
+    """Until the transaction ends nobody else stores or weighs documents of this workspace."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK, current_tenant() % 2**31])
+
+
+def _store(source: Source, found: list[Entry], of: DocumentImport | None, receipt: Receipt) -> None:
+    alone()
     fresh = _unknown(source, found)
     receipt.known = len(found) - len(fresh)
     products, contacts = _products(fresh), _contacts(fresh)
@@ -120,12 +128,16 @@ def _unknown(source: Source, found: list[Entry]) -> list[Entry]:
 
 
 def _products(found: list[Entry]) -> dict[str, uuid.UUID]:
-    """Products by their sku or name, without case."""
-    named = {e.product for e in found if e.product}
+    """Products by their sku or name, without case; a name that two products have is neither's."""
+    named = {e.product.lower() for e in found if e.product}
     if not named:
         return {}
-    rows = Product.objects.filter(Q(sku__in=named) | Q(name__in=named))
-    return {k.casefold(): row.pk for row in rows for k in (row.name, row.sku)}
+    rows = Product.objects.annotate(low_sku=Lower("sku"), low_name=Lower("name"))
+    hits: dict[str, set[uuid.UUID]] = {}
+    for row in rows.filter(Q(low_sku__in=named) | Q(low_name__in=named)):
+        for known in {row.name.casefold(), row.sku.casefold()}:
+            hits.setdefault(known, set()).add(row.pk)
+    return {known: next(iter(ids)) for known, ids in hits.items() if len(ids) == 1}
 
 
 def _contacts(found: list[Entry]) -> dict[str, uuid.UUID]:

@@ -125,6 +125,7 @@ class Document(TenantModel):
         LANGUAGE = "language", _("Another language than its column says")
         UNKNOWN = "unknown", _("No model reads its language")
         PERSON = "person", _("Set aside by a person")
+        FAILED = "failed", _("The model failed at it")
 
     source = TenantForeignKey(Source, on_delete=models.CASCADE, related_name="documents")
     of = TenantForeignKey(
@@ -177,3 +178,22 @@ class Document(TenantModel):
 
     def __str__(self) -> str:
         return self.title or self.text[:80]
+
+
+class GatheredTalk(TenantModel):
+    """A conversation of ours that was looked at as it closed, up to its message `seq`."""
+
+    conversation_id = models.UUIDField()
+    seq = models.BigIntegerField()
+
+    class Meta(TenantModel.Meta):
+        db_table = "gathered_talk"
+        constraints = [
+            models.UniqueConstraint(
+                name="one_gathering_a_closing",
+                fields=["tenant_id", "conversation_id", "seq"],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.conversation_id)

@@ -146,7 +146,8 @@ def through_door(place: dict[str, Any]) -> Source:
 
 
 def set_aside(*, document: Document) -> None:
-    """No model reads it from now on, and no figure counts it."""
+    """No model reads it from now on. `reading.services.set_aside` takes back what was read of it,
+    too."""
     rows = Document.objects.filter(pk=document.pk).exclude(state="aside")
     if not rows.update(state="aside", why="person", found=""):
         raise Conflict(say("This document is set aside already."))

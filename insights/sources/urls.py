@@ -8,7 +8,6 @@ urlpatterns = [
     path("new", views.new, name="new"),
     path("aside", views.aside, name="aside"),
     path("aside/let-in", views.let_in, name="let-in"),
-    path("aside/<uuid:pk>", views.set_aside, name="set-aside"),
     path("files/<uuid:pk>", views.file, name="file"),
     path("files/<uuid:pk>/not-taken.csv", views.problems, name="problems"),
     path("<uuid:pk>", views.source, name="source"),

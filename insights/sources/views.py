@@ -206,10 +206,3 @@ def let_in(request: HttpRequest) -> HttpResponse:
     told = say_many("%(n)s document will be read.", "%(n)s documents will be read.", n=n)
     messages.success(request, str(told))
     return go(request, "sources:aside")
-
-
-@require_POST
-@page("insights.edit")
-def set_aside(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    services.set_aside(document=selectors.document(pk))
-    return go(request, "sources:aside")

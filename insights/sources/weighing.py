@@ -9,20 +9,24 @@ from django.db.models import F
 
 from attune.kernel import live
 from attune.kernel.tenancy import current_tenant
-from insights.sources import likeness
+from insights.sources import intake, likeness
 from insights.sources.models import Document
 
 PORTION = 500
 WEIGH_SQL = """
+WITH held AS (SELECT id FROM insight_document WHERE tenant_id = %(tenant)s
+              AND leader_id = ANY(%(leaders)s::uuid[]) ORDER BY id FOR UPDATE)
 UPDATE insight_document d SET weight = w.weight
-FROM unnest(%(leaders)s::uuid[], %(weights)s::float[]) AS w(leader, weight)
-WHERE d.tenant_id = %(tenant)s AND d.leader_id = w.leader AND d.weight <> w.weight"""
+FROM unnest(%(leaders)s::uuid[], %(weights)s::float[]) AS w(leader, weight), held h
+WHERE d.tenant_id = %(tenant)s AND d.leader_id = w.leader AND d.weight <> w.weight
+  AND h.id = d.id"""
 DONE_SQL = """
 UPDATE insight_document SET weighed = copies WHERE tenant_id = %(tenant)s AND id = ANY(%(ids)s)"""
 
 
 def weigh() -> list[uuid.UUID]:
     """Weigh anew a portion of the groups whose number of copies changed; their leaders."""
+    intake.alone()
     grown = Document.objects.exclude(copies=F("weighed")).select_for_update().order_by("id")
     rows = list(grown.only("id", "tenant_id", "text", "copies", "source_id")[:PORTION])
     if not rows:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from attune.kernel.errors import NotFound
 from attune.kernel.phrases import say
@@ -25,8 +25,8 @@ SELECT b.topic_id, count(*), sum(d.weight),
        coalesce(sum(d.weight) FILTER (WHERE r.feeling = 'positive'), 0),
        coalesce(sum(d.weight) FILTER (WHERE d.at >= %(now)s), 0),
        coalesce(sum(d.weight) FILTER (WHERE d.at < %(now)s AND d.at >= %(before)s), 0),
-       coalesce(sum(d.weight) FILTER (WHERE d.at < %(now)s - interval '52 weeks'
-                                      AND d.at >= %(now)s - interval '56 weeks'), 0)
+       coalesce(sum(d.weight) FILTER (WHERE d.at < %(now)s - interval '48 weeks'
+                                      AND d.at >= %(now)s - interval '52 weeks'), 0)
 FROM topic_belonging b
 JOIN insight_document d ON d.tenant_id = b.tenant_id AND d.id = b.document_id
 JOIN reading r ON r.tenant_id = b.tenant_id AND r.document_id = b.document_id
@@ -172,6 +172,7 @@ def examples(of: Topic) -> list[Document]:
 
 def texts(of: Topic | None, *, feeling: str = "") -> QuerySet[Belonging]:
     """The texts of a topic, or those in none, the nearest first."""
-    rows = Belonging.objects.filter(topic=of, document__state="read")
+    nowhere = Q(topic=None) | ~Q(topic__state__in=Topic.SHOWN)
+    rows = Belonging.objects.filter(Q(topic=of) if of else nowhere, document__state="read")
     rows = rows.filter(document__readings__feeling=feeling) if feeling else rows
     return rows.select_related("document", "document__source").order_by("-cosine", "id")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -54,10 +55,9 @@ ON CONFLICT (tenant_id, document_id) DO UPDATE SET topic_id = excluded.topic_id,
 @dataclass(frozen=True, slots=True)
 class Known:
     """A topic that is there, as a refit begins at it. What was merged goes on being found by
-    itself, and its texts count for its `owner`: two directions in one topic stay two directions."""
+    itself, and its texts count for its owner: two directions in one topic stay two directions."""
 
     id: uuid.UUID
-    owner: uuid.UUID
     centroid: np.ndarray
     near: float
     pinned: bool
@@ -134,7 +134,15 @@ def known() -> list[Known]:
     """Topics that a refit begins at: what is shown, what was merged into that, and what is blocked
     so that it stays away."""
     rows = Topic.objects.exclude(state="retired").order_by("id")
-    return [Known(r.pk, r.into_id or r.pk, r.centre, r.near, r.pinned) for r in rows]
+    return [Known(r.pk, r.centre, r.near, r.pinned) for r in rows]
+
+
+def owners(ids: Sequence[uuid.UUID]) -> list[uuid.UUID | None]:
+    """Where texts near to each of these topics count now: what was merged counts elsewhere, what
+    faded nowhere."""
+    rows = Topic.objects.filter(pk__in=ids).values_list("pk", "state", "into_id")
+    now = {pk: None if state == "retired" else into or pk for pk, state, into in rows}
+    return [now.get(pk) for pk in ids]
 
 
 def finish(
@@ -143,7 +151,9 @@ def finish(
 ) -> list[uuid.UUID]:  # fmt: skip
     """Keep a fit: topics that were there under their ids, new ones as candidates (of the first fit:
     as active), what faded retired, what says the same (`twins`: places in `found`) noted as
-    to be merged. The ids in order."""
+    to be merged. The ids in order; none where the fit was cancelled or kept meanwhile."""
+    if not TopicFit.objects.select_for_update().filter(pk=fit.pk, state="running").exists():
+        return []
     first = not Topic.objects.exists()
     ids = [_keep(one, fit, "active" if first else "candidate") for one in found]
     for pk in faded:
@@ -240,7 +250,8 @@ def unnamed() -> list[tuple[uuid.UUID, list[str], list[str]]]:
     """(topic, its words, the texts that show it best) of what only its words name."""
     rows = list(Topic.objects.filter(state__in=Topic.SHOWN, named_by="words").order_by("id"))
     ids = {pk for row in rows for pk in row.examples}
-    texts = {str(d.pk): d.text for d in Document.objects.filter(pk__in=ids).only("id", "text")}
+    there = Document.objects.filter(pk__in=ids, state="read").only("id", "text")
+    texts = {str(d.pk): d.text for d in there}
     return [
         (row.pk, [w for w, _ in row.terms], [texts[pk] for pk in row.examples if pk in texts])
         for row in rows
@@ -278,7 +289,10 @@ def move(*, topic: Topic, verb: str) -> None:
 
 def merge(*, topic: Topic, into: Topic) -> int:
     """Count a topic as another, now and after every refit; how many texts moved."""
-    if topic.pk == into.pk or into.state not in {"candidate", "active"}:
+    held = Topic.objects.select_for_update().filter(pk__in=[topic.pk, into.pk]).order_by("id")
+    now = {row.pk: row for row in held}  # two merges at once come one by one
+    topic, into = now.get(topic.pk, topic), now.get(into.pk, into)
+    if topic.pk == into.pk or into.state not in Topic.SHOWN:
         raise Invalid.one("into", say("Choose another topic that is shown."))
     Topic.objects.filter(pk=topic.pk).update(into=into)
     advance(TOPIC, topic, "merge", into=str(into.pk))
@@ -306,6 +320,20 @@ def split(*, topic: Topic, kept: Found, born: Found) -> Topic:
     return other
 
 
+def was_split(*, topic_id: uuid.UUID, since: datetime) -> bool:
+    return TopicChange.objects.filter(
+        topic_id=topic_id, kind="split", created_at__gte=since
+    ).exists()
+
+
+def not_split(*, topic_id: uuid.UUID, why: Phrase) -> None:
+    """Its history says why it stayed one."""
+    topic = Topic.objects.filter(pk=topic_id).first()
+    if topic is not None:
+        _note(topic, "whole", why)
+        live.push(current_tenant(), "topics")
+
+
 def request_split(*, topic: Topic) -> None:
     """Ask for two topics of one, where it has texts enough."""
     if Belonging.objects.filter(topic=topic).count() < 2 * LEAST_SPLIT:
@@ -316,6 +344,8 @@ def request_split(*, topic: Topic) -> None:
 
 def put(*, document_id: uuid.UUID, topic: Topic | None) -> None:
     """A person says what a document is about; no refit changes that."""
+    if topic is not None and topic.state not in Topic.SHOWN:
+        raise Invalid.one("topic", say("Choose a topic that is shown."))
     row = Belonging.objects.filter(document_id=document_id).first()
     if row is None:
         raise Conflict(say("This text has no place among the topics yet."))

@@ -20,7 +20,12 @@ WHERE r.tenant_id = %(tenant)s AND r.vector IS NOT NULL AND d.state = 'read'
   AND (%(after)s::uuid IS NULL OR r.id > %(after)s)
   AND (%(topic)s::uuid IS NULL OR b.topic_id = %(topic)s)
   AND (NOT %(unplaced)s OR b.id IS NULL)
+  AND (%(share)s >= 1 OR (hashtext(r.id::text) & 1048575) < %(share)s * 1048576)
 ORDER BY r.id LIMIT %(most)s"""
+COUNT_SQL = """
+SELECT count(*) FROM reading r
+JOIN insight_document d ON d.tenant_id = r.tenant_id AND d.id = r.document_id
+WHERE r.tenant_id = %(tenant)s AND r.vector IS NOT NULL AND d.state = 'read'"""
 TEXTS_SQL = """
 SELECT id, text FROM insight_document WHERE tenant_id = %(tenant)s AND id = ANY(%(ids)s)"""
 
@@ -38,18 +43,25 @@ class Senses:
 
 def portion(
     *, after: uuid.UUID | None = None, topic: uuid.UUID | None = None, unplaced: bool = False,
-    most: int = PORTION,
+    most: int = PORTION, share: float = 1.0,
 ) -> Senses:  # fmt: skip
     """Senses of texts that were read, of one topic where it is named, of texts without a place yet
-    where `unplaced`."""
+    where `unplaced`; of `share` < 1, about that part of them by chance, the same each time."""
     values = {"tenant": current_tenant(), "after": after, "topic": topic, "unplaced": unplaced,
-              "most": most}  # fmt: skip
+              "most": most, "share": share}  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(SENSES_SQL, values)
         rows = cursor.fetchall()
     vectors = np.array([np.fromstring(r[2][1:-1], sep=",", dtype=np.float32) for r in rows])
     return Senses([r[1] for r in rows], vectors, np.array([r[3] for r in rows], dtype=np.float64),
                   rows[-1][0] if rows else None)  # fmt: skip
+
+
+def count() -> int:
+    """How many texts have a sense."""
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT_SQL, {"tenant": current_tenant()})
+        return int(cursor.fetchone()[0])
 
 
 def words_of(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:

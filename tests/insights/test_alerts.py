@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,7 +16,7 @@ from insights.alerts import digests, services, watching
 from insights.alerts.models import Alert, DigestReader, Watch
 from insights.alerts.watching import Week
 from insights.reading.models import Feature
-from tenants.models import Notice
+from tenants.models import Membership, Notice
 from tests import make
 from tests.insights.test_graph import heard
 from workers import runner
@@ -55,8 +56,8 @@ def test_a_count_against_its_median():
 def lid(tenant) -> Feature:
     """Five quiet weeks, then everybody is against the lid."""
     for week in range(1, 6):
-        heard(10, "lid", 1, days=7 * week + 2)
-    heard(22, "lid", -1, days=2)
+        heard(10, "lid", 1, days=7 * week + 2, now=NOW)
+    heard(22, "lid", -1, days=2, now=NOW)
     return Feature.objects.get()
 
 
@@ -116,8 +117,20 @@ def test_the_pages_watch_and_tell(lid, tenant):
     row = JobRow.objects.get(kind="insights.check_watches")
     assert runner.run_job(row.tenant_id, row.pk) == "done"
     page = client.get(reverse("alerts:alerts", args=at)).content.decode()
-    assert "Share of mentions against a feature" in page
+    assert re.search(r"<td>lid<div[^>]*>Share of mentions against a feature", page)
     assert "texts were read" in client.get(reverse("alerts:week", args=at)).content.decode()
     client.post(reverse("alerts:digest", args=at), {"wanted": "yes"})
     assert DigestReader.objects.get().user == tenant.owner
-    assert make.member(tenant, "agent")
+
+
+def test_a_new_workspace_does_not_alarm_about_its_first_texts():
+    assert watching.volume(300, [0] * 8) is None
+    assert watching.volume(300, [40, 41, 39, 40, 0, 0, 0, 0]).moved == "up"
+
+
+def test_who_left_gets_no_digest(lid, tenant):
+    ann = make.member(tenant, "analyst")
+    services.read_digest(user=ann, wanted=True)
+    Membership.objects.filter(user=ann).delete()
+    assert digests.send_due(now=MONDAY) == 0
+    assert mail.outbox == []

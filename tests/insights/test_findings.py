@@ -6,31 +6,42 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
 from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.models import JobRow
+from attune.kernel.phrases import say
 from campaigns.contacts.models import Event
 from campaigns.content.models import Brief, BriefProduct
 from campaigns.segments.models import Segment
 from chat.assistant.models import Suggestion
-from insights.findings import acting, looking, lookup, measures, questions, reporting, services
+from insights.findings import (
+    acting,
+    looking,
+    lookup,
+    measures,
+    questions,
+    reporting,
+    selectors,
+    services,
+)
 from insights.findings.looking import Found
 from insights.findings.models import Action, Evidence, Finding, Measurement, Report
 from insights.findings.questions import Query, understood
 from insights.reading.models import Feature
 from insights.sources.models import Document
 from tests import make
-from tests.insights.test_graph import draw, heard
+from tests.insights.test_graph import NOW, draw, heard
 from workers import model_tasks, runner
 from workers.model_tasks import reports
 from workers.model_tasks.reports import Said, checked
 
 assert model_tasks  # its import registers the handlers
-NOW = datetime.now(UTC)
 
 
 def found(key: str = "lid", effect: float = 2.0, n: int = 9, places: tuple = ()) -> Found:
@@ -47,7 +58,7 @@ def shop(tenant):
     heard(10, "lid", 1, product=cup, days=60)
     heard(12, "delivery", 1, days=80)
     heard(12, "delivery", -1, days=4)
-    draw(datetime(2026, 11, 28, 12, tzinfo=UTC))
+    draw()
     return tenant
 
 
@@ -88,14 +99,53 @@ def test_an_event_with_a_long_name_is_found_once_too(tenant):
 
 
 def test_what_turns_or_is_not_seen_again_is_stale_and_says_why(tenant):
-    services.keep([found("lid"), found("spout")], now=NOW)
+    up = replace(found("lid"), kind="topic_moved", about={"topic": "t"})
+    services.keep([up, found("spout")], now=NOW)
     later = NOW + timedelta(days=15)
-    services.keep([found("lid", effect=-2.0)], now=later)
-    lid, spout = Finding.objects.get(key="feature_bad:feature=lid"), Finding.objects.get(key="feature_bad:feature=spout")  # fmt: skip
-    assert (lid.state, spout.state) == ("stale", "stale")
-    assert "the contrary" in str(lid.why)
+    down = replace(up, effect=-2.0, claim=say("It is written about less."))
+    assert services.keep([down], now=later) == 1
+    was, now = Finding.objects.get(key="topic_moved:topic=t:up"), Finding.objects.get(key="topic_moved:topic=t:down")  # fmt: skip
+    spout = Finding.objects.get(key="feature_bad:feature=spout")
+    assert (was.state, now.state, spout.state) == ("stale", "draft", "stale")
+    assert "the contrary: It is written about less." in str(was.why)
     assert "no longer stands out" in str(spout.why)
-    assert [m.verdict for m in Measurement.objects.order_by("id")][-1] == "gone"
+    told = Measurement.objects.exclude(verdict="holds").order_by("id")
+    assert [(m.finding_id, m.verdict) for m in told] == [(was.pk, "turned"), (spout.pk, "gone")]
+
+
+def test_what_a_person_decided_about_goes_on_saying_what_they_read(tenant):
+    services.keep([found(n=9)], now=NOW)
+    row = Finding.objects.get()
+    services.move(finding=row, verb="accept")
+    other = replace(found(n=9, effect=3.0), claim=say("Something else."))
+    services.keep([other], now=NOW)
+    row.refresh_from_db()
+    assert (row.effect, "Something else" in str(row.claim)) == (3.0, False)
+    assert row.measurements.count() == 1  # one a day
+
+
+def test_each_look_replaces_the_places_that_it_found_and_keeps_those_of_people(tenant):
+    heard(3, "lid")
+    one, two, three = (
+        str(pk) for pk in Document.objects.order_by("id").values_list("pk", flat=True)
+    )
+    services.keep([replace(found(), places=[(one, 0, 5)], against=[(two, 0, 5)])], now=NOW)
+    row = Finding.objects.get()
+    mine = Document.objects.get(pk=three)
+    services.add_evidence(finding=row, document=mine, start=0, end=3, against=True)
+    services.keep([replace(found(), places=[(two, 0, 5)])], now=NOW)
+    assert sorted((str(e.document_id), e.against) for e in row.evidence.all()) == sorted(
+        [(two, False), (three, True)]
+    )
+
+
+def test_a_topic_that_moved_against_last_year_says_so(tenant, monkeypatch):
+    seen = SimpleNamespace(seasonal=True, rows=[SimpleNamespace(
+        topic=SimpleNamespace(pk=uuid.uuid4(), examples=[]), n=30,
+        shift=SimpleNamespace(verdict="rising", difference=4.0, low=1.0, high=7.0))])  # fmt: skip
+    monkeypatch.setattr(looking.topics, "overview", lambda now: seen)
+    (one,) = looking._topics(NOW)
+    assert "the same weeks of last year" in str(one.measure)
 
 
 def test_a_person_decides_and_a_rejection_says_why(tenant):
@@ -319,7 +369,10 @@ def test_a_report_tells_accepted_findings_with_their_figures(shop, writes):
     writes("The lid is what they speak of.")
     row = done(reporting.request_report(title="", finding_ids=[], author=None))
     claim, wrote = row.sentences
-    assert "95 % interval" in claim["text"]
+    told = selectors.told(row)[0]["text"]
+    assert "95 % interval" in told
+    with translation.override("zh-hans"):
+        assert "95 % 区间" in str(told)
     assert len(claim["places"]) == 6
     assert wrote["struck"] is False
     with pytest.raises(Invalid):

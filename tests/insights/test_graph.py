@@ -12,7 +12,7 @@ from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.models import JobRow
 from campaigns.catalog.models import Product
 from campaigns.contacts.models import Contact, Event
-from insights.graph import charts, drawing, selectors, services, wishes
+from insights.graph import charts, drawing, gathering, selectors, services, wishes
 from insights.graph.association import Table, corrected, judged
 from insights.graph.models import Entity, Relation
 from insights.reading import services as reading
@@ -23,18 +23,19 @@ from insights.sources.models import Document
 from tests import make
 from workers import runner
 
-NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 def heard(n: int, feature: str, polarity: int = -1, product: Product | None = None, days: int = 5,
-          said: str = "{} is what I speak of", contact: Contact | None = None) -> None:  # fmt: skip
+          said: str = "{} is what I speak of", contact: Contact | None = None,
+          now: datetime = NOW) -> None:  # fmt: skip
     """n texts that name a feature."""
     of = sources.Source.objects.first() or sources.save_source(name="Reviews", kind="review")
     letters = "abcdefghijklmnopqrstuvwxyz"
     for i in range(n):
         word = letters[Document.objects.count() % 26] * 5 + letters[i % 26] * 7
         text = said.format(feature) + " " + word * 3
-        sources.take(source=of, items=[{"text": text, "at": (NOW - timedelta(days=days)).isoformat()}], now=NOW)  # fmt: skip
+        sources.take(source=of, items=[{"text": text, "at": (now - timedelta(days=days)).isoformat()}], now=now)  # fmt: skip
         row = Document.objects.filter(state="waiting").get()
         row.product, row.contact = product, contact
         row.save(update_fields=["product", "contact"])
@@ -164,6 +165,17 @@ def test_what_people_do_after_they_complained_is_compared_with_all_who_wrote(ten
     assert row.n == 13
     assert row.low > 2
     assert row.confidence > 0.99
+
+
+def test_what_came_before_a_complaint_did_not_follow_it(tenant):
+    for i in range(40):
+        person = make.contact(external_id=f"p{i}")
+        heard(1, "taste", 1, contact=person, days=20)
+        if i < 15:
+            heard(1, "delivery", -1, contact=person, days=3)
+            Event.objects.create(contact=person, message_id=f"m{i}", type="track",
+                                 name="Order Completed", at=NOW - timedelta(days=9))  # fmt: skip
+    assert gathering.followed() == []
 
 
 def test_competitors_are_found_by_any_of_their_names(tenant):

@@ -15,7 +15,10 @@ from attune.kernel.models import JobRow
 from insights.journeys import charts, loading, services
 from insights.journeys.attribution import (
     CONVERSION,
+    MOST_CHANNELS,
     NOTHING,
+    OTHERS,
+    SHOWN_CHANNELS,
     START,
     Ledger,
     Path,
@@ -200,12 +203,53 @@ def test_a_question_is_checked_and_mined_once_at_a_time(tenant):
 
 
 @pytest.mark.parametrize(
-    ("source", "medium", "referrer", "channel"),
+    ("source", "medium", "referrer", "url", "channel"),
     [
-        ("news", "email", None, "news / email"), ("news", None, None, "news"),
-        (None, None, "https://www.example.org/a?b", "www.example.org"), (None, None, None, ""),
-        (None, None, "not a url", ""),
+        ("news", "email", None, None, "news / email"), ("news", None, None, None, "news"),
+        (None, None, "https://www.example.org/a?b", "https://shop.example/", "example.org"),
+        (None, None, "https://shop.example/a", "https://www.shop.example/b", ""),
+        (None, None, None, None, ""), (None, None, "not a url", None, ""),
+        (None, None, "http://[x", None, ""),
     ],
 )  # fmt: skip
-def test_a_channel_is_its_campaign_or_who_referred(source, medium, referrer, channel):
-    assert loading.channel(source, medium, referrer) == channel
+def test_a_channel_is_its_campaign_or_who_referred(source, medium, referrer, url, channel):
+    assert loading.channel(source, medium, referrer, url) == channel
+
+
+def test_names_that_are_not_told_apart_are_one():
+    mine = Mine("Buy", names=["See"])
+    mine.add([Step(0, "See"), Step(1, "x1"), Step(2, "x2"), Step(3, "Buy")])
+    assert [link[1:4] for link in mine.sankey()["links"]] == [
+        ["See", "*", 1], ["*", "*", 1], ["*", "+", 1],
+    ]  # fmt: skip
+    assert mine.stages() == ["See"]
+
+
+def test_channels_without_end_become_one():
+    ledger = Ledger()
+    for i in range(MOST_CHANNELS + 50):
+        ledger.add(Path((f"spam{i}", "news"), (2.0, 1.0), True, 10.0))
+    found = ledger.credit()
+    assert len(found) == SHOWN_CHANNELS + 1
+    assert found[0]["channel"] == "news"
+    others = next(row for row in found if row["channel"] == OTHERS)
+    assert others["visits"] == MOST_CHANNELS + 50 - (SHOWN_CHANNELS - 1)  # news is one
+    assert sum(row["conversions"]["linear"] for row in found) == pytest.approx(MOST_CHANNELS + 50)
+    assert sum(row["conversions"]["markov"] for row in found) == pytest.approx(MOST_CHANNELS + 50)
+
+
+def test_an_answer_to_a_question_that_was_changed_meanwhile_is_not_kept(tenant):
+    row = services.save(name="A", goal="Buy", days=30)
+    asked = Journey.objects.get()
+    services.save(name="A", goal="Sign Up", days=30, journey=row)
+    services.keep(asked=asked, found={"people": 7}, at=NOW)
+    row.refresh_from_db()
+    assert (row.state, row.found) == ("waiting", {})
+
+
+def test_a_journey_whose_job_gave_up_says_so(tenant):
+    row = services.save(name="A", goal="Buy", days=30)
+    JobRow.objects.filter(pk=Journey.objects.get().job_id).update(state="quarantined")
+    services.close_interrupted()
+    row.refresh_from_db()
+    assert (row.state, "gave up" in str(row.problem)) == ("failed", True)

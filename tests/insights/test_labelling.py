@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import json
+import uuid
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
 from attune.kernel.errors import Conflict, Invalid
-from insights.labelling import agreement, scoring, selectors, services
+from insights.labelling import agreement, importing, scoring, selectors, services
 from insights.labelling.models import Annotation, LabelTask
 from insights.reading.models import Reading
 from insights.sources.models import Document
 from tests import make
-from tests.insights.test_graph import heard
-
-NOW = datetime.now(UTC)
+from tests.insights.test_graph import NOW, heard
 
 
 def test_kappa_of_the_textbook():
@@ -125,9 +125,79 @@ def test_pages_and_the_export(drawn):
     assert "unsure by" in client.get(reverse("labelling:queue", args=[slug])).content.decode()
     answer = client.post(reverse("labelling:label", args=[slug, task.pk]), {"feeling": "negative", "began": "x"})  # fmt: skip
     assert answer.status_code == 302
-    rows = client.get(reverse("labelling:export", args=[slug])).json()
+    rows = json.loads(make.body(client.get(reverse("labelling:export", args=[slug]))))
     row = next(r for r in rows if r["annotations"])
     assert row["annotations"][0]["result"][0]["value"] == {"choices": ["negative"]}
     assert row["predictions"][0]["model_version"] == "m"
     assert "Not measured yet" in client.get(reverse("labelling:accuracy", args=[slug])).content.decode()  # fmt: skip
     assert client.post(reverse("labelling:draw", args=[slug]), {"n": "x"}).status_code == 422
+    for n in ("nan", "inf"):
+        assert client.post(reverse("labelling:draw", args=[slug]), {"n": n}).status_code == 422
+
+
+def test_chance_draws_also_what_was_drawn_because_the_model_was_unsure(drawn):
+    services.draw(n=20, now=NOW)
+    assert set(LabelTask.objects.values_list("drawn", flat=True)) == {"random"}
+
+
+# -- labels from Label Studio ------------------------------------------------------------------
+
+
+def studio(task: LabelTask, *labels: tuple[object, str], **more: object) -> dict:
+    return {"id": 7, "data": {"document_id": str(task.document_id)}, "annotations": [
+        {"completed_by": who, "lead_time": 4.5, "was_cancelled": False,
+         "result": [{"type": "choices", "value": {"choices": [feeling]}}], **more}
+        for who, feeling in labels]}  # fmt: skip
+
+
+def taken(rows: list, people: dict[str, str] | None = None) -> importing.Receipt:
+    return importing.take(raw=json.dumps(rows).encode(), people=people or {}, now=NOW)
+
+
+def test_labels_come_back_from_label_studio_each_once(drawn):
+    ann, bob, _ = people(drawn)
+    one, two = LabelTask.objects.order_by("id")[:2]
+    rows = [studio(one, ({"email": ann.email.upper()}, "Negative"), (7, "negative")),
+            studio(two, (ann.email, "positive"), (7, "negative"))]  # fmt: skip
+    receipt = taken(rows, {"7": bob.email})
+    assert (receipt.taken, receipt.known, receipt.reasons) == (4, 0, [])
+    states = dict(LabelTask.objects.filter(pk__in=[one.pk, two.pk]).values_list("pk", "state"))
+    assert states == {one.pk: "settled", two.pk: "disputed"}
+    assert Annotation.objects.filter(seconds=4.5).count() == 4
+    again = taken(rows, {"7": bob.email})
+    assert (again.taken, again.known, again.reasons) == (0, 4, [])
+
+
+def test_what_of_a_label_studio_file_cannot_be_taken_is_said(drawn):
+    ann, _, _ = people(drawn)
+    task = LabelTask.objects.first()
+    stranger = LabelTask(document_id=uuid.uuid4())
+    receipt = taken([
+        studio(task, (9, "negative"), (ann.email, "furious")), studio(stranger, (ann.email, "neutral")),
+        {"data": 3}, 5, studio(task, (ann.email, "negative"), was_cancelled=True),
+    ])  # fmt: skip
+    assert receipt.taken == 0
+    assert dict(receipt.reasons) == {
+        "Annotator 9 is nobody of this workspace.": 1, "Its choice is none of our feelings.": 1,
+        "The text was never drawn to be labelled here.": 1,
+        "It does not say of which text it is (data.document_id).": 2,
+    }  # fmt: skip
+    for raw in (b"", b"{}", b"[]", b"\xff\xfe", b"[" * 100_000):
+        with pytest.raises(Invalid, match="Label Studio"):
+            importing.take(raw=raw, people={}, now=NOW)
+
+
+def test_our_own_export_can_be_brought_back_through_the_page(drawn):
+    client, slug = Client(), drawn.slug
+    client.force_login(drawn.owner)
+    task = selectors.next_task(drawn.owner)
+    services.label(task_id=task.pk, user=drawn.owner, feeling="mixed", seconds=3, now=NOW)
+    raw = make.body(client.get(reverse("labelling:export", args=[slug])))
+    Annotation.objects.all().delete()
+    page = reverse("labelling:take", args=[slug])
+    answer = client.post(page, {"file": SimpleUploadedFile("labels.json", raw), "people": ""})
+    assert "1 label taken" in answer.content.decode()
+    assert Annotation.objects.get().feeling == "mixed"
+    answer = client.post(page, {"file": SimpleUploadedFile("a.json", b"x"), "people": "7"})
+    assert answer.status_code == 422
+    assert "number = e-mail" in answer.content.decode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import openpyxl
 import pytest
@@ -14,7 +14,10 @@ from django.utils import timezone
 
 from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.models import JobRow
+from chat.conversations import appending
 from chat.conversations import services as chat
+from chat.conversations.appending import Said
+from chat.conversations.models import Conversation
 from insights.sources import cleaning, entries, importing, languages, likeness, services, talks
 from insights.sources.entries import Item, Wrong
 from insights.sources.models import Document, DocumentImport, DocumentProblem, Source
@@ -198,7 +201,7 @@ def test_authors_are_pseudonyms_and_products_and_customers_are_linked(tenant):
     assert one.author == two.author
     assert "ada" not in one.author.lower()
     assert len(one.author) == 24
-    assert (one.product_id, two.product_id) == (None, tea.pk)
+    assert (one.product_id, two.product_id) == (tea.pk, tea.pk)
     assert (one.contact_id, two.contact_id) == (person.pk, None)
 
 
@@ -326,8 +329,34 @@ def test_conversations_come_in_as_they_close_each_once(tenant):
     assert (row.source_id, row.text) == (ours.pk, "My kettle drips, call me at [email]")
     chat.reopen(conversation=talk)
     chat.resolve(conversation=talk, by="person")
-    talks.gather(now=timezone.now())
+    assert [talks.gather(now=timezone.now()) for _ in range(3)][1:] == [0, 0]
     assert Document.objects.count() == 1  # nothing more was said
+    said = Said("It still drips from the spout", "incoming", "visitor", "")
+    appending.append(conversation=talk.pk, said=said)
+    chat.resolve(conversation=talk, by="person")
+    assert [talks.gather(now=timezone.now()) for _ in range(3)] == [1, 0, 0]
+    assert Document.objects.last().text == "It still drips from the spout"
+
+
+def test_a_conversation_that_closes_late_or_without_words_is_looked_at_once(tenant):
+    source("Our chats", "chat")
+    late, first = make.conversation("I closed late, so they say"), make.conversation("👍")
+    chat.resolve(conversation=first, by="person")
+    assert talks.gather(now=timezone.now()) == 1
+    chat.resolve(conversation=late, by="person")  # seen after one that ended later
+    Conversation.objects.filter(pk=late.pk).update(
+        resolved_at=timezone.now() - timedelta(minutes=9)
+    )
+    assert [talks.gather(now=timezone.now()) for _ in range(3)] == [1, 0, 0]
+    assert [d.text for d in Document.objects.all()] == ["I closed late, so they say"]
+    assert DocumentProblem.objects.count() == 1
+
+
+def test_a_name_that_two_products_have_is_neither_s(tenant):
+    make.product(name="Pot", sku="P-1")
+    make.product(name="Kettle", sku="pot")
+    take(source(), LONG, product="POT")
+    assert Document.objects.get().product_id is None
 
 
 def test_texts_come_in_by_the_api_and_each_refusal_has_its_index(tenant):

@@ -68,7 +68,7 @@ class Recipe(Plan):
 
 def runs(text: str) -> list[tuple[int, int, int]]:
     """Every run of one to five characters as (bucket, start, end)."""
-    low = text.lower()
+    low = "".join(c if len(c.lower()) != 1 else c.lower() for c in text)  # "İ" has two when small
     return [
         (zlib.crc32(low[i : i + n].encode()) & (BUCKETS - 1), i, i + n)
         for n in range(1, LONGEST + 1) for i in range(len(low) - n + 1)

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from attune.kernel.phrases import say
+from attune.kernel.phrases import Phrase, as_is, say
 from campaigns.content import injection
 from campaigns.generators import meter, servers
 from campaigns.generators.meter import CapReached
-from insights.findings import lookup, reporting
+from insights.findings import acting, lookup, reporting
 from insights.findings.jobs import WRITE_REPORT, WriteReport
 from insights.findings.models import Finding, Report
 from insights.findings.questions import Query
@@ -58,7 +58,7 @@ def write_report(payload: WriteReport, run: Run) -> None:
             sentences, model = _reported(report, run)
     except CapReached as reached:
         with run.unit():
-            reporting.failed(report_id=report.pk, why=say("%(why)s", why=str(reached)))
+            reporting.failed(report_id=report.pk, why=as_is(reached.detail))
         return
     with run.unit():
         reporting.keep(report=report, sentences=sentences, model=model)
@@ -96,19 +96,21 @@ def _reported(report: Report, run: Run) -> tuple[list[dict[str, Any]], str]:
             if finding is None:
                 continue
             claim = reporting.finding_told(finding)
-            kept = list(finding.evidence.filter(against=False).select_related("document"))
+            kept = list(acting.shown(finding))
             said = [Said(str(e.document_id), e.start, e.end, e.quote) for e in kept]
         said = [one for one in said if not injection.command_in(one.text)]
         rows.append(_row(claim, [one.place for one in said], finding=pk))
-        wrote, model = _wrote(str(finding.claim), said[:GIVEN], run)
+        wrote, named = _wrote(str(finding.claim), said[:GIVEN], run)
+        model = named or model
         rows += [{**row, "finding": pk} for row in wrote]
     return rows, model
 
 
 def _row(
-    text: str, places: list[dict[str, Any]], *, struck: bool = False, finding: str = ""
+    text: Phrase | str, places: list[dict[str, Any]], *, struck: bool = False, finding: str = ""
 ) -> dict[str, Any]:  # fmt: skip
-    return {"text": text, "places": places, "struck": struck, "finding": finding}
+    told = text.stored() if isinstance(text, Phrase) else text
+    return {"text": told, "places": places, "struck": struck, "finding": finding}
 
 
 def _sentences(near: Sequence[lookup.Near]) -> list[Said]:

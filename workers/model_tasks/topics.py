@@ -29,6 +29,10 @@ def fit_topics(payload: FitTopics, run: Run) -> None:
     with run.unit():
         fit = TopicFit.objects.get(pk=payload.fit_id)
         before = services.known()
+    if fit.state == TopicFit.State.DONE:  # a worker died while it placed the texts
+        _place_all(run, *_directions(before), [k.id for k in before])
+    if fit.state != TopicFit.State.RUNNING:
+        return
     run.progress(note=say("Reading the senses of the texts"))
     documents, vectors, weights = _senses(run)
     try:
@@ -50,19 +54,26 @@ def fit_topics(payload: FitTopics, run: Run) -> None:
             fit=fit, found=made, faded=[before[n].id for n in found.faded if n < len(before)],
             twins=found.twins, quality=quality,
         )  # fmt: skip
-    owners = [before[n].owner if n < len(before) else pk for n, pk in enumerate(ids)]
-    _place_all(run, found.centroids, found.near, owners)
+    if ids:
+        _place_all(run, found.centroids, found.near, ids)
+
+
+def _directions(known: Sequence[Known]) -> tuple[np.ndarray, np.ndarray]:
+    """The centres (k, C) of topics and how near (k,) a text has to be."""
+    return (topics.unit(np.stack([k.centroid for k in known])),
+            np.array([k.near for k in known], dtype=np.float32))  # fmt: skip
 
 
 def _senses(run: Run) -> tuple[list[uuid.UUID], np.ndarray, np.ndarray]:
-    """At most MOST texts, chosen by chance where there are more (their ids are in no order of
-    meaning, so every n-th portion is chance enough)."""
+    """At most about MOST texts, chosen by chance where there are more."""
     documents: list[uuid.UUID] = []
     vectors, weights = [], []
     after: uuid.UUID | None = None
-    while len(documents) < MOST:
+    with run.unit():
+        share = MOST / max(MOST, texts.count())
+    while len(documents) < MOST + texts.PORTION:
         with run.unit():
-            some = texts.portion(after=after)
+            some = texts.portion(after=after, share=share)
         if not some.documents:
             break
         documents += some.documents
@@ -130,7 +141,8 @@ def _place_all(run: Run, centroids: np.ndarray, near: np.ndarray, ids: Sequence[
 
 def _placed(some: Any, centroids: np.ndarray, near: np.ndarray, ids: Sequence[uuid.UUID]) -> None:
     label, cosine = topics.assign(topics.unit(some.vectors), centroids, near)
-    services.place(some.documents, [ids[n] if n >= 0 else None for n in label], cosine.tolist())
+    owners = services.owners(ids)  # people merge while texts are placed
+    services.place(some.documents, [owners[n] if n >= 0 else None for n in label], cosine.tolist())
 
 
 def place_new(run: Run) -> None:
@@ -139,40 +151,50 @@ def place_new(run: Run) -> None:
         known = services.known()
     if not known:
         return
-    centroids = topics.unit(np.stack([k.centroid for k in known]))
-    near = np.array([k.near for k in known], dtype=np.float32)
+    centroids, near = _directions(known)
     while True:
         with run.unit():
             some = texts.portion(unplaced=True)
             if not some.documents:
                 return
-            _placed(some, centroids, near, [k.owner for k in known])
+            _placed(some, centroids, near, [k.id for k in known])
 
 
 @handles(SPLIT_TOPIC)
 def split_topic(payload: SplitTopic, run: Run) -> None:
-    """Two topics of one: the larger half keeps the id, the other begins as a candidate."""
+    """Two topics of one: the larger half keeps the id, the other begins as a candidate. Run again
+    after it split, it does nothing."""
+    with run.unit():
+        done = services.was_split(topic_id=payload.topic_id, since=run.row.created_at)
+    if done:
+        return
     documents: list[uuid.UUID] = []
     vectors, weights = [], []
     after: uuid.UUID | None = None
-    while True:
+    while len(documents) < MOST:
         with run.unit():
             some = texts.portion(after=after, topic=payload.topic_id)
         if not some.documents:
             break
-        documents, after = documents + some.documents, some.last
+        documents += some.documents
+        after = some.last
         vectors.append(some.vectors)
         weights.append(some.weights)
-    if len(documents) < 16:
+    if len(documents) < 2 * services.LEAST_SPLIT:
+        with run.unit():
+            services.not_split(topic_id=payload.topic_id, why=say("Too few texts to be split."))
         return
     every = topics.unit(np.concatenate(vectors))
     found = topics.fit(every, np.concatenate(weights), Recipe(topics=2, outside=0.05))
     if len(found.centroids) < 2:
+        told = say("Not split: its texts do not fall into two groups.")
+        with run.unit():
+            services.not_split(topic_id=payload.topic_id, why=told)
         return
     corpus, said = _corpus(run, documents)
     with run.unit():
         topic = Topic.objects.get(pk=payload.topic_id)
-    kept = Known(topic.pk, topic.pk, found.centroids[0], 0.0, False)
+    kept = Known(topic.pk, found.centroids[0], 0.0, False)
     if (found.label == 0).sum() < (found.label == 1).sum():
         found = _turned(found)
     made = _described(documents, every, found, [kept], corpus, said)

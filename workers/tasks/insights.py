@@ -1,4 +1,5 @@
-"""Texts in: files, copies weighed, our own conversations as they close."""
+"""Texts in: files, copies weighed, our own conversations as they close; the graph drawn, journeys
+mined, findings looked for, watches checked."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from attune.kernel.phrases import Phrase, say
 from insights.alerts import digests
 from insights.alerts import services as alerts
 from insights.alerts.jobs import CHECK_WATCHES, CheckWatches
-from insights.findings import acting, looking
+from insights.findings import acting, looking, reporting
 from insights.findings import services as findings
 from insights.findings.jobs import LOOK_FOR_FINDINGS, LookForFindings
 from insights.graph import drawing
@@ -39,7 +40,10 @@ def take_file(payload: TakeFile, run: Run) -> None:
     """Take the file in portions; the cursor moves with each, so a crash resumes where it was."""
     with run.unit():
         of = selectors.get_import(payload.import_id)
-        total = of.rows or importing.count_rows(of)
+    if of.state == DocumentImport.State.FINISHED:  # a worker died after it was done
+        return
+    total = of.rows or importing.count_rows(of)
+    with run.unit():
         DocumentImport.objects.filter(pk=of.pk).update(rows=total)
     of.rows = total
     run.progress(done=of.next_row, total=total)
@@ -89,7 +93,9 @@ def mine_journey(payload: MineJourney, run: Run) -> None:
         journey = Journey.objects.filter(pk=payload.journey_id).first()
     if journey is None:
         return
-    mine = Mine(journey.goal, journey.lookback)
+    with run.unit():
+        known = [name for name, _ in loading.names(until - timedelta(days=journey.days))]
+    mine = Mine(journey.goal, journey.lookback, [*known, *loading.UNNAMED])
     everybody: list[uuid.UUID] = []
     for who, steps in _people(run, journey, until, say("Following what people did")):
         mine.add(steps)
@@ -103,7 +109,7 @@ def mine_journey(payload: MineJourney, run: Run) -> None:
             said.append(saying.said(stopped, everybody[:MOST_SAYING]))
     with run.unit():
         found = results.assembled(mine, funnel, [*said, {}])
-        journeys.keep(journey=journey, found=found, at=until)
+        journeys.keep(asked=journey, found=found, at=until)
 
 
 def _people(
@@ -156,3 +162,5 @@ def keep_up() -> None:
     if drawing.due(now):
         graph.request_drawing()
     topics.close_interrupted()
+    journeys.close_interrupted()
+    reporting.close_interrupted()
