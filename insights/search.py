@@ -84,7 +84,7 @@ def _known(slug: str, role: str) -> Iterator[Hit]:
 
 
 def _rows(wanted: str, slug: str, role: str) -> list[Hit]:
-    """Rows by the beginning of their name (an index serves that), people only to whom may see."""
+    """Rows that hold the words in their name, the newest first."""
     hits: list[Hit] = []
 
     def add(kind: Phrase, rows: QuerySet[Any], page: str, note: str) -> None:

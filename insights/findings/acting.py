@@ -85,6 +85,7 @@ def _record(feature: uuid.UUID, sign: int, now: datetime) -> tuple[str, int]:
     rows = (
         Mention.objects.filter(feature_id=feature, polarity=sign, document__state="read")
         .exclude(document__contact=None).select_related("document", "feature")
+        .only("at", "tenant_id", "document__contact_id", "feature__label")
         .order_by("-at")[:MOST_PEOPLE]
     )  # fmt: skip
     writers = {m.document.contact_id for m in rows}

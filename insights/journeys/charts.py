@@ -43,7 +43,10 @@ def flow(found: dict[str, Any], goal: str) -> dict[str, Any] | None:
             label = labels.get(name, name)
             nodes[key] = {"name": key, "label": label, "column": at, "tone": tone}
         people = say("%(n)s people, typically after %(time)s", n=n, time=duration(seconds))
-        drawn.append({"source": names[0], "target": names[1], "value": n, "note": str(people)})
+        drawn.append({
+            "source": names[0], "target": names[1], "value": n, "note": str(people),
+            "from": nodes[names[0]]["label"], "to": nodes[names[1]]["label"],
+        })  # fmt: skip
     return {"kind": "sankey", "nodes": list(nodes.values()), "links": drawn}
 
 

@@ -14,7 +14,7 @@ from django.db import connection
 from attune.kernel.tenancy import current_tenant
 from insights.journeys.mining import Step
 
-PEOPLE, MOST_STEPS = 2_000, 2_000  # people a portion; the newest steps of one of them
+PEOPLE, MOST_STEPS = 1_000, 1_000  # people a portion; the newest steps of one of them
 WHO_SQL = """
 SELECT c.id FROM contact c
 WHERE c.tenant_id = %(tenant)s AND c.status <> 'merged'

@@ -11,14 +11,19 @@ from typing import Any
 from dateutil import parser
 
 from attune.kernel import privacy
-from attune.kernel.phrases import Phrase, say, word
+from attune.kernel.phrases import Phrase, known_words, say, word
 from attune.kernel.storable import unstorable
 from campaigns.content import injection
 from insights.sources import cleaning, languages
 
-TARGETS = (
-    "text", "title", "external_id", "author", "at", "product", "rating", "language", "user_id",
-)  # fmt: skip
+TARGET_NAMES = {
+    "text": say("the text"), "title": say("its title"), "external_id": say("its id there"),
+    "author": say("who wrote it"), "at": say("when it was written"),
+    "product": say("the product it is about"), "rating": say("its rating"),
+    "language": say("its language"), "user_id": say("the customer’s user id"),
+}  # fmt: skip
+TARGETS = tuple(TARGET_NAMES)
+known_words("email", "iban", "id", "card", "ip", "phone", "name")  # what is masked in a text
 GUESSES = {
     "review": "text", "content": "text", "body": "text", "comment": "text", "message": "text",
     "feedback": "text", "answer": "text", "description": "text", "verbatim": "text",

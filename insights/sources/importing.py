@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
+from typing import TextIO
 
 from django.core.files.uploadedfile import UploadedFile
 
@@ -125,11 +125,9 @@ def finish(*, of: DocumentImport, by_id: int | None) -> None:
     notices.tell([by_id], told, "sources:file", of.pk)
 
 
-def problems_csv(of: DocumentImport) -> str:
-    """The rows that were not taken, as a file that can be mended and sent again."""
-    out = io.StringIO()
-    writer = csv.writer(out)
+def problems_csv(of: DocumentImport, to: TextIO) -> None:
+    """Write the rows that were not taken, as a file that can be mended and sent again."""
+    writer = csv.writer(to)
     writer.writerow(["line", "field", "reason", "row"])
-    for p in of.problems.order_by("line"):
+    for p in of.problems.order_by("line").iterator(chunk_size=2_000):
         writer.writerow([p.line, p.field, p.reason, imports.guard_formula(p.raw)])
-    return out.getvalue()

@@ -17,7 +17,8 @@ COUNTS_SQL = """
 SELECT source_id, count(*), count(*) FILTER (WHERE state = 'waiting'),
        count(*) FILTER (WHERE state = 'aside'), count(*) FILTER (WHERE leader_id <> id),
        max(at)
-FROM insight_document WHERE tenant_id = %s GROUP BY source_id"""
+FROM insight_document WHERE tenant_id = %s AND (%s::uuid IS NULL OR source_id = %s)
+GROUP BY source_id"""
 
 
 def sources(*, state: str = "active") -> QuerySet[Source]:
@@ -33,10 +34,12 @@ def source(pk: uuid.UUID | str, *, lock: bool = False) -> Source:
     return row
 
 
-def counts() -> dict[uuid.UUID, dict[str, Any]]:
-    """Of each source: documents, how many wait, are set aside, are copies, and the newest."""
+def counts(of: Source | None = None) -> dict[uuid.UUID, dict[str, Any]]:
+    """Of each source, or of one: documents, how many wait, are set aside, are copies, and the
+    newest."""
+    pk = of.pk if of else None
     with connection.cursor() as cursor:
-        cursor.execute(COUNTS_SQL, [current_tenant()])
+        cursor.execute(COUNTS_SQL, [current_tenant(), pk, pk])
         names = ("documents", "waiting", "aside", "copies", "newest")
         return {row[0]: dict(zip(names, row[1:], strict=True)) for row in cursor.fetchall()}
 

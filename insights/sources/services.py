@@ -13,6 +13,7 @@ from django.utils.crypto import get_random_string
 from attune.kernel import audit, live, secrets
 from attune.kernel.errors import Conflict, FieldError, Invalid, NotFound
 from attune.kernel.phrases import say
+from attune.kernel.states import Machine, advance
 from attune.kernel.tenancy import current_tenant
 from campaigns.catalog.models import Product
 from insights.sources import entries, intake, languages
@@ -21,6 +22,7 @@ from insights.sources.intake import Receipt
 from insights.sources.jobs import READ_TEXTS, ReadTexts
 from insights.sources.models import Document, Source
 
+SOURCE = Machine("source", {("active", "archive"): "archived", ("archived", "restore"): "active"})
 MOST_AT_ONCE = 1_000
 MOST_PASTED = 500
 
@@ -59,13 +61,9 @@ def save_source(
 
 def move(*, source: Source, verb: str) -> None:
     """`archive` closes a source: nothing more comes in, its documents stay. `restore` opens it."""
-    moves = {"archive": ("active", "archived"), "restore": ("archived", "active")}
-    if verb not in moves:
+    if verb not in {"archive", "restore"}:
         raise Invalid.one("verb", say("Choose archive or restore."))
-    before, after = moves[verb]
-    if not Source.objects.filter(pk=source.pk, state=before).update(state=after):
-        raise Conflict(say("This source is %(state)s already.", state=source.get_state_display()))
-    audit.record(f"insights.{verb}_source", source)
+    advance(SOURCE, source, verb)
     live.push(current_tenant(), "insights")
 
 

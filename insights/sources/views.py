@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import tempfile
 import uuid
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
@@ -14,6 +17,7 @@ from attune.kernel import audit
 from attune.kernel.errors import AttuneError, Invalid
 from attune.kernel.phrases import say, say_many
 from attune.kernel.storable import as_uuid
+from attune.web.downloads import download
 from attune.web.editing import Editing
 from attune.web.forms import add_refusal
 from attune.web.pages import form_status, paged
@@ -75,7 +79,7 @@ def _source(
     shown = file or FileForm(), paste or PasteForm(), door or DoorForm(initial={"columns": columns})
     token = services.token(row)
     context = {
-        "source": row, "counts": selectors.counts().get(row.pk), "file": shown[0],
+        "source": row, "counts": selectors.counts(row).get(row.pk), "file": shown[0],
         "paste": shown[1], "door": shown[2], "targets": entries.TARGETS,
         "hook": request.build_absolute_uri(f"/in/{token}") if token else "",
         "imports": row.imports.select_related("job").order_by("-id")[:20],
@@ -168,7 +172,7 @@ def file(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         for i, name in enumerate(of.columns)
     ]  # fmt: skip
     context = {
-        "of": of, "columns": columns, "targets": entries.TARGETS, "refusal": refusal,
+        "of": of, "columns": columns, "targets": entries.TARGET_NAMES.items(), "refusal": refusal,
         "stopped": importing.interrupted(of), "problems": of.problems.order_by("line")[:50],
     }  # fmt: skip
     part = request.htmx and request.headers.get("HX-Target") == "import"
@@ -179,11 +183,13 @@ def file(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @page("insights.edit")
-def problems(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+def problems(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     of = selectors.get_import(pk)
-    response = HttpResponse(importing.problems_csv(of), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="not-taken-{of.pk}.csv"'
-    return response
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the answer closes it
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+    importing.problems_csv(of, text)
+    text.detach()  # flushed; the file stays open
+    return download(file, f"not-taken-{of.pk}.csv", "text/csv; charset=utf-8")
 
 
 @page("insights.view")

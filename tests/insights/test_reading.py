@@ -19,6 +19,7 @@ from insights.sources import services as sources
 from insights.sources.models import Document
 from tests import make
 from workers import model_tasks, models, runner
+from workers.engines import senses
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 assert model_tasks  # its import registers the handlers
@@ -246,3 +247,63 @@ def test_ratings_become_a_score_with_its_interval(tenant):
     page = client.get(reverse("reading:ratings", args=[tenant.slug])).content.decode()
     assert "net promoter score" in page
     assert "gave four or five stars" in page
+
+
+def test_a_text_that_was_set_aside_counts_nowhere_and_is_read_anew_when_let_in(tenant):
+    row = taken(TEXT)[0]
+    services.keep([row.pk], [good_and_bad()])
+    services.set_aside(document=row)
+    assert (selectors.features(), sum(f["n"] for f in selectors.feelings().values())) == ([], 0)
+    sources.let_in(ids=[row.pk])
+    assert services.keep([row.pk], [good_and_bad()]) == 1
+    assert [f.n for f in selectors.features()] == [1, 1]
+
+
+def test_two_features_are_not_merged_into_each_other(tenant):
+    row = taken(TEXT)[0]
+    services.keep([row.pk], [good_and_bad()])
+    one, two = Feature.objects.order_by("id")
+    services.merge(feature=one, into=two)
+    with pytest.raises(Invalid, match="not merged itself"):
+        services.merge(feature=two, into=Feature.objects.get(pk=one.pk))
+    stale = Feature(pk=one.pk, state="active", label="as another request read it before")
+    with pytest.raises(Invalid):
+        services.merge(feature=two, into=stale)
+
+
+def test_mentions_kept_while_their_feature_was_merged_move_after_it(tenant):
+    row = taken(TEXT)[0]
+    services.keep([row.pk], [good_and_bad()])
+    one, two = Feature.objects.order_by("id")
+    Feature.objects.filter(pk=one.pk).update(state="merged", into=two)
+    assert services.sweep() == 1
+    assert set(Mention.objects.values_list("feature_id", flat=True)) == {two.pk}
+
+
+def test_a_text_at_which_the_model_fails_is_set_aside_and_all_others_are_read(tenant, monkeypatch):
+    rows = taken("A fine pot, I like it.", "This one breaks the model.", "The lid leaks badly.")
+
+    def opinions(texts: list) -> list:
+        if any("breaks" in text for text, _ in texts):
+            raise IndexError("index 9 is out of bounds")
+        return [{"model": "m", "sentences": [], "terms": [], "vector": None} for _ in texts]
+
+    monkeypatch.setattr(senses, "unpacked", lambda kept: None)
+    assert read_job(monkeypatch, opinions) == "done"
+    states = [(d.state, d.why) for d in Document.objects.order_by("id")]
+    assert states == [("read", ""), ("aside", "failed"), ("read", "")]
+    sources.let_in(ids=[rows[1].pk])  # a person may try again
+    assert Document.objects.get(pk=rows[1].pk).state == "waiting"
+
+
+def test_the_product_narrows_all_of_the_page(tenant):
+    tea = make.product(name="Mountain Oolong")
+    rows = taken("I love the mountain oolong.", TEXT)
+    services.keep([r.pk for r in rows], [good_and_bad(), good_and_bad()])
+    assert sum(f["n"] for f in selectors.feelings(product_id=tea.pk).values()) == 1
+    assert sum(m[1] for m in selectors.by_month(product_id=tea.pk)) == 1
+    client = Client()
+    client.force_login(tenant.owner)
+    other = make.product(name="Nothing said")
+    page = client.get(reverse("reading:overview", args=[tenant.slug]), {"product": str(other.pk)})
+    assert 'name="product"' in page.content.decode()

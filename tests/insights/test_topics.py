@@ -9,16 +9,18 @@ import pytest
 
 from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.models import JobRow
+from attune.kernel.phrases import say
 from insights.reading import services as reading
 from insights.reading.services import Read
 from insights.reading.summing import Felt
 from insights.sources import services as sources
 from insights.sources.models import Document, Source
-from insights.topics import selectors, services, trends
+from insights.topics import selectors, services, texts, trends
 from insights.topics.models import Belonging, Topic, TopicChange, TopicFit
 from insights.topics.trends import Count
 from workers import model_tasks, models, runner
 from workers.engines import senses
+from workers.model_tasks import topics as model_topics
 
 assert model_tasks  # its import registers the handlers
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -254,3 +256,86 @@ def test_noise_alone_is_seldom_called_a_trend():
         found = trends.shifts([Count(a, 400, b, 1200) for a, b in zip(now, before, strict=True)])
         called += any(s.verdict in {"rising", "falling"} for s in found)
     assert called / 200 <= 0.15
+
+
+def test_the_season_is_the_same_weeks_of_last_year(tenant):
+    heard(0, 60, days=3)
+    heard(1, 60, days=3)
+    heard(0, 30, start=60, days=3 + 364)  # last year it was half of what is said now
+    heard(1, 90, start=60, days=3 + 364)
+    heard(0, 200, start=90, days=3 + 364 + 40)  # other weeks of last year do not count
+    fit()
+    seen = selectors.overview(NOW)
+    row = next(r for r in seen.rows if int(np.argmax(r.topic.centre)) == 0)
+    assert seen.seasonal
+    assert row.shift.difference == pytest.approx(25.0, abs=6.0)
+
+
+def test_a_merge_during_a_fit_holds(found, monkeypatch):
+    one, two = found[0], found[1]
+    finish = services.finish
+
+    def meanwhile(**values: object) -> list:
+        ids = finish(**values)
+        services.merge(topic=Topic.objects.get(pk=one.pk), into=Topic.objects.get(pk=two.pk))
+        return ids
+
+    monkeypatch.setattr(services, "finish", meanwhile)
+    fit()
+    assert not Belonging.objects.filter(topic=one).exists()
+    assert Belonging.objects.filter(topic=two).count() > 40
+
+
+def test_a_fit_that_was_cancelled_changes_nothing(found, monkeypatch):
+    row = services.request_fit()
+    describe = model_topics._described
+
+    def meanwhile(*values: object) -> list:
+        services.failed(fit_id=row.pk, why=say("Cancelled by a person."))
+        return describe(*values)
+
+    monkeypatch.setattr(model_topics, "_described", meanwhile)
+    run("insights.fit_topics")
+    row.refresh_from_db()
+    assert (row.state, row.topics) == ("failed", 0)
+
+
+def test_a_fit_whose_worker_died_while_it_placed_places_the_rest(found):
+    Belonging.objects.all().delete()
+    row = TopicFit.objects.get()
+    JobRow.objects.filter(pk=row.job_id).update(state="pending", token=None)
+    run("insights.fit_topics")
+    assert Belonging.objects.count() == 72
+    assert TopicFit.objects.count() == 1
+
+
+def test_a_split_that_is_run_again_splits_nothing_more(tenant):
+    for about in (0, 1):
+        heard(about, 30)
+    fit()
+    services.merge(topic=topics()[1], into=topics()[0])
+    topic = topics()[0]
+    services.request_split(topic=topic)
+    job = JobRow.objects.get(kind="insights.split_topic")
+    run("insights.split_topic")
+    n = Topic.objects.count()
+    JobRow.objects.filter(pk=job.pk).update(state="pending", token=None)
+    run("insights.split_topic")
+    assert Topic.objects.count() == n
+    assert TopicChange.objects.filter(kind="split").count() == 1
+
+
+def test_a_text_is_put_only_where_it_is_shown(found):
+    services.move(topic=found[2], verb="block")
+    row = Belonging.objects.filter(topic=found[0]).first()
+    with pytest.raises(Invalid, match="that is shown"):
+        services.put(document_id=row.document_id, topic=Topic.objects.get(pk=found[2].pk))
+    seen = selectors.overview(NOW)
+    assert selectors.texts(None).count() == seen.unassigned > 20
+
+
+def test_a_sample_is_the_same_each_time_and_about_as_large_as_is_said(found):
+    half = texts.portion(share=0.5).documents
+    assert texts.portion(share=0.5).documents == half
+    assert 20 <= len(half) <= 52
+    assert len(texts.portion().documents) == texts.count() == 72

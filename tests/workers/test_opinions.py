@@ -134,6 +134,10 @@ def test_chinese_feeling_and_terms(chinese, tmp_path):
     assert again.scores([text]) == pytest.approx(chinese.scores([text]), abs=0.05)
 
 
+def test_a_letter_that_is_two_when_it_is_small_breaks_nothing(chinese):
+    assert len(chinese.read(["İstanbul 的茶很好喝"])) == 1
+
+
 def test_the_parts_of_the_characters_sum_to_the_linear_score(chinese):
     score, parts = chinese.linear.score("味道很好喝")
     assert parts.sum() + chinese.linear.bias == pytest.approx(score, abs=1e-6)
