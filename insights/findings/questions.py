@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -57,6 +57,14 @@ class Query:
     def as_data(self) -> dict[str, Any]:
         return {k: list(map(list, v)) if isinstance(v, tuple) else v
                 for k, v in asdict(self).items()}  # fmt: skip
+
+    def apart(self) -> list[tuple[str, Query]]:
+        """Where several of one kind are named they are compared: a query of each, by its name."""
+        for kind in ("products", "segments", "features", "topics"):
+            named = getattr(self, kind)
+            if len(named) > 1:
+                return [(one[1], replace(self, **{kind: (one,)})) for one in named]
+        return []
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Query:

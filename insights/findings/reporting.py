@@ -15,6 +15,8 @@ from attune.kernel.tenancy import current_tenant
 from insights.findings import lookup, questions
 from insights.findings.jobs import WRITE_REPORT, WriteReport
 from insights.findings.models import Finding, Report
+from insights.topics import trends
+from insights.topics.trends import Count
 from tenants.models import User
 
 MOST_FINDINGS = 20
@@ -97,6 +99,35 @@ def figures_told(found: lookup.Figures, query: questions.Query) -> list[Phrase]:
         told.append(say("They speak most of: %(features)s.", features=named))
     if found.n < 10:
         told.append(say("These are few; do not build on them alone."))
+    return told
+
+
+def compared_told(parts: Sequence[tuple[str, lookup.Figures]]) -> list[Phrase]:
+    """How each of several is spoken of, and whether one differs from the others beyond chance: the
+    mentions of the features that were asked for, else whole texts."""
+    sums = [
+        (f.mentions[1], f.mentions[0]) if f.mentions[0] else (f.bad, f.weight) for _, f in parts
+    ]
+    told = [
+        say("“%(name)s”: %(n)s texts, %(bad)s against.", name=name, n=found.n,
+            bad=f"{bad / whole:.0%}" if whole else "–")
+        for (name, found), (bad, whole) in zip(parts, sums, strict=True)
+    ]  # fmt: skip
+    bad, whole = (sum(row[i] for row in sums) for i in (0, 1))
+    tested = parts[:1] if len(parts) == 2 else parts  # of two, one difference says all
+    shifts = trends.shifts([Count(b, w, bad - b, whole - w) for b, w in sums[: len(tested)]])
+    for (name, _), shift in zip(tested, shifts, strict=True):
+        if shift.verdict in {"rising", "falling"}:
+            told.append(say(
+                "“%(name)s” against the others: %(difference)s points, "
+                "95 %% interval %(low)s to %(high)s; beyond chance.", name=name,
+                difference=f"{shift.difference:+.0f}", low=f"{shift.low:+.0f}",
+                high=f"{shift.high:+.0f}",
+            ))  # fmt: skip
+    if all(s.verdict == "steady" for s in shifts):
+        told.append(say("None differs from the others beyond what chance does."))
+    elif all(s.verdict == "little" for s in shifts):
+        told.append(say("There are too few texts to say whether they differ."))
     return told
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -69,6 +70,21 @@ def test_figures_and_nearest_texts_fit_the_query(shop):
 
 
 SAID = [Said("d1", 0, 20, "The lid leaks when I pour."), Said("d2", 4, 30, "The lid is loose and leaks.")]  # fmt: skip
+
+
+def test_several_of_a_kind_are_compared(shop):
+    query = understood("Is the lid of the Pot criticised more than that of the Cup?", lookup.names(), NOW)  # fmt: skip
+    assert [name for name, _ in query.apart()] == ["Pot", "Cup"]
+    told = reporting.compared_told([(name, lookup.figures(one)) for name, one in query.apart()])
+    assert [str(t) for t in told[:2]] == [
+        "“Pot”: 10 texts, 100% against.", "“Cup”: 10 texts, 0% against.",
+    ]  # fmt: skip
+    assert str(told[2]).startswith("“Pot” against the others: +100 points")
+    assert Query().apart() == []
+    same = lookup.figures(query.apart()[0][1])
+    assert "beyond what chance" in str(reporting.compared_told([("A", same), ("B", same)])[-1])
+    none = replace(same, n=1, weight=1.0, mentions=(1.0, 0.0, 0.0))
+    assert "too few" in str(reporting.compared_told([("A", none), ("B", none)])[-1])
 
 
 def test_a_sentence_that_no_text_supports_is_struck_out():

@@ -75,6 +75,8 @@ def _answered(report: Report, run: Run) -> tuple[list[dict[str, Any]], str]:
         figures = lookup.figures(query)
         near = lookup.nearest(query, vector)
         told = reporting.figures_told(figures, query)
+        parts = [(name, lookup.figures(one)) for name, one in query.apart()]
+        told += reporting.compared_told(parts) if parts else []
     said = _ranked(report.title, _sentences(near), vector)
     sample = [one.place for one in said[:QUOTED]]
     rows = [_row(text, sample if figures.n else []) for text in told]
