@@ -63,7 +63,8 @@ class Query:
         for kind in ("products", "segments", "features", "topics"):
             named = getattr(self, kind)
             if len(named) > 1:
-                return [(one[1], replace(self, **{kind: (one,)})) for one in named]
+                changes: list[dict[str, Any]] = [{kind: (one,)} for one in named]
+                return [(one[1], replace(self, **c)) for one, c in zip(named, changes, strict=True)]
         return []
 
     @classmethod
