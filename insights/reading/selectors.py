@@ -25,8 +25,8 @@ WHERE r.tenant_id = %(tenant)s AND d.state = 'read'
   AND (%(product)s::uuid IS NULL OR d.product_id = %(product)s)
 GROUP BY r.feeling"""
 FEATURES_SQL = """
-SELECT f.id, f.label, f.state, n.n, n.documents, n.bad, n.neutral, n.good
-FROM (SELECT m.feature_id, count(*) AS n, count(DISTINCT m.document_id) AS documents,
+SELECT f.id, f.label, f.state, n.n, n.bad, n.neutral, n.good
+FROM (SELECT m.feature_id, count(*) AS n,
              sum(m.weight) FILTER (WHERE m.polarity < 0) AS bad,
              sum(m.weight) FILTER (WHERE m.polarity = 0) AS neutral,
              sum(m.weight) FILTER (WHERE m.polarity > 0) AS good, sum(m.weight) AS weight
@@ -40,14 +40,13 @@ WHERE f.state = %(state)s ORDER BY n.weight DESC, f.id LIMIT %(most)s"""
 
 @dataclass(frozen=True, slots=True)
 class FeatureRow:
-    """How a feature is spoken of: mentions, documents, and weights of each polarity (copies of a
-    flood share one voice)."""
+    """How a feature is spoken of: mentions, and weights of each polarity (copies of a flood share
+    one voice)."""
 
     id: uuid.UUID
     label: str
     state: str
     n: int
-    documents: int
     bad: float
     neutral: float
     good: float
@@ -94,7 +93,7 @@ def features(
     with connection.cursor() as cursor:
         cursor.execute(FEATURES_SQL, values)
         return [
-            FeatureRow(*row[:5], *(float(value or 0) for value in row[5:]))
+            FeatureRow(*row[:4], *(float(value or 0) for value in row[4:]))
             for row in cursor.fetchall()
         ]
 
