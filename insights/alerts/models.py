@@ -31,6 +31,7 @@ class Watch(TenantModel):
     direction = models.CharField(max_length=4, choices=Direction, default=Direction.BOTH)
     muted_until = models.DateTimeField(null=True, blank=True)
     checked_at = models.DateTimeField(null=True, blank=True)
+    seen = models.JSONField(default=dict, blank=True)  # this week: {value, low, high, n}
     made_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL,
         related_name="+",
@@ -43,6 +44,17 @@ class Watch(TenantModel):
                 name="one_watch_a_figure", fields=["tenant_id", "figure", "about"]
             ),
         ]
+
+    @property
+    def page(self) -> str:
+        """Where what is watched can be seen."""
+        pages = {"topic_moved": "topics:topic", "feature_moved": "reading:feature"}
+        return pages.get(self.figure, "reading:overview")
+
+    @property
+    def row(self) -> str:
+        """The row of that page; empty where it has none."""
+        return str(self.about.get("topic") or self.about.get("feature") or "")
 
     def __str__(self) -> str:
         return self.label or str(self.get_figure_display())

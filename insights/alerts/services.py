@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from insights.alerts.models import Alert, DigestReader, Watch
 from insights.alerts.watching import Verdict, Week
 from insights.findings import measures
 from insights.reading.models import Feature
+from insights.sources.models import Document
 from insights.topics.models import Topic
 from tenants import notices
 from tenants.models import User
@@ -93,7 +95,9 @@ def check(*, now: datetime) -> list[Alert]:
     found = []
     for row in Watch.objects.select_for_update().order_by("id"):  # one check at a time
         verdict, n = judge(row, now)
-        Watch.objects.filter(pk=row.pk).update(checked_at=now)
+        Watch.objects.filter(pk=row.pk).update(checked_at=now, seen=_seen(verdict, n))
+        if (verdict is None or not verdict.moved) and came_late(now):
+            verdict, n = judge(row, now - timedelta(days=7))  # a file of last week came today
         muted = row.muted_until is not None and row.muted_until > now
         wanted = verdict is not None and verdict.moved and row.direction in {"both", verdict.moved}
         recent = row.alerts.filter(at__gt=now - timedelta(days=7)).exists()
@@ -108,6 +112,20 @@ def check(*, now: datetime) -> list[Alert]:
     if found:
         live.push(current_tenant(), "alerts")
     return found
+
+
+def came_late(now: datetime) -> bool:
+    """Whether texts of the week before this one came in since the last looks."""
+    week = now - timedelta(days=7)
+    rows = Document.objects.filter(created_at__gte=now - timedelta(hours=2 * EVERY_HOURS))
+    return rows.filter(at__lt=week, at__gte=week - timedelta(days=7)).exists()
+
+
+def _seen(verdict: Verdict | None, n: int) -> dict[str, Any]:
+    if verdict is None:
+        return {}
+    high = verdict.high if math.isfinite(verdict.high) else verdict.value
+    return {"value": verdict.value, "low": verdict.low, "high": high, "n": n}
 
 
 def judge(row: Watch, now: datetime) -> tuple[Verdict | None, int]:

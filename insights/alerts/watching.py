@@ -41,11 +41,19 @@ def share(now: Week, before: Sequence[Week]) -> Verdict | None:
     known = [w for w in before if w.whole >= LEAST_TEXTS / 2]
     if len(known) < LEAST_WEEKS or now.whole < LEAST_TEXTS:
         return None
-    usual = sum(w.part for w in known) / sum(w.whole for w in known)
+    kept = _trimmed(known)
+    usual = sum(w.part for w in kept) / sum(w.whole for w in kept)
     if max(now.part, usual * now.whole) < LEAST_PART:
         return None
     chance = math.sqrt(max(usual, 1 / now.whole) * (1 - min(usual, 1 - 1 / now.whole)) / now.whole)
     return _verdict(now.part / now.whole, usual, chance, [w.part / w.whole for w in known], 1.0)
+
+
+def _trimmed(weeks: list[Week]) -> list[Week]:
+    """Without the highest and the lowest: a week of alarm is not what is usual. Of few, all."""
+    if len(weeks) < 2 * LEAST_WEEKS - 2:
+        return weeks
+    return sorted(weeks, key=lambda w: w.part / w.whole)[1:-1]
 
 
 def volume(now: float, before: Sequence[float]) -> Verdict | None:

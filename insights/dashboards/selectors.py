@@ -108,6 +108,11 @@ class Line:
     cost: float
 
     @property
+    def channel(self) -> str:
+        """The name of a channel, of lines by channel."""
+        return str(dict(Campaign.Via.choices).get(self.key, self.name))
+
+    @property
     def ctr(self) -> tuple[float, float, float] | None:
         """Clicked of sent, with its 95 % interval; None where nothing was sent by us."""
         return rate_of(self.clicked, self.sent)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -25,6 +26,7 @@ from campaigns.delivery import selectors as campaigns
 from insights.dashboards import access, charts, selectors, services, tables
 from insights.dashboards.forms import CostForm
 from insights.dashboards.selectors import Line, Person
+from tenants.models import Tenant
 from tenants.pages import can, go, page
 
 SPANS = {"7": say("7 days"), "30": say("30 days"), "90": say("90 days"), "365": say("a year")}
@@ -70,6 +72,7 @@ def board(request: HttpRequest) -> HttpResponse:
     lines = selectors.board(asked.by, since, until)
     context = {
         "asked": asked, "spans": SPANS.items(), "ways": WAYS.items(), "lines": lines,
+        "currency": Tenant.objects.get(pk=current_tenant()).currency,
         "chart": charts.weekly(selectors.weeks(since, until)), "total": _total(lines, asked),
     }  # fmt: skip
     return render(request, "dashboards/board.html", context)
@@ -103,7 +106,10 @@ def export(request: HttpRequest) -> HttpResponse:
     asked = Asked.of(request)
     since, until = asked.span(timezone.now())
     lines = selectors.board(asked.by, since, until)
-    rows = [[r.key, r.name, r.n, r.sent, r.clicked, r.converted, r.revenue, r.cost] for r in lines]
+    rows = [
+        [r.key, r.name, r.n, r.sent, r.clicked, r.converted, r.revenue, round(r.cost, 2)]
+        for r in lines
+    ]
     return _file(request, f"results-{asked.by}", BOARD, iter([rows]))
 
 
@@ -151,6 +157,7 @@ def cost(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and editing.settled():
         try:
             services.set_cost(campaign=campaign, **form.cleaned_data)
+            messages.success(request, str(say("Saved.")))
             return go(request, "dashboards:board")
         except AttuneError as refusal:
             add_refusal(form, refusal)

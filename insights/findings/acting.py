@@ -7,7 +7,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from attune.kernel import audit, live
 from attune.kernel.errors import Conflict, Invalid
@@ -42,7 +42,8 @@ def to_brief(*, finding: Finding, now: datetime, author_id: int | None) -> Actio
     if product is None:
         raise Conflict(say("A brief needs a product: add one to the catalogue first."))
     segment = Segment.objects.filter(pk=finding.about.get("segment")).first()
-    quotes = "\n".join(f"- {e.quote}" for e in shown(finding)[:5])
+    said = dict.fromkeys(e.quote for e in shown(finding))
+    quotes = "\n".join(f"- {quote}" for quote in list(said)[:5])
     claim = str(finding.claim)
     brief = content.save_brief(
         name=claim[:120], goal=str(say("Answer what customers say: %(claim)s", claim=claim))[:300],
@@ -56,9 +57,11 @@ def _product(finding: Finding) -> Product | None:
     named = Product.objects.filter(pk=finding.about.get("product")).first()
     if named is not None:
         return named
-    used = finding.evidence.exclude(document__product=None).select_related("document__product")
-    first = used.first()
-    return first.document.product if first else Product.objects.order_by("name").first()
+    used = shown(finding).exclude(document__product=None).values("document__product")
+    most = used.annotate(n=Count("id")).order_by("-n").first()
+    if most is not None:
+        return Product.objects.filter(pk=most["document__product"]).first()
+    return Product.objects.order_by("name").first()
 
 
 def to_segment(*, finding: Finding, now: datetime) -> Action:
@@ -111,7 +114,7 @@ def _record(feature: uuid.UUID, sign: int, now: datetime) -> tuple[str, int]:
 
 def to_faq(*, finding: Finding, now: datetime) -> Action:
     """A question among those that wait for an answer in Knowledge, with the quotes as samples."""
-    quotes = [e.quote[:300] for e in shown(finding)[:10]]
+    quotes = list(dict.fromkeys(e.quote[:300] for e in shown(finding)))[:10]
     question = str(say("What do we say to: %(claim)s", claim=finding.claim))[:300]
     row = suggesting.propose(question=question, samples=quotes)
     return _done(finding, "faq", row.pk, row.question, now)
@@ -160,6 +163,8 @@ def act(
     if finding.state not in {"accepted", "stale"}:
         raise Conflict(say("Accept the finding first: what is done about it should stand on "
                            "something that a person believes."))  # fmt: skip
+    if kind in {"brief", "faq"} and (done := finding.actions.filter(kind=kind).first()):
+        raise Conflict(say("That was made of it already: %(label)s.", label=done.label))
     if kind == "brief":
         return to_brief(finding=finding, now=now, author_id=by_id)
     if kind == "segment":

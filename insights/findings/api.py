@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -12,6 +12,8 @@ from rest_framework.response import Response
 
 from attune.api.serializers import ModelSerializer
 from attune.api.viewsets import ReadViewSet
+from attune.kernel.errors import Invalid
+from attune.kernel.phrases import say
 from insights.findings import services
 from insights.findings.models import Evidence, Finding
 
@@ -55,9 +57,20 @@ class FindingViewSet(ReadViewSet):
         "list": "insights.view", "retrieve": "insights.view", "move": "insights.edit",
     }  # fmt: skip
 
+    @extend_schema(parameters=[OpenApiParameter("state", enum=Finding.State.values)])
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().list(request, *args, **kwargs)
+
     def get_queryset(self) -> Any:
         rows = super().get_queryset()
-        return rows.prefetch_related("evidence__document") if hasattr(rows, "defer") else rows
+        if getattr(self, "swagger_fake_view", False):
+            return rows
+        state = self.request.query_params.get("state", "") if self.action == "list" else ""
+        if state and state not in Finding.State.values:
+            raise Invalid.one("state", say("Choose one of: %(states)s.",
+                                           states=", ".join(Finding.State.values)))  # fmt: skip
+        rows = rows.filter(state=state) if state else rows
+        return rows.prefetch_related("evidence__document")
 
     @extend_schema(request=FindingMove, responses=FindingOut)
     @action(detail=True, methods=["post"])

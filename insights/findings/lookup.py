@@ -114,7 +114,8 @@ def figures(query: Query) -> Figures:
         n, weight, bad, good, first, last = cursor.fetchone()
         cursor.execute(
             FEATURES_SQL + FITTING + FELT
-            + ") GROUP BY f.label ORDER BY sum(m.weight) DESC, f.label LIMIT 6", values,
+            + ") GROUP BY f.label ORDER BY count(DISTINCT m.document_id) DESC, f.label LIMIT 6",
+            values,
         )  # fmt: skip
         spoken = [(label, k, float(a / w) if w else 0.0) for label, k, a, w in cursor.fetchall()]
         cursor.execute(SPOKEN_SQL + FITTING + ")", values)

@@ -22,7 +22,7 @@ POSITIVE = re.compile(
     re.IGNORECASE,
 )
 SPAN = re.compile(
-    r"\b(?:last|past|previous)\s+(?P<n>\d+|two|three|six)?\s*"
+    r"\b(?P<way>last|past|previous)\s+(?P<n>\d+|two|three|six)?\s*"
     r"(?P<unit>day|week|month|quarter|year)s?\b"
     r"|(?:过去|最近|近)(?P<nz>\d+|一|两|三|六|半)?(?:个)?(?P<zh>天|日|周|星期|月|季度|年)",
     re.IGNORECASE,
@@ -38,6 +38,7 @@ IN_MONTH = re.compile(r"\b(since|in|during)\s+(" + "|".join(MONTHS) + r")\b", re
 DAYS = {"day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365, "天": 1, "日": 1, "周": 7,
         "星期": 7, "月": 30, "季度": 91, "年": 365}  # fmt: skip
 MOST_DAYS = 36_500.0
+LAST = {"week": "上周", "month": "上个月", "year": "去年"}  # last month is a calendar month
 NUMBERS = {"two": 2, "three": 3, "six": 6, "一": 1, "两": 2, "三": 3, "六": 6}
 HAN = re.compile(r"[\u4e00-\u9fff]")
 
@@ -121,6 +122,8 @@ def _span(question: str, now: datetime) -> tuple[str, str]:
         many = match["n"] or match["nz"] or "1"
         n = 0.5 if many == "半" else NUMBERS.get(many.lower()) or int(many[:6])
         unit = (match["unit"] or match["zh"]).lower()
+        if match["way"] and match["way"].lower() != "past" and not match["n"] and unit in LAST:
+            return _calendar(LAST[unit], now)
         n = min(n, MOST_DAYS / DAYS[unit])
         return (now - timedelta(days=n * DAYS[unit])).date().isoformat(), ""
     if match := THIS.search(question):

@@ -83,7 +83,7 @@ def figures_told(found: lookup.Figures, query: questions.Query) -> list[Phrase]:
         return [say("No text fits what you asked for.")]
     whole = found.weight or 1.0
     told = [say(
-        "%(n)s texts from %(first)s to %(last)s fit: %(bad)s are negative, %(good)s positive.",
+        "%(n)s texts from %(first)s to %(last)s are about it: %(bad)s negative, %(good)s positive.",
         n=found.n, first=found.first.date().isoformat(), last=found.last.date().isoformat(),
         bad=f"{found.bad / whole:.0%}", good=f"{found.good / whole:.0%}",
     )]  # fmt: skip

@@ -69,6 +69,7 @@ def finding(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "against": [e for e in places if e.against], "chart": charts.effect(row, measured),
         "measured": measured[::-1][:10],
         "actions": [(a, _target(request, a)) for a in row.actions.order_by("-at")],
+        "made": {a.kind for a in row.actions.all()},
         "people": people.agents() if edits else [],
         "experiments": selectors.experiments() if edits else [],
         "verbs": [v for v in services.FINDING.verbs_from(row.state) if v in services.BY_HAND],
@@ -109,7 +110,9 @@ def act(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         finding=selectors.finding(pk), kind=request.POST.get("kind", ""), now=timezone.now(),
         by_id=audit.user_id(), experiment_id=as_uuid(request.POST.get("experiment", "")),
     )  # fmt: skip
-    messages.success(request, str(say("Made: %(label)s", label=row.label)))
+    told = say("Linked: %(label)s", label=row.label) if row.kind == "experiment" else \
+        say("Made: %(label)s", label=row.label)  # fmt: skip
+    messages.success(request, str(told))
     return go(request, "findings:finding", pk)
 
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from attune.web.pages import paged
 from insights.findings import reporting, selectors
-from insights.findings.models import Report
+from insights.findings.models import Finding, Report
 from insights.findings.questions import Query
 from insights.findings.views import me
 from insights.reading.models import Reading
@@ -23,6 +23,7 @@ def reports(request: HttpRequest) -> HttpResponse:
     context = {
         "reports": selectors.reports(Report.Kind.REPORT)[:20],
         "page": paged(request, selectors.reports(Report.Kind.ANSWER)),
+        "accepted": Finding.objects.filter(state="accepted").exists(),
     }
     return render(request, "findings/reports.html", context)
 

@@ -47,7 +47,7 @@ def draw(predicate: str, *, now: datetime) -> int:
     links = judged([p.table for p in found])
     return _keep(predicate, [
         (pair, link) for pair, link in zip(found, links, strict=True)
-        if predicate in FACTS or (link.q <= FALSE_ALARMS and link.lift > 1)
+        if predicate in FACTS or (link.q <= FALSE_ALARMS and link.low > 1)
     ], now)  # fmt: skip
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from attune.kernel.phrases import say
 from campaigns.segments.models import Segment
 
 
@@ -24,6 +27,18 @@ class JourneyForm(forms.Form):
         queryset=None, required=False, label=_("Segment"), empty_label=_("Everybody")
     )
 
-    def __init__(self, *arguments: object, **options: object) -> None:
+    def __init__(self, *arguments: object, events: list[str], **options: object) -> None:
+        """`events` are the names of what people did in the last year."""
         super().__init__(*arguments, **options)
+        self.events = events
         self.fields["segment"].queryset = Segment.objects.order_by("name")
+
+    def clean_goal(self) -> str:
+        goal: str = self.cleaned_data["goal"].strip()
+        if goal in self.events:
+            return goal
+        near = difflib.get_close_matches(goal, self.events, n=1, cutoff=0.5)
+        told = say("Nobody did “%(goal)s” in the last year.", goal=goal)
+        if near:
+            told = say("%(told)s Did you mean “%(near)s”?", told=told, near=near[0])
+        raise forms.ValidationError(str(told))

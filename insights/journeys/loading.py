@@ -90,11 +90,11 @@ def _host(address: str | None) -> str:
         return ""
 
 
-def names(since: datetime) -> Iterator[tuple[str, int]]:
+def names(since: datetime, most: int = 200) -> Iterator[tuple[str, int]]:
     """What people did since then, the most frequent first, and how often."""
     with connection.cursor() as cursor:
         cursor.execute("""
             SELECT name, sum(n)::bigint FROM event_count
             WHERE tenant_id = %s AND day >= %s AND name <> '' GROUP BY name ORDER BY 2 DESC, 1
-            LIMIT 200""", [current_tenant(), since.date()])  # fmt: skip
+            LIMIT %s""", [current_tenant(), since.date(), most])  # fmt: skip
         yield from cursor.fetchall()

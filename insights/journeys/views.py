@@ -41,7 +41,9 @@ def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def _edit(request: HttpRequest, row: Journey | None) -> HttpResponse:
     names = ("name", "goal", "days", "lookback")
     now = {name: getattr(row, name) for name in names} | {"segment": row.segment_id} if row else {}
-    form = JourneyForm(request.POST or None, initial=now)
+    events = list(loading.names(timezone.now() - timedelta(days=365), most=5_000))
+    known = [*(name for name, _ in events), *loading.UNNAMED]
+    form = JourneyForm(request.POST or None, initial=now, events=known)
     editing = Editing(form, now, audit.latest_of(row, "insights.save_journey")) if row else None
     if request.method == "POST" and form.is_valid() and (editing is None or editing.settled()):
         try:
@@ -49,8 +51,7 @@ def _edit(request: HttpRequest, row: Journey | None) -> HttpResponse:
             return go(request, "journeys:journey", saved.pk)
         except AttuneError as refusal:
             add_refusal(form, refusal)
-    events = list(loading.names(timezone.now() - timedelta(days=365)))
-    context = {"form": form, "journey": row, "events": events, "editing": editing}
+    context = {"form": form, "journey": row, "events": events[:200], "editing": editing}
     return render(request, "journeys/edit.html", context, status=form_status(form, editing))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import TruncMonth
 
 from attune.kernel.errors import NotFound
@@ -84,6 +84,13 @@ def progress() -> Progress:
         agreement.alpha([[r.feeling for r in some] for some in by_task.values()]),
         [(a, b, len(some), agreement.kappa(some)) for (a, b), some in sorted(both.items())],
     )  # fmt: skip
+
+
+def undrawn() -> bool:
+    """Whether there are texts left to be drawn."""
+    drawn = LabelTask.objects.filter(document_id=OuterRef("document_id"))
+    rows = Reading.objects.filter(document__state="read", document__leader_id=F("document_id"))
+    return rows.filter(~Exists(drawn)).exists()
 
 
 def waiting(user: User) -> int:

@@ -43,8 +43,12 @@ def _labels(
     request: HttpRequest, form: TakeForm | None = None, receipt: Receipt | None = None
 ) -> HttpResponse:
     form = form or TakeForm()
+    me = request.user.pk
+    found = paged(request, selectors.disputed())
+    for task in found:  # who labelled it does not settle it
+        task.mine = any(a.user_id == me for a in task.annotations.all())
     context = {
-        "progress": selectors.progress(), "page": paged(request, selectors.disputed()),
+        "progress": selectors.progress(), "page": found, "left": selectors.undrawn(),
         "feelings": Reading.Feeling.choices, "form": form, "receipt": receipt,
     }  # fmt: skip
     return render(request, "labelling/labels.html", context, status=form_status(form))

@@ -9,6 +9,8 @@ from typing import Any
 from attune.kernel.phrases import say
 from campaigns.tuning.lessons import wilson
 
+LEAST_SHARED = 5.0  # weighed texts of a week, below which it is left out
+
 
 def _share(part: float, total: float) -> tuple[float, float, float]:
     """A share in percent with its interval, of weights: copies of a flood share one voice."""
@@ -45,7 +47,7 @@ def _lines(rows: Sequence[tuple[date, float, float, float]], bad: str, good: str
 def weekly(rows: Sequence[tuple[date, float, float, float]]) -> dict[str, Any] | None:
     """(week, weight of all texts, of the topic's, of those negative): the topic's share of what is
     written, so that more texts are no trend."""
-    rows = [row for row in rows if row[1] > 0]
+    rows = [row for row in rows if row[1] >= LEAST_SHARED]  # a share of two texts says nothing
     if len(rows) < 2:
         return None
     shares = [_share(row[2], row[1]) for row in rows]

@@ -39,6 +39,7 @@ GUESSES = {
 }  # fmt: skip
 NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
 MOST_ATTRIBUTES, MOST_VALUE = 20, 200
+UNKNOWN_PRODUCT = "product"  # the attribute of a text whose product the catalogue does not know
 
 
 class Wrong(ValueError):
@@ -175,6 +176,8 @@ def _rating(value: Any) -> float | None:
     if value in (None, ""):
         return None
     match = NUMBER.search(str(value)[:40])
+    if match is None and "★" in str(value):
+        return float(str(value).count("★"))
     if match is None:
         raise Wrong("rating", say("The rating “%(value)s” is no number.", value=str(value)[:40]))
     return float(match.group().replace(",", "."))

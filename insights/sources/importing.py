@@ -52,7 +52,7 @@ def start(*, of: DocumentImport, mapping: dict[str, str]) -> None:
     if twice:
         raise Invalid.one("mapping", say("Two columns become %(target)s.", target=twice[0]))
     if "text" not in targets:
-        raise Invalid.one("mapping", say("No column is the text."), say("Map one to text."))
+        raise Invalid.one("text", say("No column is the text."), say("Say which one is."))
     advance(FILE, of, "start")
     of.mapping = mapping
     of.job = TAKE_FILE.enqueue(TakeFile(of.pk, audit.user_id()))

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -88,7 +89,8 @@ def _store(source: Source, found: list[Entry], of: DocumentImport | None, receip
             author=pseudonym(e.author), contact_id=contacts.get(e.user_id),
             product_id=products.get(e.product.casefold(), source.product_id), at=e.at,
             title=e.title, text=e.text, rating=e.rating, language=e.language, masked=e.masked,
-            attributes=e.attributes, state="aside" if e.aside[0] else "waiting", why=e.aside[0],
+            attributes=_attributes(e, products), state="aside" if e.aside[0] else "waiting",
+            why=e.aside[0],
             found=e.aside[1][:200], digest=likeness.digest(e.text),
         )
         for e in fresh
@@ -138,6 +140,13 @@ def _products(found: list[Entry]) -> dict[str, uuid.UUID]:
         for known in {row.name.casefold(), row.sku.casefold()}:
             hits.setdefault(known, set()).add(row.pk)
     return {known: next(iter(ids)) for known, ids in hits.items() if len(ids) == 1}
+
+
+def _attributes(entry: Entry, products: dict[str, uuid.UUID]) -> dict[str, Any]:
+    """A product that the catalogue does not know stays to be seen."""
+    if entry.product and entry.product.casefold() not in products:
+        return {**entry.attributes, entries.UNKNOWN_PRODUCT: entry.product}
+    return entry.attributes
 
 
 def _contacts(found: list[Entry]) -> dict[str, uuid.UUID]:

@@ -6,11 +6,12 @@ import uuid
 from typing import Any
 
 from django.db import connection
-from django.db.models import F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from attune.kernel.errors import NotFound
 from attune.kernel.phrases import say
 from attune.kernel.tenancy import current_tenant
+from insights.sources import entries
 from insights.sources.models import Document, DocumentImport, DocumentProblem, Source
 
 COUNTS_SQL = """
@@ -75,6 +76,13 @@ def get_import(pk: uuid.UUID | str) -> DocumentImport:
     if row is None:
         raise NotFound(say("There is no such import in this workspace."))
     return row
+
+
+def unknown(of: DocumentImport) -> list[tuple[str, int]]:
+    """Products that a file names and the catalogue does not know, with how many texts name them."""
+    rows = of.documents.filter(attributes__has_key=entries.UNKNOWN_PRODUCT)
+    named = rows.values_list(f"attributes__{entries.UNKNOWN_PRODUCT}").annotate(n=Count("id"))
+    return list(named.order_by("-n")[:20])
 
 
 def problems(source: Source) -> QuerySet[DocumentProblem]:

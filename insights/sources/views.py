@@ -173,6 +173,7 @@ def file(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     ]  # fmt: skip
     context = {
         "of": of, "columns": columns, "targets": entries.TARGET_NAMES.items(), "refusal": refusal,
+        "aside_now": of.documents.filter(state="aside").count(), "unknown": selectors.unknown(of),
         "stopped": importing.interrupted(of), "problems": of.problems.order_by("line")[:50],
     }  # fmt: skip
     part = request.htmx and request.headers.get("HX-Target") == "import"

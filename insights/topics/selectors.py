@@ -13,14 +13,16 @@ from django.db.models import Q, QuerySet
 from attune.kernel.errors import NotFound
 from attune.kernel.phrases import say
 from attune.kernel.tenancy import current_tenant
+from insights.reading.models import Reading
 from insights.sources.models import Document
 from insights.topics import trends
 from insights.topics.models import Belonging, Topic, TopicFit
 from insights.topics.trends import Count, Shift
 
 NOW_DAYS, BEFORE_DAYS = 28, 84
+NOTHING = Count(0.0, 0.0, 0.0, 0.0)
 COUNTS_SQL = """
-SELECT b.topic_id, count(*), sum(d.weight),
+SELECT b.topic_id, count(*), count(*) FILTER (WHERE d.leader_id = d.id), sum(d.weight),
        coalesce(sum(d.weight) FILTER (WHERE r.feeling = 'negative'), 0),
        coalesce(sum(d.weight) FILTER (WHERE r.feeling = 'positive'), 0),
        coalesce(sum(d.weight) FILTER (WHERE d.at >= %(now)s), 0),
@@ -50,15 +52,21 @@ GROUP BY week ORDER BY week"""
 
 @dataclass(frozen=True, slots=True)
 class TopicRow:
-    """A topic with what is said of it: texts, their weight (copies share a voice), how much of it
-    is negative and positive, and how its share moved lately."""
+    """A topic with what is said of it: texts, how many different ones, their weight (copies share a
+    voice), how much of it is negative and positive, and how its share moved lately."""
 
     topic: Topic
     n: int
+    different: int
     weight: float
     bad: float
     good: float
     shift: Shift
+
+    @property
+    def copied(self) -> bool:
+        """Whether most of its texts are copies of others."""
+        return self.different < self.n / 2
 
     @property
     def shares(self) -> tuple[float, float, float]:
@@ -95,19 +103,21 @@ def overview(
               "segment": segment_id, "before": start - timedelta(days=BEFORE_DAYS)}  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(COUNTS_SQL, values)
-        counts = {row[0]: (row[1], *map(float, row[2:])) for row in cursor.fetchall()}
+        counts = {row[0]: (*row[1:3], *map(float, row[3:])) for row in cursor.fetchall()}
     shown = list(Topic.objects.filter(state__in=Topic.SHOWN).defer("centroid").order_by("id"))
     ids = {t.pk for t in shown}
-    everything = [sum(row[n] for row in counts.values()) for n in (4, 5, 6)]
+    everything = [sum(row[n] for row in counts.values()) for n in (5, 6, 7)]
     seasonal = everything[2] >= 100
-    before = 6 if seasonal else 5
-    empty = (0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    before = 7 if seasonal else 6
+    empty = (0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     mine = [counts.get(t.pk, empty) for t in shown]
     moved = trends.shifts([
-        Count(row[4], everything[0], row[before], everything[before - 4]) for row in mine
+        Count(row[5], everything[0], row[before], everything[before - 5])
+        if row[1] >= trends.LEAST else NOTHING  # copies of one text are no trend
+        for row in mine
     ])  # fmt: skip
     rows = [
-        TopicRow(topic, int(row[0]), row[1], row[2], row[3], shift)
+        TopicRow(topic, int(row[0]), int(row[1]), row[2], row[3], row[4], shift)
         for topic, row, shift in zip(shown, mine, moved, strict=True)
     ]
     texts = int(sum(row[0] for row in counts.values()))
@@ -141,6 +151,11 @@ def hidden() -> QuerySet[Topic]:
     """Topics that are not shown: blocked, retired, merged."""
     rows = Topic.objects.exclude(state__in=Topic.SHOWN).defer("centroid").select_related("into")
     return rows.order_by("-id")
+
+
+def readable() -> int:
+    """How many texts topics can be looked for in."""
+    return Reading.objects.filter(vector__isnull=False, document__state="read").count()
 
 
 def latest() -> TopicFit | None:

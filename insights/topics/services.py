@@ -18,8 +18,8 @@ from attune.kernel.models import JobRow, new_id
 from attune.kernel.phrases import Phrase, known_words, say, say_many
 from attune.kernel.states import Machine, advance
 from attune.kernel.tenancy import current_tenant
-from insights.reading.models import Reading
 from insights.sources.models import Document
+from insights.topics import selectors
 from insights.topics.jobs import (
     FIT_TOPICS,
     NAME_TOPICS,
@@ -96,7 +96,7 @@ class Quality:
 def request_fit() -> TopicFit:
     """Look for topics in all that was read. Raises Conflict where that is on its way, or where
     there is too little to find any in."""
-    n = Reading.objects.filter(vector__isnull=False, document__state="read").count()
+    n = selectors.readable()
     if n < LEAST_TEXTS:
         raise Conflict(say("Topics need at least %(least)s texts that were read in English; there "
                            "are %(n)s.", least=LEAST_TEXTS, n=n))  # fmt: skip

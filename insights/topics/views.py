@@ -33,6 +33,7 @@ def topics(request: HttpRequest) -> HttpResponse:
         "seen": seen, "rows": selectors.shown(seen, q=q, grouped=grouped), "q": q,
         "grouped": grouped,
         "fit": fit, "busy": fit is not None and fit.state == "running",
+        "enough": fit is not None or selectors.readable() >= services.LEAST_TEXTS,
         "hidden": selectors.hidden()[:50],
         "fits": selectors.fits(), "products": Product.objects.order_by("name")[:500],
         "segments": Segment.objects.order_by("name")[:200],
@@ -83,6 +84,7 @@ def change(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     into = as_uuid(request.POST.get("into", "")) or uuid.UUID(int=0)
     if verb == "rename":
         services.rename(topic=row, label=request.POST.get("label", ""))
+        messages.success(request, str(say("Saved.")))
     elif verb in {"pin", "unpin"}:
         services.pin(topic=row, pinned=verb == "pin")
     elif verb == "split":

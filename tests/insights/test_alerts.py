@@ -16,6 +16,7 @@ from insights.alerts import digests, services, watching
 from insights.alerts.models import Alert, DigestReader, Watch
 from insights.alerts.watching import Week
 from insights.reading.models import Feature
+from insights.sources.models import Document
 from tenants.models import Membership, Notice
 from tests import make
 from tests.insights.test_graph import heard
@@ -134,3 +135,22 @@ def test_who_left_gets_no_digest(lid, tenant):
     Membership.objects.filter(user=ann).delete()
     assert digests.send_due(now=MONDAY) == 0
     assert mail.outbox == []
+
+
+def test_a_week_of_alarm_is_not_what_is_usual():
+    calm = [Week(10, 100)] * 7
+    assert watching.share(Week(20, 100), [Week(95, 100), *calm]).usual == pytest.approx(0.1)
+
+
+def test_a_file_of_last_week_is_looked_at_when_it_comes(tenant):
+    for week in range(2, 8):
+        heard(10, "lid", 1, days=7 * week + 2, now=NOW)
+    heard(22, "lid", -1, days=9, now=NOW)
+    row = services.watch(figure="feature_moved", about_id=Feature.objects.get().pk, direction="up", by=None)  # fmt: skip
+    Document.objects.update(created_at=NOW - timedelta(days=3))
+    assert services.check(now=NOW) == []
+    row.refresh_from_db()
+    assert row.seen == {}
+    Document.objects.update(created_at=NOW)
+    (alert,) = services.check(now=NOW)
+    assert alert.value == 1.0

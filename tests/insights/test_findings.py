@@ -3,6 +3,7 @@ whose every sentence stands on texts."""
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from dataclasses import replace
 from datetime import timedelta
@@ -277,3 +278,24 @@ def test_pages_lead_from_a_finding_to_what_was_made_of_it(shop):
     assert (
         not JobRow.objects.filter(kind="insights.look_for_findings").exclude(state="done").exists()
     )
+
+
+def test_a_button_that_cannot_do_it_says_so_where_it_was_pressed(shop):
+    client, slug = Client(), shop.slug
+    client.force_login(shop.owner)
+    row, back = look()["feature_bad"], reverse("findings:findings", args=[shop.slug])
+    url = reverse("findings:act", args=[slug, row.pk])
+    assert client.post(url, {"kind": "brief"}).status_code == 409
+    answer = client.post(url, {"kind": "brief"}, headers={"referer": f"http://testserver{back}"})
+    assert (answer.status_code, answer["Location"]) == (303, f"http://testserver{back}")
+    assert "Accept the finding first" in client.get(back).content.decode()
+    answer = client.post(url, {"kind": "brief"}, headers={"referer": "http://evil.example/"})
+    assert answer.status_code == 409
+
+
+def test_a_second_brief_is_not_made_of_one_finding(shop):
+    row = accepted(shop, "feature_bad")
+    for _ in range(2):
+        with contextlib.suppress(Conflict):
+            acting.act(finding=row, kind="brief", now=NOW, by_id=None, experiment_id=None)
+    assert Action.objects.filter(kind="brief").count() == 1

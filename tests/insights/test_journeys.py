@@ -253,3 +253,16 @@ def test_a_journey_whose_job_gave_up_says_so(tenant):
     services.close_interrupted()
     row.refresh_from_db()
     assert (row.state, "gave up" in str(row.problem)) == ("failed", True)
+
+
+def test_a_goal_that_nobody_did_is_told_with_what_is_near_to_it(tenant):
+    make.record(make.track("ann", "Order Completed"))
+    client = Client()
+    client.force_login(tenant.owner)
+    values = {"name": "A", "goal": "Order Complete", "days": "90", "lookback": "30"}
+    answer = client.post(reverse("journeys:new", args=[tenant.slug]), values)
+    assert answer.status_code == 422
+    assert "Did you mean “Order Completed”?" in answer.content.decode()
+    for goal in ("Order Completed", "Chat begun"):
+        values |= {"name": goal, "goal": goal}
+        assert client.post(reverse("journeys:new", args=[tenant.slug]), values).status_code == 302

@@ -12,13 +12,14 @@ from django.utils import translation
 
 from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.models import JobRow
+from attune.kernel.phrases import say
 from insights.findings import (
     lookup,
     questions,
     reporting,
     selectors,
 )
-from insights.findings.models import Report
+from insights.findings.models import Finding, Report
 from insights.findings.questions import Query, understood
 from insights.sources.models import Document
 from tests.insights.test_findings import accepted
@@ -174,3 +175,13 @@ def test_a_report_tells_accepted_findings_with_their_figures(shop, writes):
     assert wrote["struck"] is False
     with pytest.raises(Invalid):
         reporting.ask(question="a", now=NOW, author=None)
+
+
+def test_a_report_says_nothing_twice_and_only_what_it_is_about(tenant):
+    finding = Finding(claim=say("“%(feature)s” is criticised.", feature="lid"))
+    wrote = [
+        {"text": t} for t in ("The lid leaks.", "The lid leaks.", "Staff is kind.", "A lid drips.")
+    ]
+    kept = reports._new(wrote, finding, [{"text": "A lid drips."}])
+    assert [row["text"] for row in kept] == ["The lid leaks."]
+    assert checked("The staff answered", [Said("d", 0, 9, "The staff answered at once.")]) == []

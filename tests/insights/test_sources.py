@@ -10,11 +10,12 @@ import openpyxl
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.models import JobRow
-from insights.sources import cleaning, entries, importing, languages, likeness, services
+from insights.sources import cleaning, entries, importing, languages, likeness, selectors, services
 from insights.sources.entries import Item, Wrong
 from insights.sources.models import Document, DocumentImport, DocumentProblem, Source
 from tests import make
@@ -365,3 +366,24 @@ def test_a_webhook_that_is_not_ours_or_not_json_is_refused(tenant):
     assert Client().post(f"/in/{token}x", "{}", "application/json").status_code == 404
     answer = Client().post(f"/in/{token}", "{", "application/json")
     assert (answer.status_code, answer["Content-Type"]) == (422, "application/problem+json")
+
+
+def test_a_product_that_the_catalogue_does_not_know_stays_to_be_seen(tenant):
+    make.product(name="Pot", sku="P-1")
+    row = upload(source(), "a.csv", b"text,product\nThe mug leaks at its rim,Travel Mug\nThe pot is fine and warm,pot\n")  # fmt: skip
+    assert selectors.unknown(row) == [("Travel Mug", 1)]
+    client = Client()
+    client.force_login(tenant.owner)
+    page = client.get(reverse("sources:file", args=[tenant.slug, row.pk])).content.decode()
+    assert "Travel Mug (1)" in page
+    assert prepare(text="Nice tea, thank you", rating="★★★★").rating == 4.0
+
+
+def test_an_address_that_only_takes_posts_leads_to_its_page(tenant):
+    client, of = Client(), source()
+    client.force_login(tenant.owner)
+    answer = client.get(reverse("sources:upload", args=[tenant.slug, of.pk]))
+    assert answer.url == reverse("sources:source", args=[tenant.slug, of.pk])
+    assert (
+        client.get(reverse("alerts:watch", args=[tenant.slug])).url.rstrip("/").endswith("alerts")
+    )

@@ -339,3 +339,15 @@ def test_a_sample_is_the_same_each_time_and_about_as_large_as_is_said(found):
     assert texts.portion(share=0.5).documents == half
     assert 20 <= len(half) <= 52
     assert len(texts.portion().documents) == texts.count() == 72
+
+
+def test_copies_of_one_text_are_no_trend(tenant):
+    for about in range(3):
+        heard(about, 24, days=60)
+    heard(0, 60, start=24, days=5)
+    fit()
+    leader = Document.objects.filter(text__startswith="the parcel").earliest("id")
+    Document.objects.filter(text__startswith="the parcel").update(leader_id=leader.pk)
+    seen = selectors.overview(NOW)
+    row = next(r for r in seen.rows if int(np.argmax(r.topic.centre)) == 0)
+    assert (row.different <= 1, row.copied, row.shift.verdict) == (True, True, "little")

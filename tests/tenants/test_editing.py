@@ -267,6 +267,7 @@ def test_a_source_merges_its_product_and_clashes_over_its_name(tenant, client):
 
 def test_a_journey_merges_its_days_and_its_segment(tenant, client):
     segment = make.segment()
+    make.record(make.track("ann", "Order Completed"))
     row = journeys.save(name="To an order", goal="Order Completed", days=90, lookback=30)
     url = reverse("journeys:edit", args=[tenant.slug, row.pk])
     mine, theirs = Open(client, url), Open(client, url)

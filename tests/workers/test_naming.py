@@ -7,8 +7,8 @@ import pytest
 from attune.kernel.models import JobRow
 from insights.topics import services
 from insights.topics.models import Topic
-from tests.insights.test_findings import Writer
 from tests.insights.test_graph import heard
+from tests.insights.test_questions import Writer
 from workers import runner
 from workers.engines import naming
 from workers.model_tasks import naming as job
@@ -27,6 +27,18 @@ TEXTS = ["The parcel came a week late.", "Delivery is slow these days."]
 )  # fmt: skip
 def test_a_name_holds_what_the_texts_hold(answer, name):
     assert naming.checked(answer, WORDS, TEXTS) == name
+
+
+def test_a_word_of_a_single_text_does_not_name_the_group():
+    texts = [
+        "The lid fits tightly.",
+        "A lid that fits.",
+        "The lid fits; no leaks.",
+        "It fits, that lid.",
+    ]
+    words = ["lid", "fits", "tightly", "pot", "cup", "tea", "leaks"]
+    assert naming.checked("Leaking lid", words, texts) == ""
+    assert naming.checked("Lid that fits", words, texts) == "Lid that fits"
 
 
 def test_the_model_is_shown_words_and_texts():

@@ -1,7 +1,8 @@
 """A readable name for a group of texts: what the model is asked, and what of it holds. Pure.
 
-A name of the model is kept only where each of its content words occurs in the texts or words of the
-group, and one of them among its foremost words: a small model likes to name what is not there.
+A name of the model is kept only where each of its content words is among the group's foremost words
+or in at least two of the texts that show it best, and one is a foremost word: a small model likes
+to name what is not there, or what one text says.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from workers.engines.answering import STOP, WORD, stem, terms
 from workers.engines.protocol import Messages
 
-FOREMOST, MOST_WORDS, MOST_LETTERS = 6, 5, 48
+FOREMOST, MOST_WORDS, MOST_LETTERS, LEAST_TEXTS = 6, 5, 48, 2
 SYSTEM = (
     "You give a group of customer texts a short title of two to four words. "
     "Reply with the title only."
@@ -46,7 +47,10 @@ def checked(answer: str, words: Sequence[str], texts: Sequence[str]) -> str:
     said = [w for w in WORD.findall(name.lower()) if w not in STOP]
     if not said or len(name.split()) > MOST_WORDS or len(name) > MOST_LETTERS:
         return ""
-    known = terms(" ".join(texts)) | {stem(w.lower()) for w in words}
+    held = [terms(text) for text in texts]
+    least = min(LEAST_TEXTS, max(1, len(texts) // 2))
+    often = {one for own in held for one in own if sum(one in t for t in held) >= least}
     foremost = {stem(w.lower()) for w in words[:FOREMOST]}
     stems = {stem(w) for w in said}
-    return name[:1].upper() + name[1:] if stems <= known and stems & foremost else ""
+    fits = stems <= often | foremost and stems & foremost
+    return name[:1].upper() + name[1:] if fits else ""

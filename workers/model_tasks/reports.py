@@ -29,6 +29,7 @@ from workers.engines.sentences import spans
 from workers.runner import Run, handles
 
 SECONDS, TOKENS, GIVEN, QUOTED = 30.0, 110, 6, 3
+ENDS = '.!。！”"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +103,26 @@ def _reported(report: Report, run: Run) -> tuple[list[dict[str, Any]], str]:
             said = [Said(str(e.document_id), e.start, e.end, e.quote) for e in kept]
         said = [one for one in said if not injection.command_in(one.text)]
         rows.append(_row(claim, [one.place for one in said], finding=pk))
+        said = list({one.text.casefold(): one for one in said}.values())
         wrote, named = _wrote(str(finding.claim), said[:GIVEN], run)
         model = named or model
-        rows += [{**row, "finding": pk} for row in wrote]
+        rows += [{**row, "finding": pk} for row in _new(wrote, finding, rows)]
     return rows, model
+
+
+def _new(
+    wrote: list[dict[str, Any]], finding: Finding, before: list[dict[str, Any]]
+) -> list[dict[str, Any]]:  # fmt: skip
+    """What a report has not said yet and is about the finding: it names what that speaks of."""
+    names = answering.terms(" ".join(str(v) for v in finding.claim.values.values()))
+    known = {str(row["text"]).casefold() for row in before}
+    kept = []
+    for row in wrote:
+        text = str(row["text"]).casefold()
+        if text not in known and (not names or names & answering.terms(text)):
+            known.add(text)
+            kept.append(row)
+    return kept
 
 
 def _row(
@@ -170,7 +187,7 @@ def checked(text: str, said: Sequence[Said], about: str = "") -> list[dict[str, 
     rows = []
     for start, end in spans(text):
         sentence = text[start:end].strip()
-        if len(sentence) < 8 or sentence.endswith("?"):
+        if len(sentence) < 8 or sentence[-1] not in ENDS:  # a question, or cut off
             continue
         grounds = [one for one in said if answering.supported(sentence, [(about, one.text)])]
         places = [one.place for one in grounds]

@@ -70,6 +70,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "attune.web.middleware.ContentSecurityPolicy",
     "attune.web.middleware.PartsOfPages",
+    "attune.web.middleware.BackFromPosts",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",

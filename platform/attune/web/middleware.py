@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import Resolver404, resolve
 from django.utils.cache import patch_vary_headers
 
 STRICT = (
@@ -46,4 +47,25 @@ class PartsOfPages:
             patch_vary_headers(response, ["HX-Request", "HX-Target"])
             if "HX-Request" in request.headers:
                 response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+class BackFromPosts:
+    """An address that only takes posts, opened by hand or by a reload after a form was refused:
+    the page it belongs to is shown, a segment further up."""
+
+    def __init__(self, answer: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.answer = answer
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.answer(request)
+        if response.status_code != 405 or request.method != "GET":
+            return response
+        above = request.path.rstrip("/").rpartition("/")[0]
+        for path in (above, f"{above}/") if request.path.startswith("/w/") else ():
+            try:
+                resolve(path)
+            except Resolver404:
+                continue
+            return HttpResponseRedirect(path)
         return response

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 from django import forms
+from django.contrib import messages
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -18,7 +19,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from attune.kernel.errors import AttuneError, Invalid, NotFound
+from attune.kernel.errors import AttuneError, Conflict, Invalid, NotFound
 from attune.kernel.phrases import say
 from attune.web.editing import Editing
 
@@ -50,6 +51,9 @@ def error_page(request: HttpRequest, refusal: AttuneError) -> HttpResponse:
         response = HttpResponse(status=204)
         return toast(response, str(refusal.detail), kind="error")
     back = ours(request, request.META.get("HTTP_REFERER", ""), "/")
+    if request.method == "POST" and status == Conflict.status and back != "/":
+        messages.error(request, str(refusal.detail))  # said where the button was pressed
+        return HttpResponse(status=303, headers={"Location": back})
     context = {"refusal": refusal, "status": status, "reference": reference, "back": back}
     inside = getattr(request, "member", None) is not None
     name = "web/error_inside.html" if inside else "web/error.html"
