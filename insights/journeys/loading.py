@@ -90,6 +90,17 @@ def _host(address: str | None) -> str:
         return ""
 
 
+def total(since: datetime) -> int:
+    """How much was done since then."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT coalesce(sum(n), 0)::bigint FROM event_count
+                       WHERE tenant_id = %s AND day >= %s""",
+            [current_tenant(), since.date()],
+        )
+        return int(cursor.fetchone()[0])
+
+
 def names(since: datetime, most: int = 200) -> Iterator[tuple[str, int]]:
     """What people did since then, the most frequent first, and how often."""
     with connection.cursor() as cursor:

@@ -13,10 +13,12 @@ from attune.kernel.models import JobRow
 from attune.kernel.phrases import Phrase, say
 from attune.kernel.tenancy import current_tenant
 from campaigns.segments.models import Segment
+from insights.journeys import loading
 from insights.journeys.jobs import MINE_JOURNEY, MineJourney
 from insights.journeys.models import Journey
 
 LEAST_DAYS, MOST_DAYS, MOST_LOOKBACK = 7, 730, 90
+AGAIN, GROWN = timedelta(minutes=5), 200  # an event at a time is no reason to mine anew
 
 
 def save(
@@ -61,10 +63,14 @@ def request_mining(*, journey: Journey) -> None:
 
 
 def mine_old(*, now: datetime) -> None:
-    """Journeys that were mined a day ago are mined anew; at most a few at a time."""
-    old = Journey.objects.filter(state="mined", mined_at__lt=now - timedelta(days=1))
+    """Journeys that were mined a day ago are mined anew, and those after whose mining half as much
+    again was done; at most a few at a time."""
+    old = Journey.objects.filter(state="mined", mined_at__lt=now - AGAIN)
     for row in old.order_by("mined_at")[:5]:
-        request_mining(journey=row)
+        done = loading.total(now - timedelta(days=row.days))
+        day_old = row.mined_at is not None and row.mined_at < now - timedelta(days=1)
+        if day_old or done > 1.5 * row.found.get("events", 0) + GROWN:
+            request_mining(journey=row)
 
 
 def keep(*, asked: Journey, found: dict[str, Any], at: datetime) -> None:

@@ -266,3 +266,16 @@ def test_a_goal_that_nobody_did_is_told_with_what_is_near_to_it(tenant):
     for goal in ("Order Completed", "Chat begun"):
         values |= {"name": goal, "goal": goal}
         assert client.post(reverse("journeys:new", args=[tenant.slug]), values).status_code == 302
+
+
+def test_a_journey_is_mined_anew_when_much_more_was_done(tenant):
+    make.record(make.track("ann", "Buy"))
+    row = mined(services.save(name="A", goal="Buy", days=30))
+    now = row.mined_at
+    services.mine_old(now=now + timedelta(minutes=6))
+    assert not JobRow.objects.filter(kind="insights.mine_journey", state="pending").exists()
+    make.record(*(make.track("ann", "See") for _ in range(300)))
+    services.mine_old(now=now + timedelta(minutes=4))
+    assert not JobRow.objects.filter(kind="insights.mine_journey", state="pending").exists()
+    services.mine_old(now=now + timedelta(minutes=6))
+    assert JobRow.objects.filter(kind="insights.mine_journey", state="pending").count() == 1
