@@ -13,6 +13,7 @@ from django.db import connection
 
 from attune.kernel.tenancy import current_tenant
 from insights.journeys.mining import Step
+from insights.sources.models import Document
 
 PEOPLE, MOST_STEPS = 1_000, 1_000  # people a portion; the newest steps of one of them
 WHO_SQL = """
@@ -41,6 +42,8 @@ SELECT who, extract(epoch FROM at)::float8, name, source, medium, referrer, url,
   WHERE t.tenant_id = %(tenant)s AND t.contact_id = ANY(%(who)s) AND t.created_at >= %(since)s
     AND t.created_at < %(until)s) s
 WHERE newest <= %(most)s ORDER BY who, at"""
+COUNT_SQL = """
+SELECT coalesce(sum(n), 0)::bigint FROM event_count WHERE tenant_id = %s AND day >= %s"""
 CHAT = "Chat begun"
 UNNAMED = (CHAT, "page", "screen")  # what is counted without a name of its own
 
@@ -90,15 +93,13 @@ def _host(address: str | None) -> str:
         return ""
 
 
-def total(since: datetime) -> int:
-    """How much was done since then."""
+def known(since: datetime) -> dict[str, int]:
+    """How much there is to mine: {events since then, texts of known people that were read}."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            """SELECT coalesce(sum(n), 0)::bigint FROM event_count
-                       WHERE tenant_id = %s AND day >= %s""",
-            [current_tenant(), since.date()],
-        )
-        return int(cursor.fetchone()[0])
+        cursor.execute(COUNT_SQL, [current_tenant(), since.date()])
+        (events,) = cursor.fetchone()
+    texts = Document.objects.filter(state="read").exclude(contact=None).count()
+    return {"events": int(events), "texts": texts}
 
 
 def names(since: datetime, most: int = 200) -> Iterator[tuple[str, int]]:

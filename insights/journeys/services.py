@@ -18,7 +18,8 @@ from insights.journeys.jobs import MINE_JOURNEY, MineJourney
 from insights.journeys.models import Journey
 
 LEAST_DAYS, MOST_DAYS, MOST_LOOKBACK = 7, 730, 90
-AGAIN, GROWN = timedelta(minutes=5), 200  # an event at a time is no reason to mine anew
+AGAIN = timedelta(minutes=2)
+GROWN = {"events": 200, "texts": 20}  # an event at a time is no reason to mine anew
 
 
 def save(
@@ -64,12 +65,12 @@ def request_mining(*, journey: Journey) -> None:
 
 def mine_old(*, now: datetime) -> None:
     """Journeys that were mined a day ago are mined anew, and those after whose mining half as much
-    again was done; at most a few at a time."""
+    again was done or said; at most a few at a time."""
     old = Journey.objects.filter(state="mined", mined_at__lt=now - AGAIN)
     for row in old.order_by("mined_at")[:5]:
-        done = loading.total(now - timedelta(days=row.days))
-        day_old = row.mined_at is not None and row.mined_at < now - timedelta(days=1)
-        if day_old or done > 1.5 * row.found.get("events", 0) + GROWN:
+        there, was = loading.known(now - timedelta(days=row.days)), row.found.get("known", {})
+        grown = any(n > 1.5 * was.get(what, 0) + GROWN[what] for what, n in there.items())
+        if grown or (row.mined_at is not None and row.mined_at < now - timedelta(days=1)):
             request_mining(journey=row)
 
 

@@ -275,7 +275,7 @@ def test_a_journey_is_mined_anew_when_much_more_was_done(tenant):
     services.mine_old(now=now + timedelta(minutes=6))
     assert not JobRow.objects.filter(kind="insights.mine_journey", state="pending").exists()
     make.record(*(make.track("ann", "See") for _ in range(300)))
-    services.mine_old(now=now + timedelta(minutes=4))
+    services.mine_old(now=now + timedelta(minutes=1))
     assert not JobRow.objects.filter(kind="insights.mine_journey", state="pending").exists()
     services.mine_old(now=now + timedelta(minutes=6))
     assert JobRow.objects.filter(kind="insights.mine_journey", state="pending").count() == 1

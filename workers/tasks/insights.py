@@ -109,7 +109,7 @@ def mine_journey(payload: MineJourney, run: Run) -> None:
             said.append(saying.said(stopped, everybody[:MOST_SAYING]))
     with run.unit():
         found = results.assembled(mine, funnel, [*said, {}])
-        found["events"] = loading.total(until - timedelta(days=journey.days))
+        found["known"] = loading.known(until - timedelta(days=journey.days))
         journeys.keep(asked=journey, found=found, at=until)
 
 
