@@ -37,7 +37,8 @@ GUESSES = {
 
 FORMATS = {"csv": "csv", "txt": "csv", "tsv": "csv", "jsonl": "jsonl", "ndjson": "jsonl",
            "xlsx": "xlsx"}  # fmt: skip
-UNPACKED_BYTES = 5 * limits.IMPORT_BYTES  # of a workbook, which is a packed folder
+UNPACKED_BYTES = 50_000_000  # of a workbook, which is a packed folder
+MOST_STRINGS, MOST_EMPTY, MOST_COLUMNS = 200_000, 1_000, 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +70,17 @@ def look(file: UploadedFile) -> Head:
         )
     if (file.size or 0) > limits.IMPORT_BYTES:
         raise Invalid.one("file", say("The file is larger than 200 MB."), say("Split it."))
+    if format_ != "xlsx" and _binary(file.read(65_536)):
+        raise Invalid.one("file", say("The file holds no text."), say("Export as CSV."))
+    file.seek(0)
     head: BinaryIO = file if format_ == "xlsx" else io.BytesIO(file.read(1_000_000))  # type: ignore[assignment]
     sample = list(islice(rows(head, format=format_), 6))
     file.seek(0)
     good = [row for row in sample if not row.problem]
+    wide = max((len(row.cells) for row in good), default=0)
+    if wide > MOST_COLUMNS:
+        told = say("It has %(n)s columns; at most %(most)s are taken.", n=wide, most=MOST_COLUMNS)
+        raise Invalid.one("file", told, say("Keep those that you need."))
     if not good:
         reason = sample[0].problem if sample else say("It has no rows under its header.")
         raise Invalid.one("file", say("No row of the file can be read. %(reason)s", reason=reason))
@@ -127,7 +135,8 @@ def _excel(file: BinaryIO) -> Iterator[Row]:
     """The rows of a workbook's first sheet, one at a time."""
     try:
         with zipfile.ZipFile(file) as packed:
-            if sum(part.file_size for part in packed.infolist()) > UNPACKED_BYTES:
+            large = sum(part.file_size for part in packed.infolist()) > UNPACKED_BYTES
+            if large or _strings(packed) > MOST_STRINGS:
                 yield Row(1, {}, say("Unpacked, the workbook is too large; save it as CSV."))
                 return
         file.seek(0)
@@ -137,13 +146,45 @@ def _excel(file: BinaryIO) -> Iterator[Row]:
     except BROKEN_WORKBOOK as wrong:
         yield Row(1, {}, say("The file is no Excel workbook: %(why)s.", why=wrong))
         return
-    for line, cells in enumerate(lines, start=2):
+    line, empty = 1, 0
+    while empty <= MOST_EMPTY:
+        line += 1
+        try:
+            cells = next(lines, None)
+        except BROKEN_WORKBOOK as wrong:
+            yield Row(line, {}, say("From here on the workbook is broken: %(why)s.", why=wrong))
+            return
+        if cells is None:
+            return
         shown = [clean(_shown(cell)) for cell in cells[: len(columns)]]
-        if any(shown):
+        empty = 0 if any(shown) else empty + 1
+        if not empty:
             yield Row(line, dict(zip(columns, shown, strict=False)), raw=",".join(shown)[:2000])
 
 
-BROKEN_WORKBOOK = (zipfile.BadZipFile, KeyError, ValueError, OSError, IndexError, TypeError)
+def _strings(packed: zipfile.ZipFile) -> int:
+    """How many texts a workbook keeps apart from its cells: all of them are read at once."""
+    many = 0
+    for name in packed.namelist():
+        if name.endswith("sharedStrings.xml"):
+            with packed.open(name) as file:
+                while block := file.read(1 << 20):
+                    many += block.count(b"<si")
+    return many
+
+
+def _binary(head: bytes) -> bool:
+    """Whether a file that should be text is none. UTF-16 has a mark and many zeros."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return False
+    odd = sum(head.count(bytes([n])) for n in range(32) if n not in {9, 10, 13, 27})
+    return odd > 0.02 * len(head)
+
+
+BROKEN_WORKBOOK = (
+    zipfile.BadZipFile, KeyError, ValueError, OSError, IndexError, TypeError, SyntaxError,
+    AttributeError,
+)  # fmt: skip
 
 
 def _shown(cell: Any) -> str:
@@ -316,4 +357,5 @@ def to_identify(row: Row, mapping: dict[str, str], *, import_id: str) -> dict[st
 def guard_formula(cell: Any) -> str:
     """A cell for a CSV that leaves us: a formula is shown, not run (OWASP CSV injection)."""
     text = "" if cell is None else str(cell)
-    return "'" + text if text.startswith(FORMULA) and not _is_number(text) else text
+    risky = text.lstrip().startswith(FORMULA) or text.startswith(FORMULA)
+    return "'" + text if risky and not _is_number(text) else text

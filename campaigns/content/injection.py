@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from attune.kernel import letters
+
 COMMAND = re.compile(
     r"\b(?:ignore|disregard|forget|override|bypass)\b[^.\n]{0,40}"
     r"\b(?:instructions?|prompts?|rules?|above|previous|everything|guidelines)\b"
@@ -17,6 +19,8 @@ COMMAND = re.compile(
     r"|\b(?:reveal|print|repeat|output) (?:your|the) (?:prompt|instructions?|system)\b"
     r"|\bas (?:a|an) (?:ai|language model)\b"
     r"|<\|[^|\n]{0,40}\|>|\[/?INST\]|<</?SYS>>|^\s*(?:system|assistant|user)\s*:"
+    r"|\bpay no attention to\b[^.\n]{0,40}\b(?:told|before|above|instructions?)\b"
+    r"|\bfrom (?:now|here) on,? (?:only |you )?(?:write|say|answer|reply|respond)\b"
     r"|忽略[^。\n]{0,12}(?:指令|指示|提示|规则)|无视[^。\n]{0,12}(?:指令|指示|提示|规则)"
     r"|系统提示|你现在是",
     re.IGNORECASE | re.MULTILINE,
@@ -25,5 +29,5 @@ COMMAND = re.compile(
 
 def command_in(text: str) -> str:
     """The words that read like a command to a model; empty when none do."""
-    match = COMMAND.search(text)
+    match = COMMAND.search(letters.bare(text))
     return match.group().strip()[:120] if match else ""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attune.kernel.phrases import Phrase, known_words, say
+from attune.kernel.phrases import Phrase, say
 from campaigns.strategy import offpolicy
 from campaigns.strategy.offpolicy import Estimate, Log
 
@@ -22,7 +22,6 @@ SOON_FEW = 0.1  # share of the rounds that count, below which the number is to b
 HEAVIEST_REFUSED, HEAVIEST_WARNED = 0.2, 0.05
 UNTRIED_REFUSED, UNTRIED_WARNED = 0.05, 0.005
 MISFIT = 4.0  # standard errors by which the mean weight may miss 1
-known_words("promote", "hold", "refuse")
 
 
 @dataclass(frozen=True, slots=True)

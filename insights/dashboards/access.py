@@ -1,8 +1,10 @@
 """A read-only SQL schema of one workspace, for Tableau, Power BI and the like.
 
 The schema holds views that name their workspace, owned by the owner of the tables; the login may
-read those views and nothing else: no table, no function and no other schema. Its transactions are
-read-only, each statement has a minute, and four connections may be open.
+read those views and nothing else: no table, no function of ours and no other schema; it may make no
+table and no large object, and open four connections. That transactions are read-only and statements
+end after a minute are settings that a login can change for itself, so give it to people whom you
+trust with the server's time.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from django.utils.crypto import get_random_string
 from psycopg import sql
 
 CONNECTIONS, TIMEOUT = 4, "60s"
+LARGE_OBJECTS = ("lo_create(oid)", "lo_creat(integer)", "lo_from_bytea(oid, bytea)",
+                 "lo_put(oid, bigint, bytea)", "lowrite(integer, bytea)")  # fmt: skip
 VIEWS: dict[str, str] = {
     "campaigns": """SELECT c.id, c.name, c.via, c.channel, c.state, s.name AS audience,
         c.launched_at, c.planned, k.fixed_cents, k.message_micros
@@ -110,6 +114,12 @@ def _make_schema(cursor: Any, schema: sql.Identifier, tenant_id: int) -> None:
     run(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {d} TO attune_app").format(
         d=sql.Identifier(database)))  # fmt: skip
     run(sql.SQL("REVOKE TEMPORARY ON DATABASE {d} FROM PUBLIC").format(d=sql.Identifier(database)))
+    for function in LARGE_OBJECTS:  # they fill the disk; nothing of ours uses them
+        try:
+            with cursor.connection.transaction():
+                run(f"REVOKE EXECUTE ON FUNCTION pg_catalog.{function} FROM PUBLIC")
+        except psycopg.errors.InsufficientPrivilege:  # a managed server keeps them to itself
+            break
     run(sql.SQL("CREATE SCHEMA {s} AUTHORIZATION attune_owner").format(s=schema))
     for view, query in VIEWS.items():
         run(sql.SQL("CREATE VIEW {s}.{v} WITH (security_barrier) AS ").format(

@@ -90,7 +90,7 @@ def _total(lines: list[Line], asked: Asked) -> Line | None:
 def people(request: HttpRequest) -> HttpResponse:
     asked = Asked.of(request)
     wanted = request.GET.get("page", "1")
-    number = max(1, int(wanted)) if wanted.isdecimal() else 1
+    number = max(1, int(wanted)) if wanted.isdecimal() and len(wanted) < 7 else 1
     since, until = asked.span(timezone.now())
     rows = selectors.people(asked.by, asked.key, asked.what, since, until, most=PAGE + 1,
                             skip=(min(number, 2_000) - 1) * PAGE)  # fmt: skip

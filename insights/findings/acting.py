@@ -25,6 +25,10 @@ from insights.findings import measures
 from insights.findings.models import Action, Evidence, Finding
 from insights.reading.models import Mention
 
+VERBS = {  # what a person must be allowed to do, beside editing insights
+    "brief": "content.edit", "segment": "segments.edit", "faq": "knowledge.edit",
+    "experiment": "experiments.edit",
+}  # fmt: skip
 EVENTS = {-1: "Feedback Against", 1: "Feedback For", 0: "Feedback Given"}
 EARLY_DAYS, MOST_PEOPLE = 14, 20_000
 
@@ -159,7 +163,9 @@ def act(
     *, finding: Finding, kind: str, now: datetime, by_id: int | None,
     experiment_id: uuid.UUID | None,
 ) -> Action:  # fmt: skip
-    """The action of that kind. Raises Invalid where it is none, Conflict before it is accepted."""
+    """The action of that kind; two clicks are one. Raises Invalid where it is none, Conflict before
+    it is accepted."""
+    finding = Finding.objects.select_for_update().get(pk=finding.pk)
     if finding.state not in {"accepted", "stale"}:
         raise Conflict(say("Accept the finding first: what is done about it should stand on "
                            "something that a person believes."))  # fmt: skip

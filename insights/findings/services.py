@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from attune.kernel import audit, live
-from attune.kernel.errors import Invalid
+from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.phrases import say
 from attune.kernel.states import Machine, advance
 from attune.kernel.tenancy import current_tenant
@@ -154,6 +154,8 @@ def add_evidence(
     *, finding: Finding, document: Document, start: int, end: int, against: bool
 ) -> None:
     """A place in a text for or against it. Raises Invalid where there is no such place."""
+    if document.state != Document.State.READ:
+        raise Conflict(say("This text is set aside or was not read yet."))
     if not 0 <= start < end <= len(document.text):
         raise Invalid.one("place", say("This text has no such place."))
     Evidence.objects.get_or_create(finding=finding, document=document, start=start, end=end,

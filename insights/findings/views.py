@@ -20,7 +20,7 @@ from insights.findings.models import Action, Finding
 from insights.reading import selectors as reading
 from insights.sources import selectors as sources
 from tenants.models import User
-from tenants.pages import address, can, go, page
+from tenants.pages import address, can, demand, go, page
 
 
 def me() -> User | None:
@@ -69,6 +69,7 @@ def finding(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "against": [e for e in places if e.against], "chart": charts.effect(row, measured),
         "measured": measured[::-1][:10],
         "actions": [(a, _target(request, a)) for a in row.actions.order_by("-at")],
+        "may_make": {kind for kind, verb in acting.VERBS.items() if can(request, verb)},
         "made": {a.kind for a in row.actions.all()},
         "people": people.agents() if edits else [],
         "experiments": selectors.experiments() if edits else [],
@@ -106,6 +107,7 @@ def own(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 @page("insights.edit")
 def act(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    demand(request, acting.VERBS.get(request.POST.get("kind", ""), "insights.edit"))
     row = acting.act(
         finding=selectors.finding(pk), kind=request.POST.get("kind", ""), now=timezone.now(),
         by_id=audit.user_id(), experiment_id=as_uuid(request.POST.get("experiment", "")),

@@ -103,6 +103,8 @@ def settle(*, task: LabelTask, user: User, feeling: str, now: datetime) -> None:
     """Somebody who did not label it says what holds. Raises Invalid, Conflict."""
     if feeling not in Reading.Feeling.values:
         raise Invalid.one("feeling", say("Choose how the text feels."))
+    if task.state != LabelTask.State.DISPUTED:
+        raise Conflict(say("Nobody differs about this text."))
     if task.annotations.filter(user=user).exists():
         raise Conflict(say("You labelled it yourself: somebody else has to settle it."))
     LabelTask.objects.filter(pk=task.pk, state="disputed").update(gold=feeling, settled_at=now)

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 
 import nh3
 
-from attune.kernel import privacy
+from attune.kernel import letters, privacy
 from attune.kernel.phrases import Phrase, say
 
 MOST_LETTERS = 100_000
 TAG = re.compile(r"<(?:[a-zA-Z/!][^<>]{0,2000})>")
-BREAK = re.compile(r"<(?:/p|/div|/li|/h[1-6]|br|/tr|/section|/article)\b[^>]*>", re.IGNORECASE)
-SPACE, LINES = re.compile(r"[ \t\u00a0\u3000]+"), re.compile(r"\s*\n\s*\n\s*")
+BREAK = re.compile(r"<(?:/p|/div|/li|/h[1-6]|br|/tr|/section|/article)\b[^<>]{0,2000}>", re.I)
+SPACE, LINES = re.compile(r"[^\S\n]+"), re.compile(r"\n{3,}")
 WORDS = re.compile(r"[^\W\d_]")
 MOJIBAKE = re.compile(r"(?:Ã[\u0080-\u00bf]|â€|Â[\u00a0-\u00bf]|æ[\u0080-\u00bf]|锟斤拷|ï¿½)")
 JUNK = 0.1  # share of characters that are no text
@@ -42,8 +42,8 @@ class Unfit(ValueError):
 
 
 def plain(text: str) -> str:
-    """Without HTML, entities, control characters and idle white space. Emoji and line breaks
-    stay."""
+    """Without HTML, entities, control and invisible characters and idle white space. Emoji and line
+    breaks stay."""
     if "<" in text and TAG.search(text):
         text = nh3.clean(
             BREAK.sub("\n", text), tags=set(), clean_content_tags={"script", "style", "head"}
@@ -53,7 +53,8 @@ def plain(text: str) -> str:
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
     if not text.isprintable():
         text = "".join(c for c in text if c == "\n" or c == "\t" or unicodedata.category(c) != "Cc")
-    return LINES.sub("\n\n", SPACE.sub(" ", text)).strip().removeprefix("\ufeff")
+    lines = (line.strip() for line in SPACE.sub(" ", letters.seen(text)).split("\n"))
+    return LINES.sub("\n\n", "\n".join(lines)).strip()
 
 
 def clean(raw: str, *, names: tuple[str, ...] = ()) -> Clean:

@@ -39,6 +39,7 @@ GUESSES = {
 }  # fmt: skip
 NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
 MOST_ATTRIBUTES, MOST_VALUE = 20, 200
+LEAST_RATING, MOST_RATING = 0, 100
 UNKNOWN_PRODUCT = "product"  # the attribute of a text whose product the catalogue does not know
 
 
@@ -180,7 +181,12 @@ def _rating(value: Any) -> float | None:
         return float(str(value).count("★"))
     if match is None:
         raise Wrong("rating", say("The rating “%(value)s” is no number.", value=str(value)[:40]))
-    return float(match.group().replace(",", "."))
+    rating = float(match.group().replace(",", "."))
+    if not LEAST_RATING <= rating <= MOST_RATING:
+        told = say("The rating “%(value)s” is not between %(least)s and %(most)s.",
+                   value=str(value)[:40], least=LEAST_RATING, most=MOST_RATING)  # fmt: skip
+        raise Wrong("rating", told)
+    return rating
 
 
 def _at(value: Any, now: datetime) -> datetime:
@@ -190,9 +196,9 @@ def _at(value: Any, now: datetime) -> datetime:
     wrong = say("“%(value)s” is no date; write 2026-11-28.", value=str(value)[:40])
     try:
         found = _read(value)
+        found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     except (ValueError, OverflowError, OSError) as unread:
         raise Wrong("at", wrong) from unread
-    found = found if found.tzinfo else found.replace(tzinfo=UTC)
     if not 1990 <= found.year <= 2100:
         raise Wrong("at", wrong)
     if found > now + timedelta(days=1):

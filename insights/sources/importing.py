@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
@@ -34,9 +35,14 @@ def upload(*, source: Source, file: UploadedFile) -> DocumentImport:
     """Keep a file and guess what its columns are. Raises Invalid for what is no table."""
     services.demand_open(source)
     head = imports.look(file)
+    digest = hashlib.blake2b(digest_size=16)
+    for block in file.chunks():
+        digest.update(block)
+    file.seek(0)
     row = DocumentImport.objects.create(
         source=source, filename=(file.name or "file")[:200], format=head.format, file=file,
         columns=head.columns, sample=head.sample, mapping=entries.guess(head.columns),
+        digest=digest.hexdigest(),
     )  # fmt: skip
     audit.record("insights.upload", row)
     return row
@@ -89,7 +95,8 @@ def portions(of: DocumentImport, *, skip: int) -> Iterator[list[Row]]:
 
 def take_portion(of: DocumentImport, portion: list[Row], *, now: datetime) -> None:
     """Store one portion and move the cursor in the same transaction. A row without an id of its own
-    is known by its place in the file, so that a resumed run takes nothing twice. Raises Conflict
+    is known by its place in the file, so that a resumed run and the same file again take nothing
+    twice. Raises Conflict
     where another run of the same file moved the cursor meanwhile."""
     held = DocumentImport.objects.select_for_update(of=("self",)).get(pk=of.pk)
     if held.next_row != of.next_row:
@@ -112,7 +119,7 @@ def take_portion(of: DocumentImport, portion: list[Row], *, now: datetime) -> No
 
 def _item(of: DocumentImport, row: Row) -> Item:
     cells = entries.mapped(row.cells, of.mapping)
-    cells.setdefault("external_id", f"{of.pk.hex}:{row.line}")
+    cells.setdefault("external_id", f"{of.digest or of.pk.hex}:{row.line}")
     return Item(row.line, cells, row.raw)
 
 

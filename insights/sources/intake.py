@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from django.db.models.functions import Lower
 
 from attune.kernel import live, privacy
 from attune.kernel.models import new_id
-from attune.kernel.phrases import Phrase
+from attune.kernel.phrases import Phrase, say
 from attune.kernel.tenancy import current_tenant
 from campaigns.catalog.models import Product
 from campaigns.contacts.models import Identity
@@ -25,7 +26,7 @@ from insights.sources.entries import Entry, Item, Wrong
 from insights.sources.jobs import READ_TEXTS, WEIGH, ReadTexts, Weigh
 from insights.sources.models import Document, DocumentImport, DocumentProblem, Source
 
-LOCK = 0x1D0C5  # one writer of documents a workspace: who leads copies is decided once
+logger = logging.getLogger(__name__)
 MOST_NEAR = 5_000  # stored leaders that a portion is compared with
 LOOKED_AT = 4_000  # letters of a text that its likeness is judged by
 COPIES_SQL = """
@@ -59,7 +60,10 @@ def take(
     for item in items:
         try:
             found.append(entries.prepare(item, now=now, language=source.language))
-        except Wrong as wrong:
+        except Exception as error:
+            wrong = error if isinstance(error, Wrong) else Wrong("row", say("It cannot be read."))
+            if wrong is not error:  # no row stops those beside it
+                logger.exception("a text could not be prepared")
             receipt.refused.append((item.line, wrong.field, wrong.why))
             problems.append(DocumentProblem(
                 source=source, of=of, line=item.line, field=wrong.field, reason=wrong.why,
@@ -73,9 +77,12 @@ def take(
 
 
 def alone() -> None:
-    """Until the transaction ends nobody else stores or weighs documents of this workspace."""
+    """Until the transaction ends nobody else stores or weighs documents of this workspace. The key
+    of the lock is secret: whoever reads by SQL could hold one that can be guessed."""
+    told = f"attune.insights.{current_tenant()}{settings.SECRET_KEY}"
+    key = int.from_bytes(hashlib.sha256(told.encode()).digest()[:8], "big", signed=True)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK, current_tenant() % 2**31])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
 
 
 def _store(source: Source, found: list[Entry], of: DocumentImport | None, receipt: Receipt) -> None:

@@ -16,6 +16,8 @@ import zlib
 
 import numpy as np
 
+from attune.kernel import letters
+
 BANDS, ROWS = 8, 4
 NEAR = 0.8
 LEAST_SHINGLES = 8  # a shorter text is only ever an exact copy
@@ -29,8 +31,8 @@ SHORT = 40  # letters; Chinese characters count three
 
 
 def folded(text: str) -> str:
-    """The text without case, marks, digits and white space."""
-    return MARKS.sub(" ", text.casefold()).strip()
+    """The text without case, marks, digits, white space and disguise."""
+    return MARKS.sub(" ", letters.bare(text).casefold()).strip()
 
 
 def digest(text: str) -> str:

@@ -67,6 +67,7 @@ class DocumentImport(TenantModel):
 
     source = TenantForeignKey(Source, on_delete=models.CASCADE, related_name="imports")
     filename = models.CharField(max_length=200)
+    digest = models.CharField(max_length=32, blank=True, default="")
     format = models.CharField(max_length=5)
     file = models.FileField(upload_to="insights/%Y/%m", max_length=300)
     columns = models.JSONField(default=list)

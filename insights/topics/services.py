@@ -261,6 +261,8 @@ def unnamed() -> list[tuple[uuid.UUID, list[str], list[str]]]:
 def named(*, topic_id: uuid.UUID, label: str, model: str) -> None:
     """A model's name for a topic that only its words named; a person's is never replaced."""
     rows = Topic.objects.filter(pk=topic_id, named_by="words")
+    if Topic.objects.filter(label=label[:120], state__in=Topic.SHOWN).exists():
+        return  # two topics of one name cannot be told apart; their words can
     if rows.update(label=label[:120], named_by="model"):
         topic = Topic.objects.get(pk=topic_id)
         _note(topic, "named", say("%(model)s named it “%(label)s”.", model=model, label=label))

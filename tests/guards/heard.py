@@ -7,6 +7,7 @@ from typing import Any
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
+from attune.kernel.models import new_id
 from attune.kernel.phrases import say
 from campaigns.delivery.models import Campaign
 from insights.alerts.models import Alert, DigestReader, Watch
@@ -22,6 +23,7 @@ from insights.reading import services as reading
 from insights.reading.services import Named, Read
 from insights.reading.summing import Felt
 from insights.sources import importing, services
+from insights.sources.models import GatheredTalk
 from insights.topics.models import Belonging, Topic, TopicChange, TopicFit
 from tenants.models import Membership
 
@@ -42,6 +44,7 @@ def heard(number: int = 0) -> dict[str, Any]:
     reading.keep(
         [document.pk], [Read("m", (Felt(0, len(document.text), 0.1, 0.1, 0.8),), (named,))]
     )
+    document.refresh_from_db()
     mention = document.mentions.get()
     fit = TopicFit.objects.create(number=number + 1, state="done", verdict=say("%(w)s", w=CANARY))
     topic = Topic.objects.create(state="active", label=f"{CANARY} {number}", centroid=[1.0, 0.0], near=0.5,
@@ -78,6 +81,7 @@ def heard(number: int = 0) -> dict[str, Any]:
     alert = Alert.objects.create(watch=watch, at=timezone.now(), value=0.5, usual=0.1, low=0, high=0.2,
                                  n=30, told=say("%(w)s", w=CANARY))  # fmt: skip
     DigestReader.objects.get_or_create(user=somebody)
+    GatheredTalk.objects.get_or_create(conversation_id=new_id(), seq=1)
     campaign = Campaign.objects.order_by("id").first()
     if campaign is not None:
         CampaignCost.objects.get_or_create(campaign=campaign, defaults={"fixed_cents": 4_200})

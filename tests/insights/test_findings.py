@@ -28,6 +28,7 @@ from insights.findings import (
 )
 from insights.findings.looking import Found
 from insights.findings.models import Action, Evidence, Finding, Measurement
+from insights.reading import services as reading
 from insights.reading.models import Feature
 from insights.sources.models import Document
 from tests import make
@@ -299,3 +300,25 @@ def test_a_second_brief_is_not_made_of_one_finding(shop):
         with contextlib.suppress(Conflict):
             acting.act(finding=row, kind="brief", now=NOW, by_id=None, experiment_id=None)
     assert Action.objects.filter(kind="brief").count() == 1
+
+
+def test_who_may_not_write_content_makes_none_of_a_finding(shop):
+    row = accepted(shop, "feature_bad")
+    client = Client()
+    client.force_login(make.member(shop, "analyst"))
+    for kind in ("brief", "segment", "faq"):
+        answer = client.post(reverse("findings:act", args=[shop.slug, row.pk]), {"kind": kind})
+        assert answer.status_code == 403
+    page = client.get(reverse("findings:finding", args=[shop.slug, row.pk])).content.decode()
+    assert "Write a brief" not in page
+    assert not Action.objects.exists()
+
+
+def test_a_text_that_was_set_aside_is_no_evidence(shop):
+    row = look()["feature_bad"]
+    document = Document.objects.first()
+    reading.set_aside(document=document)
+    document.refresh_from_db()
+    with pytest.raises(Conflict, match="set aside"):
+        services.add_evidence(finding=row, document=document, start=0, end=3, against=False)
+    assert document.pk not in {e.document_id for e in acting.shown(row)}

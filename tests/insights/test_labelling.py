@@ -201,3 +201,9 @@ def test_our_own_export_can_be_brought_back_through_the_page(drawn):
     answer = client.post(page, {"file": SimpleUploadedFile("a.json", b"x"), "people": "7"})
     assert answer.status_code == 422
     assert "number = e-mail" in answer.content.decode()
+
+
+def test_what_nobody_differs_about_is_not_settled(drawn):
+    task = LabelTask.objects.first()
+    with pytest.raises(Conflict, match="Nobody differs"):
+        services.settle(task=task, user=drawn.owner, feeling="negative", now=NOW)

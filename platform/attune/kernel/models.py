@@ -91,6 +91,12 @@ class JobRow(TenantModel):
         return self.kind
 
     @property
+    def failure(self) -> str:
+        """What went wrong, without the way there: the last line of the traceback."""
+        lines = [line for line in self.error.splitlines() if line.strip()]
+        return lines[-1] if lines else ""
+
+    @property
     def percent(self) -> int:
         """Progress from 0 to 100; 100 only when done."""
         if self.state == self.State.DONE:

@@ -59,7 +59,8 @@ class BackFromPosts:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.answer(request)
-        if response.status_code != 405 or request.method != "GET":
+        asks = request.method == "GET" and "text/html" in request.headers.get("Accept", "")
+        if response.status_code != 405 or not asks:
             return response
         above = request.path.rstrip("/").rpartition("/")[0]
         for path in (above, f"{above}/") if request.path.startswith("/w/") else ():
