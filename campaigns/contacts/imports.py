@@ -178,7 +178,7 @@ def _binary(head: bytes) -> bool:
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return False
     odd = sum(head.count(bytes([n])) for n in range(32) if n not in {9, 10, 13, 27})
-    return odd > 0.02 * len(head)
+    return odd > max(32, 0.02 * len(head))
 
 
 BROKEN_WORKBOOK = (
