@@ -1,18 +1,18 @@
-"""Bandits beside Vowpal Wabbit and MABWiser in one run, and off-policy evaluation with its gate on
+"""Bandits beside MABWiser in one run, and off-policy evaluation with its gate on
 the Open Bandit sample.
 
-    pip install vowpalwabbit mabwiser && python -m benchmarks.run strategy
+    pip install mabwiser && python -m benchmarks.run strategy
 
-Contexts of CLINC150 are the packaged encoder's vectors in their first 128 principal directions (of
-the first 2,000 contexts, without labels); the action is one of ten domains, the reward 1 where it is
-right; all learn after every 100 rounds. Hillstrom is replayed: rounds in which the logged mail is
-not the one chosen are left out (Li et al. 2011).
+Contexts of CLINC150 are the packaged encoder's vectors in the first 128 principal directions of 2,000
+of them by chance, without labels; the action is one of ten domains, the reward 1 where it is right;
+all learn after every 100 rounds.
 """
 
 from __future__ import annotations
 
 import csv
 import gzip
+import importlib.util
 import json
 import time
 from collections.abc import Callable
@@ -31,6 +31,7 @@ DATA = Path(bench.ROOT).parent / "shared/data"
 ROUNDS, BATCH, DIRECTIONS, SEEDS = 64_000, 100, 128, 3
 Choose = Callable[[np.ndarray], np.ndarray]
 Learn = Callable[[np.ndarray, np.ndarray, np.ndarray], None]
+Make = Callable[[], tuple[Choose, Learn]]
 
 
 def clinc() -> tuple[np.ndarray, np.ndarray]:
@@ -44,8 +45,9 @@ def clinc() -> tuple[np.ndarray, np.ndarray]:
         kept.parent.mkdir(exist_ok=True)
         np.save(kept, Encoder().encode([row["text"] for row in rows]))
     vectors = np.load(kept)
-    vectors = vectors - vectors[:2_000].mean(0)
-    turned = vectors @ np.linalg.svd(vectors[:2_000], full_matrices=False)[2][:DIRECTIONS].T
+    some = np.random.default_rng(0).choice(len(vectors), 2_000, replace=False)
+    vectors = vectors - vectors[some].mean(0)
+    turned = vectors @ np.linalg.svd(vectors[some], full_matrices=False)[2][:DIRECTIONS].T
     turned *= 4 / np.sqrt((turned**2).sum(1).mean())
     return (np.hstack([turned, np.ones((len(rows), 1))]).astype(np.float32),
             np.array([of[row["intent"]] for row in rows]))  # fmt: skip
@@ -67,52 +69,32 @@ def ours(features: int, actions: int, rule: str = "thompson") -> tuple[Choose, L
     return choose, learn
 
 
-def mabwiser(kind: str, actions: int, first: tuple[np.ndarray, ...]) -> tuple[Choose, Learn]:
+def mabwiser(kind: str, actions: int) -> tuple[Choose, Learn]:
     from mabwiser.mab import MAB, LearningPolicy  # noqa: PLC0415 - a peer
 
-    policy = (
-        LearningPolicy.LinTS(alpha=0.1) if kind == "LinTS" else LearningPolicy.LinUCB(alpha=0.1)
-    )
-    mab = MAB(list(range(actions)), policy, seed=1)
-    x, chosen, rewards = first
-    mab.fit(chosen, rewards, x)
-    return (lambda x: np.array(mab.predict(x)),
-            lambda x, chosen, rewards: mab.partial_fit(chosen, rewards, x))  # fmt: skip
-
-
-def vowpal(options: str, actions: int) -> tuple[Choose, Learn]:
-    import vowpalwabbit as vw  # noqa: PLC0415 - a peer
-
-    space = vw.Workspace(f"--cb_explore {actions} {options} --quiet")
-    rng, shares = np.random.default_rng(1), {}
-
-    def told(row: np.ndarray) -> str:
-        return " ".join(f"{i}:{v:.4f}" for i, v in enumerate(row))
-
-    def choose(x: np.ndarray) -> np.ndarray:
-        found = np.array([space.predict(f"| {told(row)}") for row in x])
-        chosen = policies.drawn(found, rng.random(len(x)))
-        shares["last"] = found[np.arange(len(x)), chosen]
-        return chosen
+    policies_ = {
+        "lints": LearningPolicy.LinTS(alpha=0.1),
+        "linucb": LearningPolicy.LinUCB(alpha=0.1),
+    }
+    mab, learned = MAB(list(range(actions)), policies_[kind], seed=1), []
 
     def learn(x: np.ndarray, chosen: np.ndarray, rewards: np.ndarray) -> None:
-        for row, a, r, p in zip(x, chosen, rewards, shares["last"], strict=True):
-            space.learn(f"{a + 1}:{-r}:{p} | {told(row)}")
+        (mab.partial_fit if learned else mab.fit)(chosen, rewards, x)
+        learned.append(len(x))
 
-    return choose, learn
+    return lambda x: np.array(mab.predict(x)), learn
 
 
 def played(
-    contexts: np.ndarray, right: np.ndarray, make: Callable[..., tuple[Choose, Learn]], seed: int,
-    rounds: int = ROUNDS,
+    contexts: np.ndarray, right: np.ndarray, make: Make, seed: int, rounds: int = ROUNDS,
 ) -> tuple[float, float]:  # fmt: skip
     """(mean reward, decisions a second, the choosing alone)."""
     rng = np.random.default_rng(seed)
     order = rng.integers(0, len(contexts), rounds)
     x, chosen = contexts[order[:BATCH]], rng.integers(0, 10, BATCH)
     first = (x, chosen, (chosen == right[order[:BATCH]]).astype(float))
-    choose, learn = make(first)
-    learn(*first) if make.__name__ != "fitted" else None
+    choose, learn = make()
+    learn(*first)
     got, took = float(first[2].sum()), 0.0
     for at in range(BATCH, rounds, BATCH):
         x, wanted = contexts[order[at : at + BATCH]], right[order[at : at + BATCH]]
@@ -128,13 +110,13 @@ def played(
 def bandits() -> list[dict[str, Any]]:
     contexts, right = clinc()
     features = contexts.shape[1]
-    runs = [played(contexts, right, lambda _: ours(features, 10), seed) for seed in range(SEEDS)]
+    runs = [played(contexts, right, lambda: ours(features, 10), seed) for seed in range(SEEDS)]
     reward, speed = np.mean([r for r, _ in runs]), np.median([s for _, s in runs])
     spread = float(np.std([r for r, _ in runs], ddof=1) / np.sqrt(SEEDS))
     rows = []
     for name, rounds, make in _peers():
         found, rate = played(contexts, right, make, 0, rounds)
-        mine = played(contexts, right, lambda _: ours(features, 10), 0, rounds)
+        mine = played(contexts, right, lambda: ours(features, 10), 0, rounds)
         print(f"{name}, {rounds:,} rounds: {found:.4f}, {rate:,.0f}/s; ours {mine[0]:.4f}, "
               f"{mine[1]:,.0f}/s", flush=True)  # fmt: skip
         rows += [
@@ -150,27 +132,13 @@ def bandits() -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _peers() -> list[tuple[str, int, Callable[..., tuple[Choose, Learn]]]]:
-    def fitted(kind: str) -> Callable[..., tuple[Choose, Learn]]:
-        def fitted(first: tuple[np.ndarray, ...]) -> tuple[Choose, Learn]:
-            return mabwiser(kind, 10, first)
-
-        return fitted
-
-    found: list[tuple[str, int, Callable[..., tuple[Choose, Learn]]]] = []
-    try:
-        import mabwiser  # noqa: PLC0415
-
-        found += [("linucb", 16_000, fitted("LinUCB")), ("lints", 16_000, fitted("LinTS"))]
-    except ImportError:
+def _peers() -> list[tuple[str, int, Make]]:
+    found: list[tuple[str, int, Make]] = []
+    if importlib.util.find_spec("mabwiser"):
+        found += [("linucb", 8_000, lambda: mabwiser("linucb", 10)),
+                  ("lints", 8_000, lambda: mabwiser("lints", 10))]  # fmt: skip
+    else:
         print("MABWiser is not installed: pip install mabwiser.")
-    try:
-        import vowpalwabbit  # noqa: F401, PLC0415
-
-        found += [("squarecb", ROUNDS, lambda _: vowpal("--squarecb", 10)),
-                  ("vw_epsilon", ROUNDS, lambda _: vowpal("--epsilon 0.05", 10))]  # fmt: skip
-    except ImportError:
-        print("Vowpal Wabbit is not installed: pip install vowpalwabbit.")
     return found
 
 
