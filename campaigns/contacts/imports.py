@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import itertools
 import re
 import zipfile
 from collections.abc import Iterator
@@ -38,7 +39,8 @@ GUESSES = {
 FORMATS = {"csv": "csv", "txt": "csv", "tsv": "csv", "jsonl": "jsonl", "ndjson": "jsonl",
            "xlsx": "xlsx"}  # fmt: skip
 UNPACKED_BYTES = 50_000_000  # of a workbook, which is a packed folder
-MOST_STRINGS, MOST_EMPTY, MOST_COLUMNS = 200_000, 1_000, 300
+MOST_STRINGS, MOST_COLUMNS = 200_000, 300
+MOST_SHEET_ROWS = 1_048_576  # what Excel itself can hold; a made-up file may claim more
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +148,12 @@ def _excel(file: BinaryIO) -> Iterator[Row]:
     except BROKEN_WORKBOOK as wrong:
         yield Row(1, {}, say("The file is no Excel workbook: %(why)s.", why=wrong))
         return
-    line, empty = 1, 0
-    while empty <= MOST_EMPTY:
-        line += 1
+    for line in itertools.count(2):
+        if line > MOST_SHEET_ROWS:
+            yield Row(
+                line, {}, say("A sheet has at most 1,048,576 rows; what follows is not read.")
+            )
+            return
         try:
             cells = next(lines, None)
         except BROKEN_WORKBOOK as wrong:
@@ -157,8 +162,7 @@ def _excel(file: BinaryIO) -> Iterator[Row]:
         if cells is None:
             return
         shown = [clean(_shown(cell)) for cell in cells[: len(columns)]]
-        empty = 0 if any(shown) else empty + 1
-        if not empty:
+        if any(shown):
             yield Row(line, dict(zip(columns, shown, strict=False)), raw=",".join(shown)[:2000])
 
 

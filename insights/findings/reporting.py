@@ -72,8 +72,7 @@ def _cancelled(payload: WriteReport) -> None:
 
 def close_interrupted() -> None:
     """A report whose job gave up does not look busy for ever."""
-    ended = [JobRow.State.CANCELLED, JobRow.State.QUARANTINED]
-    for row in Report.objects.filter(state="waiting", job__state__in=ended):
+    for row in Report.objects.filter(state="waiting", job__state__in=JobRow.GAVE_UP):
         failed(report_id=row.pk, why=say("Its job gave up; see Jobs."))
 
 

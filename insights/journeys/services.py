@@ -89,8 +89,7 @@ def failed(*, journey_id: object, why: Phrase) -> None:
 
 def close_interrupted() -> None:
     """A mining whose job gave up does not look busy for ever."""
-    ended = [JobRow.State.CANCELLED, JobRow.State.QUARANTINED]
-    for row in Journey.objects.filter(state="waiting", job__state__in=ended):
+    for row in Journey.objects.filter(state="waiting", job__state__in=JobRow.GAVE_UP):
         failed(journey_id=row.pk, why=say("Its job gave up; see Jobs."))
 
 

@@ -66,8 +66,9 @@ def start(*, of: DocumentImport, mapping: dict[str, str]) -> None:
 
 
 def interrupted(of: DocumentImport) -> bool:
-    ended = {JobRow.State.CANCELLED, JobRow.State.QUARANTINED}
-    return of.state == DocumentImport.State.RUNNING and (of.job is None or of.job.state in ended)
+    return of.state == DocumentImport.State.RUNNING and (
+        of.job is None or of.job.state in JobRow.GAVE_UP
+    )
 
 
 def resume(*, of: DocumentImport) -> None:

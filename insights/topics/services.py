@@ -125,8 +125,7 @@ def failed(*, fit_id: uuid.UUID, why: Phrase) -> None:
 
 def close_interrupted() -> None:
     """A fit whose job gave up does not look busy for ever."""
-    ended = [JobRow.State.CANCELLED, JobRow.State.QUARANTINED]
-    for row in TopicFit.objects.filter(state="running", job__state__in=ended):
+    for row in TopicFit.objects.filter(state="running", job__state__in=JobRow.GAVE_UP):
         failed(fit_id=row.pk, why=say("Its job gave up; see Jobs."))
 
 

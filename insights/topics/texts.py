@@ -22,10 +22,6 @@ WHERE r.tenant_id = %(tenant)s AND r.vector IS NOT NULL AND d.state = 'read'
   AND (NOT %(unplaced)s OR b.id IS NULL)
   AND (%(share)s >= 1 OR (hashtext(r.id::text) & 1048575) < %(share)s * 1048576)
 ORDER BY r.id LIMIT %(most)s"""
-COUNT_SQL = """
-SELECT count(*) FROM reading r
-JOIN insight_document d ON d.tenant_id = r.tenant_id AND d.id = r.document_id
-WHERE r.tenant_id = %(tenant)s AND r.vector IS NOT NULL AND d.state = 'read'"""
 TEXTS_SQL = """
 SELECT id, text FROM insight_document WHERE tenant_id = %(tenant)s AND id = ANY(%(ids)s)"""
 
@@ -55,13 +51,6 @@ def portion(
     vectors = np.array([np.fromstring(r[2][1:-1], sep=",", dtype=np.float32) for r in rows])
     return Senses([r[1] for r in rows], vectors, np.array([r[3] for r in rows], dtype=np.float64),
                   rows[-1][0] if rows else None)  # fmt: skip
-
-
-def count() -> int:
-    """How many texts have a sense."""
-    with connection.cursor() as cursor:
-        cursor.execute(COUNT_SQL, {"tenant": current_tenant()})
-        return int(cursor.fetchone()[0])
 
 
 def words_of(ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:

@@ -96,6 +96,14 @@ def test_a_broken_workbook_is_refused_in_words(tenant, sheet):
         importing.upload(source=source(), file=SimpleUploadedFile("a.xlsx", workbook(sheet)))
 
 
+def test_what_stands_after_a_gap_in_a_workbook_is_not_lost(tenant):
+    sheet = (f'{HEAD}{TEXT}<row r="2"><c r="A2" t="inlineStr"><is><t>The lid leaks badly</t></is></c></row>'
+             '<row r="5000"><c r="A5000" t="inlineStr"><is><t>The pot is fine</t></is></c></row>'
+             "</sheetData></worksheet>")  # fmt: skip
+    row = upload(source(), "a.xlsx", workbook(sheet))
+    assert (row.accepted, row.rejected) == (2, 0)
+
+
 def test_a_workbook_of_too_many_strings_a_wide_table_and_rubbish_are_refused(tenant):
     many = f'<sst xmlns="x">{"<si/>" * 200_001}</sst>'
     wide = ",".join(f"c{i}" for i in range(400)) + "\n" + ",".join(["x"] * 400)

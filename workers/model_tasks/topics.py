@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from attune.kernel.phrases import say
-from insights.topics import services, texts
+from insights.topics import selectors, services, texts
 from insights.topics.jobs import FIT_TOPICS, SPLIT_TOPIC, FitTopics, SplitTopic
 from insights.topics.models import Topic, TopicFit
 from insights.topics.services import Found, Known, Quality
@@ -70,7 +70,7 @@ def _senses(run: Run) -> tuple[list[uuid.UUID], np.ndarray, np.ndarray]:
     vectors, weights = [], []
     after: uuid.UUID | None = None
     with run.unit():
-        share = MOST / max(MOST, texts.count())
+        share = MOST / max(MOST, selectors.readable())
     while len(documents) < MOST + texts.PORTION:
         with run.unit():
             some = texts.portion(after=after, share=share)

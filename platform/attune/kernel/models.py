@@ -44,6 +44,8 @@ class JobRow(TenantModel):
         QUARANTINED = "quarantined", _("Quarantined")
         CANCELLED = "cancelled", _("Cancelled")
 
+    GAVE_UP = (State.CANCELLED, State.QUARANTINED)  # it will not go on by itself
+
     kind = models.CharField(max_length=60)
     queue = models.CharField(max_length=20)
     payload = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
