@@ -62,12 +62,18 @@ class Goal(TenantModel):
 
 
 class Decision(TenantModel):
-    """One choice: for whom, among what, with which probabilities, under which version."""
+    """One choice: for whom, among what, with which probabilities, under which version.
+
+    Of one source a person is decided for once a `slot`: experiments have one, a policy one for each
+    stretch of time. `shadow` is what a version that only watches would have done.
+    """
 
     class Mode(models.TextChoices):
         EXPERIMENT = "experiment", _("Experiment")
         EXPLORE = "explore", _("Explore")
         FALLBACK = "fallback", _("Fallback")
+        EXPLOIT = "exploit", _("Learned")
+        CONTROL = "control", _("Control group")
         IMPORTED = "imported", _("Imported")
 
     source = models.CharField(max_length=12)
@@ -76,13 +82,15 @@ class Decision(TenantModel):
     eligible = models.JSONField()
     excluded = models.JSONField(default=list)
     propensities = models.JSONField()
-    action = models.CharField(max_length=60)
+    slot = models.CharField(max_length=40, blank=True, default="")
+    action = models.CharField(max_length=160)
     propensity = models.FloatField()
     draw = models.FloatField()
     version = models.PositiveIntegerField(default=1)
     mode = models.CharField(max_length=10, choices=Mode, default=Mode.EXPERIMENT)
     context = models.JSONField(default=dict)
     profile = models.JSONField(default=dict)
+    shadow = models.JSONField(default=dict)
     at = models.DateTimeField()
     window_closes_at = models.DateTimeField()
 
@@ -90,14 +98,18 @@ class Decision(TenantModel):
         db_table = "decision"
         constraints = [
             models.UniqueConstraint(
-                name="one_sticky_decision_a_person", fields=["tenant_id", "source_id", "contact"]
+                name="one_sticky_decision_a_person",
+                fields=["tenant_id", "source_id", "contact", "slot"],
             ),
             models.CheckConstraint(
                 name="a_propensity_is_a_probability",
                 condition=models.Q(propensity__gt=0, propensity__lte=1),
             ),
         ]
-        indexes = [models.Index(fields=["tenant_id", "contact", "at"], name="decision_by_contact")]
+        indexes = [
+            models.Index(fields=["tenant_id", "contact", "at"], name="decision_by_contact"),
+            models.Index(fields=["tenant_id", "source_id", "at"], name="decision_by_source"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.action} with {self.propensity:.2f}"

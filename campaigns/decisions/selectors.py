@@ -94,8 +94,8 @@ def decision(decision_id: uuid.UUID | str) -> Decision:
     return row
 
 
-def decided(source_id: uuid.UUID, contact_id: uuid.UUID) -> Decision | None:
-    """The decision of a person, also one made while they were an anonymous visitor."""
+def decided(source_id: uuid.UUID, contact_id: uuid.UUID, slot: str = "") -> Decision | None:
+    """The decision of a person in a slot, also one made while they were an anonymous visitor."""
     same = contacts.same_person(contact_id)
-    rows = Decision.objects.filter(source_id=source_id, contact_id__in=same)
+    rows = Decision.objects.filter(source_id=source_id, contact_id__in=same, slot=slot)
     return rows.order_by("at", "id").first()

@@ -20,20 +20,20 @@ from campaigns.decisions.models import Decision, Goal, Metric
 
 COLUMNS = (
     "id, source, source_id, contact_id, eligible, excluded, propensities, action, propensity, "
-    "draw, version, mode, context, profile, at, window_closes_at"
+    "draw, version, mode, context, profile, at, window_closes_at, slot, shadow"
 )
 STAGE_SQL = """
 CREATE TEMP TABLE decision_stage (id uuid, source text, source_id uuid, contact_id uuid,
   eligible jsonb, excluded jsonb, propensities jsonb, action text, propensity float8, draw float8,
   version int, mode text, context jsonb, profile jsonb, at timestamptz,
-  window_closes_at timestamptz) ON COMMIT DROP"""
+  window_closes_at timestamptz, slot text, shadow jsonb) ON COMMIT DROP"""
 LOG_SQL = f"""
 INSERT INTO decision (tenant_id, {COLUMNS})
 SELECT %s, {COLUMNS} FROM decision_stage ORDER BY contact_id
-ON CONFLICT (tenant_id, source_id, contact_id) DO NOTHING RETURNING id"""  # noqa: S608
+ON CONFLICT (tenant_id, source_id, contact_id, slot) DO NOTHING RETURNING id"""  # noqa: S608
 ONE_SQL = f"""
-INSERT INTO decision (tenant_id, {COLUMNS}) VALUES (%s{", %s" * 16})
-ON CONFLICT (tenant_id, source_id, contact_id) DO NOTHING RETURNING id"""  # noqa: S608
+INSERT INTO decision (tenant_id, {COLUMNS}) VALUES (%s{", %s" * 18})
+ON CONFLICT (tenant_id, source_id, contact_id, slot) DO NOTHING RETURNING id"""  # noqa: S608
 
 REWARD_SQL = """
 INSERT INTO reward (id, tenant_id, decision_id, metric_id, event_id, value, observed_at)
@@ -48,6 +48,10 @@ JOIN event e ON e.tenant_id = %(tenant)s AND e.contact_id = coalesce(i.target_id
   AND e.name = m.event_name AND e.at >= d.at AND e.at < d.window_closes_at AND NOT e.is_machine
 WHERE d.tenant_id = %(tenant)s
   AND (d.contact_id = ANY(%(contacts)s) OR i.target_id = ANY(%(contacts)s))
+  AND (d.slot = '' OR NOT EXISTS (  -- what is decided again and again: the last one before it
+    SELECT 1 FROM decision later WHERE later.tenant_id = %(tenant)s
+      AND later.source_id = d.source_id AND later.contact_id = d.contact_id
+      AND later.at > d.at AND later.at <= e.at))
 ON CONFLICT (tenant_id, decision_id, metric_id, event_id) DO NOTHING"""
 
 
@@ -65,9 +69,11 @@ class Choice:
     window_closes_at: datetime
     version: int = 1
     mode: str = Decision.Mode.EXPERIMENT
-    excluded: list[dict[str, str]] = field(default_factory=list)
+    excluded: list[dict[str, Any]] = field(default_factory=list)
     context: dict[str, Any] = field(default_factory=dict)
     profile: dict[str, Any] = field(default_factory=dict)
+    slot: str = ""
+    shadow: dict[str, Any] = field(default_factory=dict)
     id: UUID = field(default_factory=new_id)
 
     def __post_init__(self) -> None:
@@ -103,7 +109,7 @@ def as_row(c: Choice) -> Decision:
         eligible=list(c.propensities), excluded=c.excluded, propensities=c.propensities,
         action=c.action, propensity=c.propensities[c.action], draw=c.draw, version=c.version,
         mode=c.mode, context=c.context, profile=c.profile, at=c.at,
-        window_closes_at=c.window_closes_at,
+        window_closes_at=c.window_closes_at, slot=c.slot, shadow=c.shadow,
     )  # fmt: skip
 
 
@@ -112,7 +118,7 @@ def _row(c: Choice) -> tuple[Any, ...]:
     return (
         c.id, c.source, c.source_id, c.contact_id, _json(list(c.propensities)), _json(c.excluded),
         _json(c.propensities), c.action, c.propensities[c.action], c.draw, c.version, c.mode,
-        _json(c.context), _json(c.profile), c.at, c.window_closes_at,
+        _json(c.context), _json(c.profile), c.at, c.window_closes_at, c.slot, _json(c.shadow),
     )  # fmt: skip
 
 

@@ -13,6 +13,9 @@ from rest_framework.response import Response
 
 from attune.api.serializers import ModelSerializer
 from attune.api.viewsets import ReadViewSet, TenantAPIView
+from attune.kernel.errors import Invalid
+from attune.kernel.phrases import say
+from campaigns.decisions.models import Decision
 from campaigns.delivery import deciding, email, planning, selectors, sending, services
 from campaigns.delivery.models import Campaign, Endpoint, Send
 from campaigns.experiments import selectors as experiments
@@ -149,17 +152,28 @@ class EndpointViewSet(ReadViewSet):
     scopes: ClassVar = {"list": "webhooks.manage", "retrieve": "webhooks.manage"}
 
 
-class DecideIn(serializers.Serializer):
-    """Who, and which experiment. An unknown person becomes a contact, as with an event."""
+NOTHING: dict[str, Any] = {
+    "decision": None, "arm": None, "control": False, "propensity": None, "propensities": {},
+    "revision": None, "components": {}, "reason": "", "action": None, "mode": None, "options": {},
+    "texts": {},
+}  # fmt: skip
 
-    experiment = serializers.SlugField(max_length=60)
+
+class DecideIn(serializers.Serializer):
+    """Who, and which experiment or policy. An unknown person becomes a contact, as with an event;
+    `context` are the features that the request knows, such as the page."""
+
+    experiment = serializers.SlugField(max_length=60, required=False)
+    policy = serializers.SlugField(max_length=60, required=False)
     userId = serializers.CharField(max_length=120, required=False)
     anonymousId = serializers.CharField(max_length=120, required=False)
     context = serializers.DictField(required=False)
 
 
 class DecideOut(serializers.Serializer):
-    """`decision` is null and `reason` says why for a person who may not get the campaign."""
+    """`decision` is null and `reason` says why for a person who may not get the campaign. Of an
+    experiment `arm`, `revision` and `components` are told; of a policy `action`, its `options` by
+    dimension and their `texts`."""
 
     decision = serializers.UUIDField(allow_null=True)
     arm = serializers.CharField(allow_null=True)
@@ -169,6 +183,10 @@ class DecideOut(serializers.Serializer):
     revision = serializers.UUIDField(allow_null=True)
     components = serializers.DictField(child=serializers.CharField())
     reason = serializers.CharField(allow_blank=True)
+    action = serializers.CharField(allow_null=True)
+    mode = serializers.CharField(allow_null=True)
+    options = serializers.DictField(child=serializers.CharField())
+    texts = serializers.DictField(child=serializers.DictField(child=serializers.CharField()))
 
 
 @extend_schema(request=DecideIn, responses={200: DecideOut})
@@ -177,18 +195,35 @@ class Decide(TenantAPIView):
 
     scopes: ClassVar = {"post": "decisions.make"}
 
+    def _by_policy(self, answer: deciding.PolicyAnswer) -> Response:
+        decision = answer.decision
+        told = {**NOTHING, "reason": answer.reason}
+        if decision is not None:
+            told |= {
+                "decision": decision.pk, "control": decision.mode == Decision.Mode.CONTROL,
+                "propensity": decision.propensity, "propensities": decision.propensities,
+                "action": decision.action, "mode": decision.mode, "options": answer.options,
+                "texts": answer.components,
+            }  # fmt: skip
+        return Response(told)
+
     def post(self, request: Request) -> Response:
         data = DecideIn(data=request.data)
         data.is_valid(raise_exception=True)
         values = data.validated_data
-        answer = deciding.decide(
-            key=values["experiment"], user_id=values.get("userId", ""),
-            anonymous_id=values.get("anonymousId", ""), context=values.get("context") or {},
-            now=timezone.now(),
-        )  # fmt: skip
+        if ("experiment" in values) == ("policy" in values):
+            raise Invalid.one("experiment", say("Name an experiment or a policy, one of the two."))
+        who: dict[str, Any] = {
+            "user_id": values.get("userId", ""), "anonymous_id": values.get("anonymousId", ""),
+            "context": values.get("context") or {}, "now": timezone.now(),
+        }  # fmt: skip
+        if "policy" in values:
+            return self._by_policy(deciding.decide_by_policy(key=values["policy"], **who))
+        answer = deciding.decide(key=values["experiment"], **who)
         decision, arm = answer.decision, answer.arm
         return Response(
             {
+                **NOTHING,
                 "decision": decision.pk if decision else None,
                 "arm": arm.key if arm else None,
                 "control": bool(arm and arm.is_control),

@@ -20,6 +20,10 @@ from campaigns.experiments import selectors as experiments
 from campaigns.experiments import services
 from campaigns.experiments.models import Arm, Experiment
 from campaigns.segments import selectors as segments
+from campaigns.strategy import actions as acting
+from campaigns.strategy import deciding as policies
+from campaigns.strategy import selectors as strategy
+from campaigns.strategy.models import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,54 @@ def decide(
     values = contact_values(person.name, person.email, "", "")
     parts = {k: render(v, values) for k, v in arm.revision.components.items()}
     return Answer(decision, arm, parts)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyAnswer:
+    """What a policy chose: the action, its options by dimension, the texts of those that show one.
+    Without a decision nobody chose anything: `reason` says why."""
+
+    decision: Decision | None = None
+    options: dict[str, str] = field(default_factory=dict)
+    components: dict[str, dict[str, str]] = field(default_factory=dict)
+    reason: str = ""
+
+
+def decide_by_policy(
+    *, key: str, user_id: str, anonymous_id: str, context: dict[str, Any], now: datetime
+) -> PolicyAnswer:
+    """The action of one person, logged before it is answered."""
+    policy = strategy.by_key(key)
+    plan = policies.planned(policy, now)
+    person = contacts.contact(contact_of(user_id, anonymous_id))
+    if reason := _outside(policy, person):
+        return PolicyAnswer(reason=reason)
+    decision = policies.decide(plan, person, context, now)
+    known = {a.key: a for a in plan.actions}
+    action = known.get(decision.action, acting.Action(acting.WAIT))
+    options = dict(action.options)
+    return PolicyAnswer(decision, options, _texts(policy, options, person))
+
+
+def _outside(policy: Policy, person: Contact) -> str:
+    if person.status != Contact.Status.ENABLED:
+        return say("The contact is %(status)s.", status=word(person.status))
+    audience = policy.audience
+    if audience is not None and not segments.holds(audience.rule, person.pk):
+        return say("The contact is not in the audience “%(audience)s”.", audience=audience)
+    return ""
+
+
+def _texts(policy: Policy, options: dict[str, str], person: Contact) -> dict[str, dict[str, str]]:
+    """The approved texts of the chosen options, in the person's name."""
+    values = contact_values(person.name, person.email, "", "")
+    found = {}
+    for option in strategy.options_of(policy.bank_id):
+        if option.revision is not None and options.get(option.dimension) == option.key:
+            verify(option.revision)  # nothing unapproved is shown, whatever was decided before
+            parts = option.revision.components
+            found[option.dimension] = {k: render(v, values) for k, v in parts.items()}
+    return found
 
 
 def contact_of(user_id: str, anonymous_id: str) -> UUID:

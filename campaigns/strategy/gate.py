@@ -26,9 +26,10 @@ MISFIT = 4.0  # standard errors by which the mean weight may miss 1
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How much a log tells of a target: rounds, the effective number of them, the largest weight,
-    its share of all, the mean weight (1 where the probabilities fit) with its standard error, the
-    share of the target's choices that the log never tried (None: unknown), rounds with a reward."""
+    """How much a log tells of a target: rounds, the effective number of them (those of a person
+    count as one), the largest weight, the share that one person has of all, the mean weight (1
+    where the probabilities fit) with its standard error, the share of the target's choices that the
+    log never tried (None: unknown), rounds with a reward, and how many people they are of."""
 
     n: int
     effective: float
@@ -38,10 +39,11 @@ class Health:
     error: float
     untried: float | None
     rewarded: int
+    people: int
 
     @property
     def share(self) -> float:
-        return self.effective / self.n if self.n else 0.0
+        return self.effective / self.people if self.people else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,11 @@ class Verdict:
     others: dict[str, Estimate]
 
     @property
+    def thin(self) -> bool:
+        """Whether too few rewards came for any comparison."""
+        return self.health.rewarded < LEAST_REWARDED
+
+    @property
     def usable(self) -> bool:
         """Whether the log can tell what the target is worth, for better or worse."""
         return self.kind != "refuse"
@@ -68,15 +75,18 @@ def health(log: Log, logged: np.ndarray | None = None) -> Health:
     """Of a log; `logged` (n, K) are the probabilities of all choices where they were kept."""
     w = log.weights
     n, total = len(w), float(w.sum())
-    squares = float((w**2).sum())
-    largest = float(w.max(initial=0.0))
+    own = w
+    if log.units is not None and n:  # who came 10,000 times is one person still
+        own = np.bincount(np.unique(log.units, return_inverse=True)[1], weights=w).astype(float)
+    squares = float((own**2).sum())
+    largest, heaviest = float(w.max(initial=0.0)), float(own.max(initial=0.0))
     untried = None
     if logged is not None and n:
         untried = float((log.target * (logged <= 0)).sum(1).mean())
     return Health(
-        n, total**2 / squares if squares else 0.0, largest, largest / total if total else 0.0,
+        n, total**2 / squares if squares else 0.0, largest, heaviest / total if total else 0.0,
         total / n if n else 0.0, float(w.std()) / np.sqrt(n) if n else 0.0, untried,
-        int((log.rewards != 0).sum()),
+        int((log.rewards != 0).sum()), len(own),
     )  # fmt: skip
 
 
@@ -122,8 +132,8 @@ def _refusal(found: Health) -> Phrase | None:
                    "are needed. The two policies choose too differently.", n=found.n,
                    ess=f"{found.effective:.1f}", least=round(LEAST_EFFECTIVE))  # fmt: skip
     if found.heaviest > HEAVIEST_REFUSED:
-        return say("One single round carries %(share)s of all weight: the figure would be that "
-                   "round's.", share=f"{found.heaviest:.0%}")  # fmt: skip
+        return say("One single person carries %(share)s of all weight: the figure would be "
+                   "theirs.", share=f"{found.heaviest:.0%}")  # fmt: skip
     return None
 
 
@@ -133,7 +143,7 @@ def _warnings(found: Health) -> Sequence[Phrase]:
         told.append(say("Only %(ess)s of %(n)s rounds count: read the figure with its interval.",
                         ess=f"{found.effective:.0f}", n=found.n))  # fmt: skip
     if found.heaviest > HEAVIEST_WARNED:
-        told.append(say("One round carries %(share)s of all weight.",
+        told.append(say("One person carries %(share)s of all weight.",
                         share=f"{found.heaviest:.0%}"))  # fmt: skip
     if found.untried is None:
         told.append(say("The log holds only the probability of what was chosen, so what it never "

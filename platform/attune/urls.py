@@ -14,6 +14,12 @@ from campaigns.content.api import BriefViewSet, RevisionViewSet, RunViewSet
 from campaigns.delivery.api import CampaignViewSet, Decide, EndpointViewSet, SendViewSet
 from campaigns.experiments.api import DecisionViewSet, ExperimentViewSet, MetricViewSet
 from campaigns.segments.api import SegmentViewSet
+from campaigns.strategy.api import (
+    OffPolicyEstimateViewSet,
+    PolicyVersionViewSet,
+    PolicyViewSet,
+    RampViewSet,
+)
 from campaigns.tuning.api import VersionViewSet
 from chat.conversations.api import ConversationViewSet
 from chat.knowledge.api import DocumentViewSet
@@ -42,6 +48,10 @@ for name, view in {
     "model-versions": VersionViewSet,
     "experiments": ExperimentViewSet,
     "decisions": DecisionViewSet,
+    "policies": PolicyViewSet,
+    "policy-versions": PolicyVersionViewSet,
+    "off-policy-estimates": OffPolicyEstimateViewSet,
+    "ramps": RampViewSet,
     "campaigns": CampaignViewSet,
     "sends": SendViewSet,
     "endpoints": EndpointViewSet,
@@ -84,6 +94,7 @@ workspace = [
     path("review/", include("campaigns.approval.urls")),
     path("models/", include("campaigns.tuning.urls")),
     path("experiments/", include("campaigns.experiments.urls")),
+    path("strategy/", include("campaigns.strategy.urls")),
     path("campaigns/", include("campaigns.delivery.urls_workspace")),
     path("conversations/", include("chat.conversations.urls")),
     path("inboxes/", include("chat.inboxes.urls")),

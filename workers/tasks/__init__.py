@@ -21,10 +21,10 @@ from campaigns.segments.jobs import REFRESH_SEGMENT, RefreshSegment
 from campaigns.segments.rules import depends_on_time
 from tenants import registry
 from workers import runner
-from workers.tasks import audience, chat, delivery, experiments, ingest, insights
+from workers.tasks import audience, chat, delivery, experiments, ingest, insights, strategy
 
 logger = logging.getLogger(__name__)
-__all__ = ["audience", "chat", "delivery", "experiments", "ingest", "insights"]
+__all__ = ["audience", "chat", "delivery", "experiments", "ingest", "insights", "strategy"]
 
 
 @shared_task(name="attune.run_job", ignore_result=True)
@@ -69,6 +69,12 @@ def _look() -> None:
     contacts.fold_what_waits()
     for experiment in experiment_selectors.running():
         ANALYSE.enqueue(AnalyseExperiment(experiment.pk), dedupe_key=str(experiment.pk))
+
+
+@shared_task(name="attune.steer", ignore_result=True)
+def steer() -> None:
+    """A fresh look at every policy that decides; those that refresh themselves learn once a day."""
+    for_each_tenant(strategy.steer)
 
 
 @shared_task(name="attune.age_segments", ignore_result=True)

@@ -1,0 +1,157 @@
+"""What the constraints of a policy forbid for one person at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+from django.db import connection
+from django.db.models import F
+
+from attune.kernel.phrases import Phrase, say, say_many
+from attune.kernel.tenancy import current_tenant
+from campaigns.contacts import selectors as contacts
+from campaigns.contacts.models import Consent, Contact
+from campaigns.decisions.models import Decision
+from campaigns.segments import selectors as segments
+from campaigns.strategy.actions import WAIT, Action, Bound
+from campaigns.strategy.models import Constraint, Policy, PolicySpend
+
+CONSENT = "consent"  # not a constraint that anyone could lift
+PERIODS = ("day", "week", "month")
+SPEND_SQL = """
+INSERT INTO policy_spend (id, tenant_id, constraint_id, period, cents)
+VALUES (gen_random_uuid(), %s, %s, %s, 0)
+ON CONFLICT (tenant_id, constraint_id, period) DO UPDATE SET cents = policy_spend.cents
+RETURNING cents"""
+
+
+@dataclass(slots=True)
+class Bindings:
+    """Which actions may be chosen (K,), why the others may not {action: (why, constraint)}, which
+    bounds of shares hold, and which budgets are locked until the choice is written {constraint:
+    period}."""
+
+    eligible: np.ndarray
+    why: dict[str, tuple[Phrase, str]] = field(default_factory=dict)
+    bounds: list[Bound] = field(default_factory=list)
+    budgets: dict[Constraint, date] = field(default_factory=dict)
+
+    def forbid(self, actions: Sequence[Action], mask: np.ndarray, why: Phrase, rule: str) -> None:
+        for action in np.flatnonzero(mask & self.eligible):
+            self.why[actions[int(action)].key] = (why, rule)
+        self.eligible = self.eligible & ~mask
+
+
+def bound(
+    policy: Policy, rules: Sequence[Constraint], actions: Sequence[Action], person: Contact,
+    now: datetime,
+) -> Bindings:  # fmt: skip
+    """Every constraint in force, asked for one person; `now` in the person's time zone. WAIT is
+    bound by none: doing nothing is always allowed."""
+    found = Bindings(np.ones(len(actions), dtype=bool))
+    _refused(found, actions, person)
+    done = _done(policy, rules, person, now)
+    for rule in rules:
+        mask = np.array([a.key != WAIT and a.has(rule.options) for a in actions])
+        _ask(found, rule, mask, actions, person, now, done)
+    return found
+
+
+def _refused(found: Bindings, actions: Sequence[Action], person: Contact) -> None:
+    """A channel that a person refused is no action for them, whatever the constraints say."""
+    channels = {key for a in actions for dimension, key in a.options if dimension == "channel"}
+    for channel in sorted(channels):
+        consent = contacts.latest_consent(person.pk, channel)
+        if consent is not None and consent.state == Consent.State.REFUSED:
+            mask = np.array([a.has([f"channel:{channel}"]) for a in actions])
+            found.forbid(actions, mask, say("The contact refused this channel."), CONSENT)
+
+
+def _ask(
+    found: Bindings, rule: Constraint, mask: np.ndarray, actions: Sequence[Action],
+    person: Contact, now: datetime, done: list[tuple[str, datetime]],
+) -> None:  # fmt: skip
+    values = rule.values
+    if rule.kind == Constraint.Kind.ELIGIBILITY and rule.segment is not None:
+        if not segments.holds(rule.segment.rule, person.pk):
+            told = say("Not in the segment “%(segment)s”.", segment=rule.segment.name)
+            found.forbid(actions, mask, told, str(rule.pk))
+    elif rule.kind == Constraint.Kind.CAP:
+        since = now - timedelta(days=values["days"])
+        keys = {a.key for a, own in zip(actions, mask, strict=True) if own}
+        n = sum(key in keys for key, at in done if at >= since)
+        if n >= values["most"]:
+            told = say_many(
+                "Had it %(n)s time in %(days)s days; %(most)s are allowed.",
+                "Had it %(n)s times in %(days)s days; %(most)s are allowed.",
+                n=n, days=values["days"], most=values["most"],
+            )  # fmt: skip
+            found.forbid(actions, mask, told, str(rule.pk))
+    elif rule.kind == Constraint.Kind.QUIET:
+        if quiet(now.hour, values["from"], values["to"]):
+            told = say("Quiet from %(start)s to %(end)s o'clock; it is %(hour)s.",
+                       start=values["from"], end=values["to"], hour=now.hour)  # fmt: skip
+            found.forbid(actions, mask, told, str(rule.pk))
+    elif rule.kind == Constraint.Kind.BUDGET:
+        _budget(found, rule, mask, actions, now)
+    elif rule.kind == Constraint.Kind.SHARE:
+        trait = values.get("trait", "")
+        if not trait or str(person.traits.get(trait, "")) == values.get("value", ""):
+            found.bounds.append(Bound(mask, values["least"], values["most"], str(rule.pk)))
+
+
+def quiet(hour: int, start: int, end: int) -> bool:
+    """Whether an hour lies in [start, end), which may run over midnight."""
+    return start <= hour < end if start <= end else hour >= start or hour < end
+
+
+def period_of(kind: str, now: datetime) -> date:
+    """The first day of the period."""
+    today = now.date()
+    if kind == "week":
+        return today - timedelta(days=today.weekday())
+    return today.replace(day=1) if kind == "month" else today
+
+
+def _budget(
+    found: Bindings, rule: Constraint, mask: np.ndarray, actions: Sequence[Action], now: datetime
+) -> None:
+    """What is left decides; the row stays locked until the choice is written, so no two choices
+    spend the same money."""
+    period = period_of(rule.values["period"], now.astimezone(UTC))
+    with connection.cursor() as cursor:
+        cursor.execute(SPEND_SQL, [current_tenant(), rule.pk, period])
+        spent = cursor.fetchone()[0]
+    left = rule.values["cents"] - spent
+    dear = mask & np.array([a.cost > left for a in actions])
+    told = say("The budget of this %(period)s is used up.", period=_named(rule.values["period"]))
+    found.forbid(actions, dear, told, str(rule.pk))
+    found.budgets[rule] = period
+
+
+def _named(period: str) -> Phrase:
+    return {"day": say("day"), "week": say("week"), "month": say("month")}[period]
+
+
+def spend(found: Bindings, action: Action) -> None:
+    """Take the cost of the choice from every budget that it falls under."""
+    for rule, period in found.budgets.items():
+        if action.cost and action.has(rule.options):
+            PolicySpend.objects.filter(constraint=rule, period=period).update(
+                cents=F("cents") + action.cost
+            )
+
+
+def _done(
+    policy: Policy, rules: Sequence[Constraint], person: Contact, now: datetime
+) -> list[tuple[str, datetime]]:
+    """What this policy did with a person, as far back as a cap looks."""
+    days = [r.values["days"] for r in rules if r.kind == Constraint.Kind.CAP]
+    if not days:
+        return []
+    since = now - timedelta(days=max(days))
+    rows = Decision.objects.filter(source_id=policy.pk, contact=person, at__gte=since)
+    return list(rows.values_list("action", "at"))

@@ -1,0 +1,286 @@
+"""One decision of a policy: what may be done, who serves, with which probability, logged first.
+
+    person → slot (decided already? the same again) → group, by a hash of the person
+    → control: the default · candidate of a ramp · the version that serves
+    → constraints → shares of the version, with its floor, within the bounds → draw → log
+
+What is logged as propensity is the chance over everything that was left to chance: the groups and
+the draw. So any version can be judged by the log later, whoever it served.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from django.db import transaction
+
+from attune.kernel.errors import Conflict
+from attune.kernel.models import new_id
+from attune.kernel.phrases import Phrase, say
+from campaigns.contacts import selectors as contacts
+from campaigns.contacts.models import Contact
+from campaigns.decisions import selectors as log
+from campaigns.decisions import services as decisions
+from campaigns.decisions.models import Decision
+from campaigns.experiments.bandits import draw_of
+from campaigns.strategy import actions as acting
+from campaigns.strategy import binding, features, selectors
+from campaigns.strategy.actions import WAIT, Action
+from campaigns.strategy.binding import Bindings
+from campaigns.strategy.models import Policy, PolicyVersion, Ramp
+from campaigns.strategy.snapshots import EVEN, Snapshot
+
+CONTROL, INCUMBENT, CANDIDATE = "control", "incumbent", "candidate"
+SOURCE = "policy"
+PROFILE = ("first_seen_at", "last_seen_at", "last_order_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A policy ready to decide: what is the same for everybody at this moment."""
+
+    policy: Policy
+    actions: list[Action]
+    rules: list[Any]
+    serving: PolicyVersion | None
+    ramp: Ramp | None
+    fallback: Phrase | None  # why everybody gets the default
+
+
+@dataclass(slots=True)
+class Shares:
+    """The conditional shares of each group (K,), and the chance of each group."""
+
+    chance: dict[str, float]
+    of: dict[str, np.ndarray] = field(default_factory=dict)
+    bound: dict[str, list[str]] = field(default_factory=dict)
+
+    def marginal(self) -> np.ndarray:
+        found: np.ndarray = sum(self.chance[g] * self.of[g] for g in self.of)  # type: ignore[assignment]
+        return found
+
+
+@lru_cache(maxsize=256)
+def _loaded(version_id: uuid.UUID, tenant_id: int) -> Snapshot:
+    """A version never changes, so it is read once a process."""
+    return Snapshot.of(PolicyVersion.objects.get(pk=version_id).snapshot)
+
+
+def loaded(version: PolicyVersion) -> Snapshot:
+    return _loaded(version.pk, version.tenant_id)
+
+
+def planned(policy: Policy, now: datetime) -> Plan:
+    """Raises Conflict where the policy does not decide yet, or not any more."""
+    if policy.state in {Policy.State.DRAFT, Policy.State.RETIRED}:
+        raise Conflict(say("The policy “%(name)s” does not decide: it is %(state)s.",
+                           name=policy.name, state=policy.get_state_display()))  # fmt: skip
+    rules = selectors.constraints_in_force(policy)
+    serving = selectors.serving(policy)
+    ramp = selectors.open_ramp(policy)
+    return Plan(policy, selectors.actions_of(policy, rules), rules, serving, ramp,
+                _fallback(policy, serving, now))  # fmt: skip
+
+
+def _fallback(policy: Policy, serving: PolicyVersion | None, now: datetime) -> Phrase | None:
+    if policy.state == Policy.State.PAUSED:
+        return say("The policy is stopped; everybody gets the default.")
+    if serving is None:
+        return say("The policy has no version that serves.")
+    if policy.stalled:
+        return policy.stalled
+    old = now - serving.until > timedelta(hours=policy.stale_hours)
+    if serving.kind != EVEN and old:
+        return say("What it learned is older than %(hours)s hours; everybody gets the default "
+                   "until it learns anew.", hours=policy.stale_hours)  # fmt: skip
+    return None
+
+
+def slot_of(policy: Policy, now: datetime) -> str:
+    """The stretch of time in which a person is decided for once; with 0 hours each request is its
+    own."""
+    if not policy.every_hours:
+        return f"r{new_id().hex}"
+    return f"t{int(now.timestamp() // (3600 * policy.every_hours))}"
+
+
+def decide(plan: Plan, person: Contact, context: dict[str, Any], now: datetime) -> Decision:
+    """The action of one person, logged before it is answered; in one slot always the same."""
+    slot = slot_of(plan.policy, now)
+    known = log.decided(plan.policy.pk, person.pk, slot) if plan.policy.every_hours else None
+    if known is not None:
+        return known
+    with transaction.atomic():  # a budget stays locked from the look at it to the log
+        return _fresh(plan, person, context, now, slot)
+
+
+def _fresh(
+    plan: Plan, person: Contact, context: dict[str, Any], now: datetime, slot: str
+) -> Decision:
+    policy = plan.policy
+    local = now.astimezone(_zone(person))
+    row = raw(policy, person, context, local)
+    found = binding.bound(policy, plan.rules, plan.actions, person, local)
+    stale = plan.fallback or _featureless(policy, row)
+    if stale is not None or not found.eligible.any():
+        why = stale or say("The constraints leave nothing to choose from.")
+        choice = _default(plan, found, person, now, slot, row, context, why)
+    else:
+        choice = _chosen(plan, found, person, now, slot, row, context)
+    written = decisions.log([choice])
+    if not written:  # a rival request was quicker
+        rival = log.decided(policy.pk, person.pk, slot)
+        assert rival is not None  # noqa: S101
+        return rival
+    action = next((a for a in plan.actions if a.key == choice.action), Action(WAIT))
+    binding.spend(found, action)
+    return decisions.as_row(choice)
+
+
+def raw(policy: Policy, person: Contact, context: dict[str, Any], local: datetime) -> Any:
+    profile = contacts.profile(person.pk)
+    known = {} if profile is None else {
+        name: getattr(profile, name) for name in (*contacts.SNAPSHOT, *PROFILE)
+    }  # fmt: skip
+    return features.raw_of(
+        profile=known, traits=person.traits, context=context, locale=person.locale, now=local,
+        names=policy.features,
+    )  # fmt: skip
+
+
+def _featureless(policy: Policy, row: dict[str, Any]) -> Phrase | None:
+    """Where more than half of what it decides by is unknown, it does not guess."""
+    if policy.features and len(row) < len(policy.features) / 2:
+        return say("Of %(n)s features only %(known)s are known of this person.",
+                   n=len(policy.features), known=len(row))  # fmt: skip
+    return None
+
+
+def _zone(person: Contact) -> ZoneInfo:
+    try:
+        return ZoneInfo(person.timezone or "UTC")
+    except (KeyError, ValueError):
+        return ZoneInfo("UTC")
+
+
+def group_of(policy: Policy, ramp: Ramp | None, contact_id: uuid.UUID) -> tuple[str, Shares]:
+    """Whose choice a person gets, for good: control, or the candidate while its share holds."""
+    share = policy.control_share
+    coverage = ramp.coverage if ramp is not None else 0.0
+    chance = {CONTROL: share, CANDIDATE: (1 - share) * coverage,
+              INCUMBENT: (1 - share) * (1 - coverage)}  # fmt: skip
+    shares = Shares({g: c for g, c in chance.items() if c > 0})
+    if draw_of(f"{policy.pk}:control", str(contact_id)) < share:
+        return CONTROL, shares
+    if coverage and draw_of(f"{policy.pk}:candidate", str(contact_id)) < coverage:
+        return CANDIDATE, shares
+    return INCUMBENT, shares
+
+
+def _chosen(
+    plan: Plan, found: Bindings, person: Contact, now: datetime, slot: str, row: dict[str, Any],
+    context: dict[str, Any],
+) -> decisions.Choice:  # fmt: skip
+    policy = plan.policy
+    group, shares = group_of(policy, plan.ramp, person.pk)
+    keys = [a.key for a in plan.actions]
+    for name in shares.chance:
+        version = _version_of(plan, name)
+        shares.of[name], shares.bound[name] = _shares(plan, found, version, row, keys)
+    own, marginal = shares.of[group], shares.marginal()
+    draw = draw_of(f"{policy.pk}:{slot}", str(person.pk))
+    at = int((own.cumsum() > draw * own.sum()).argmax())
+    mode = Decision.Mode.CONTROL if group == CONTROL else Decision.Mode.EXPLOIT
+    version = _version_of(plan, group)
+    if version is not None and version.kind == EVEN:
+        mode = Decision.Mode.EXPLORE
+    step = plan.ramp.step if plan.ramp is not None else 0
+    told = {**_context(context, group, shares.bound[group]), "step": step}
+    return _choice(
+        plan, person, now, slot, row, told, mode=mode, action=keys[at], draw=draw,
+        propensities={k: float(p) for k, p in zip(keys, marginal, strict=True) if p > 0},
+        found=found, version=version.number if version is not None else 0,
+        shadow=_shadow(plan, found, row, keys),
+    )  # fmt: skip
+
+
+def _version_of(plan: Plan, group: str) -> PolicyVersion | None:
+    if group == CANDIDATE and plan.ramp is not None:
+        return plan.ramp.version
+    return plan.serving if group == INCUMBENT else None
+
+
+def _shares(
+    plan: Plan, found: Bindings, version: PolicyVersion | None, row: dict[str, Any],
+    keys: list[str],
+) -> tuple[np.ndarray, list[str]]:  # fmt: skip
+    """The shares of a version; without one (the control) the default, or waiting."""
+    if version is None:
+        return _sure(plan, found, keys), []
+    chosen = loaded(version).choose([row], keys, found.eligible[None], plan.policy.floor)
+    return acting.bounded(chosen.shares[0], found.eligible, found.bounds)
+
+
+def _sure(plan: Plan, found: Bindings, keys: Sequence[str]) -> np.ndarray:
+    """All on the default; where that may not be, on waiting; else on the first that may."""
+    shares = np.zeros(len(keys))
+    wanted = [plan.policy.default_action, WAIT]
+    allowed = [keys.index(k) for k in wanted if k in keys and found.eligible[keys.index(k)]]
+    shares[allowed[0] if allowed else int(found.eligible.argmax())] = 1.0
+    return shares
+
+
+def _shadow(
+    plan: Plan, found: Bindings, row: dict[str, Any], keys: list[str]
+) -> dict[str, Any]:  # fmt: skip
+    """What a version that only watches (a ramp at no share) would have done."""
+    ramp = plan.ramp
+    if ramp is None or ramp.state not in {Ramp.State.RUNNING, Ramp.State.READY} or ramp.coverage:
+        return {}
+    shares, _ = _shares(plan, found, ramp.version, row, keys)
+    told = {k: round(float(p), 5) for k, p in zip(keys, shares, strict=True) if p > 0}
+    return {"version": ramp.version.number, "propensities": told}
+
+
+def _default(
+    plan: Plan, found: Bindings, person: Contact, now: datetime, slot: str, row: dict[str, Any],
+    context: dict[str, Any], why: Phrase,
+) -> decisions.Choice:  # fmt: skip
+    """Nobody chooses: the default where it may be, else waiting. Logged as such, learned from
+    never."""
+    keys = [a.key for a in plan.actions]
+    wanted = plan.policy.default_action
+    allowed = wanted in keys and bool(found.eligible[keys.index(wanted)])
+    action = wanted if allowed else WAIT
+    told = {**_context(context, "", []), "fallback": why.stored()}
+    return _choice(
+        plan, person, now, slot, row, told, mode=Decision.Mode.FALLBACK, action=action, draw=0.0,
+        propensities={action: 1.0}, found=found, version=plan.policy.version, shadow={},
+    )  # fmt: skip
+
+
+def _context(context: dict[str, Any], group: str, bound: list[str]) -> dict[str, Any]:
+    return {"given": context, "group": group, "bound": bound}
+
+
+def _choice(
+    plan: Plan, person: Contact, now: datetime, slot: str, row: dict[str, Any],
+    context: dict[str, Any], *, mode: str, action: str, draw: float,
+    propensities: dict[str, float], found: Bindings, version: int, shadow: dict[str, Any],
+) -> decisions.Choice:  # fmt: skip
+    return decisions.Choice(
+        source=SOURCE, source_id=plan.policy.pk, contact_id=person.pk, propensities=propensities,
+        action=action, draw=draw, at=now, slot=slot, version=version, mode=mode, shadow=shadow,
+        window_closes_at=now + timedelta(hours=plan.policy.window_hours), context=context,
+        profile=row, excluded=[
+            {"action": key, "why": why.stored(), "rule": rule}
+            for key, (why, rule) in found.why.items()
+        ],
+    )  # fmt: skip

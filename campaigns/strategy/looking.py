@@ -1,0 +1,226 @@
+"""A look at a policy: what it brings against its control, what it does, what it may not, and
+whether its parts still work."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+from django.db import connection
+
+from attune.kernel.phrases import Phrase, say
+from attune.kernel.tenancy import current_tenant
+from campaigns.contacts.models import Contact
+from campaigns.decisions.models import Decision
+from campaigns.strategy import fairness, learning, offpolicy, rounds, selectors, services
+from campaigns.strategy.actions import Action
+from campaigns.strategy.deciding import CONTROL
+from campaigns.strategy.models import FairnessRule, Policy, PolicyLook
+from campaigns.strategy.rounds import Logged
+
+PERIODS = 16  # stretches of time that a picture shows
+BOUND_SQL = """
+SELECT e->>'rule', count(DISTINCT d.id) FROM decision d, jsonb_array_elements(d.excluded) e
+WHERE d.tenant_id = %(tenant)s AND d.source_id = %(source)s AND d.at >= %(since)s GROUP BY 1
+UNION ALL
+SELECT b, count(*) FROM decision d, jsonb_array_elements_text(d.context->'bound') b
+WHERE d.tenant_id = %(tenant)s AND d.source_id = %(source)s AND d.at >= %(since)s GROUP BY 1"""
+FAIR_DAYS = 30
+QUIET_FACTOR = 3  # so many times the longest pause without a reward, and something is broken
+
+
+def look(policy: Policy, now: datetime) -> PolicyLook:
+    """Keep what is seen now; and let the policy fall back where its rewards dried up."""
+    seen = rounds.logged(policy, since=now - services.LEARN_FROM, until=now)
+    found = seen.rounds
+    dried = dried_up(found, now, seen.at)
+    if str(policy.stalled or "") != str(dried or ""):
+        Policy.objects.filter(pk=policy.pk).update(stalled=dried or "")
+    bound, fallbacks = _bound(policy, now - timedelta(days=30))
+    results: dict[str, Any] = {
+        "decisions": len(found), "people": len(np.unique(found.units)),
+        "value": _value(seen), "gain": _gain(seen),
+        "periods": _periods(seen), "keys": list(found.keys),
+        "bound": bound, "fallbacks": fallbacks, "shadow": _agreement(seen),
+        "fairness": [_fair(policy, rule, seen, now) for rule in policy.fairness.order_by("id")],
+        "drivers": _drivers(policy), "stalled": dried.stored() if dried else None,
+    }  # fmt: skip
+    row = PolicyLook.objects.create(policy=policy, at=now, results=results)
+    services.tell(policy)
+    return row
+
+
+def _interval(rewards: np.ndarray, units: np.ndarray) -> list[float | None]:
+    if len(rewards) < 2:
+        return [float(rewards.mean()) if len(rewards) else None, None, None]
+    return [float(v) for v in offpolicy.interval(rewards, units)]
+
+
+def _value(seen: Logged) -> dict[str, Any]:
+    """A decision's mean worth, control and policy, of those whose time is over."""
+    done, control = seen.rounds.over, seen.groups == CONTROL
+    found = {}
+    for name, mask in (("control", done & control), ("policy", done & ~control)):
+        told = _interval(seen.rounds.rewards[mask], seen.rounds.units[mask])
+        found[name] = {"n": int(mask.sum()), "value": told[0], "low": told[1], "high": told[2]}
+    return found
+
+
+def _gain(seen: Logged) -> dict[str, Any] | None:
+    """What a decision of the policy brings more than one of the control, with its interval."""
+    done, control = seen.rounds.over, seen.groups == CONTROL
+    parts = []
+    for mask in (done & ~control, done & control):
+        if mask.sum() < 20:
+            return None
+        value, low, high = offpolicy.interval(seen.rounds.rewards[mask], seen.rounds.units[mask])
+        parts.append((value, (high - low) / (2 * offpolicy.Z)))
+    gain = parts[0][0] - parts[1][0]
+    wide = offpolicy.Z * float(np.hypot(parts[0][1], parts[1][1]))
+    return {"value": gain, "low": gain - wide, "high": gain + wide}
+
+
+def _periods(seen: Logged) -> list[dict[str, Any]]:
+    """The log in stretches of whole days: value of both groups, shares of the actions, regret."""
+    if not seen.at:
+        return []
+    first, last = seen.at[0].date(), seen.at[-1].date()
+    days = max(1, -(-((last - first).days + 1) // PERIODS))
+    number = np.array([(at.date() - first).days // days for at in seen.at])
+    regret = _regrets(seen)
+    found = []
+    for k in range(int(number.max()) + 1):
+        here = number == k
+        mine = here & (seen.groups != CONTROL)
+        shares = np.bincount(seen.rounds.actions[mine], minlength=len(seen.rounds.keys))
+        row: dict[str, Any] = {
+            "from": str(first + timedelta(days=k * days)), "days": days,
+            "open": int((here & ~seen.rounds.over).sum()),
+            "shares": [round(float(s), 4) for s in shares / max(1, shares.sum())],
+            "regret": float(regret[mine].mean()) if mine.any() else None,
+        }  # fmt: skip
+        for name, mask in (("control", here & ~mine), ("policy", mine)):
+            told = _interval(seen.rounds.rewards[mask], seen.rounds.units[mask])
+            row[name] = [int(mask.sum()), *told]
+        found.append(row)
+    return found
+
+
+def _regrets(seen: Logged) -> np.ndarray:
+    """By how much the best allowed action is believed to be better than the one done (n,), by a
+    model that did not see the person."""
+    found = seen.rounds
+    if not learning.enough(found):
+        return np.full(len(found), np.nan)
+    encoder = learning.Encoder.fitted(found.rows, sorted({k for row in found.rows for k in row}))
+    model = learning.modelled(found, encoder)
+    best = np.where(found.eligible, model, -np.inf).max(1)
+    done: np.ndarray = best - model[np.arange(len(found)), found.actions]
+    return np.maximum(done, 0.0)
+
+
+def _bound(policy: Policy, since: datetime) -> tuple[dict[str, int], list[dict[str, Any]]]:
+    """How many decisions each constraint bound, and why how many fell back."""
+    values: dict[str, Any] = {"tenant": current_tenant(), "source": policy.pk, "since": since}
+    with connection.cursor() as cursor:
+        cursor.execute(BOUND_SQL, values)
+        bound: Counter[str] = Counter()
+        for rule, n in cursor.fetchall():
+            bound[rule] += n
+    fell = Decision.objects.filter(
+        source_id=policy.pk, at__gte=since, mode=Decision.Mode.FALLBACK
+    ).values_list("context__fallback", flat=True)
+    why: Counter[str] = Counter()
+    kept: dict[str, Any] = {}
+    for stored in fell.iterator():
+        text = stored.get("text", "") if isinstance(stored, dict) else str(stored)
+        why[text] += 1
+        kept[text] = stored
+    return dict(bound), [{"why": kept[t], "n": n} for t, n in why.most_common(5)]
+
+
+def _agreement(seen: Logged) -> float | None:
+    """How much of its choices a version that watches would have shared with what was done: 1 less
+    the total variation, on average."""
+    watched = ~np.isnan(seen.shadow).any(1) if len(seen.shadow) else np.zeros(0, dtype=bool)
+    if not watched.any() or seen.rounds.logged is None:
+        return None
+    apart = np.abs(seen.shadow[watched] - seen.rounds.logged[watched]).sum(1) / 2
+    return float(1 - apart.mean())
+
+
+def dried_up(found: learning.Rounds, now: datetime, at: Sequence[datetime]) -> Phrase | None:
+    """Rewards used to come, and stopped: much longer ago than they ever paused, while decisions
+    went on. Learning from such a log would teach that nothing works."""
+    rewarded = np.flatnonzero(np.isfinite(found.delays))
+    if len(rewarded) < learning.LEAST_DELAYS:
+        return None
+    came = np.sort(np.array([
+        at[int(i)].timestamp() + found.delays[i] * 3600 for i in rewarded
+    ]))  # fmt: skip
+    usual = float(np.diff(came).max())
+    silent = now.timestamp() - float(came[-1])
+    since = sum(a.timestamp() > came[-1] for a in at)
+    if since < 50 or silent < max(QUIET_FACTOR * usual, 6 * 3600):
+        return None
+    return say("No reward came for %(hours)s hours, though they used to come at least every "
+               "%(usual)s: is the event still sent? Everybody gets the default until one comes.",
+               hours=round(silent / 3600), usual=f"{max(0.1, usual / 3600):.1f}")  # fmt: skip
+
+
+def _drivers(policy: Policy) -> list[dict[str, Any]]:
+    serving = selectors.serving(policy)
+    return serving.drivers if serving is not None else []
+
+
+def _fair(policy: Policy, rule: FairnessRule, seen: Logged, now: datetime) -> dict[str, Any]:
+    """One rule, by the people of the last 30 days (the control group left out)."""
+    since = now - timedelta(days=FAIR_DAYS)
+    mine = (seen.groups != CONTROL) & np.array([at >= since for at in seen.at], dtype=bool)
+    units = seen.rounds.units[mine]
+    people, index = np.unique(units, return_inverse=True)
+    told = dict(
+        Contact.objects.filter(pk__in=list(people)).values_list("pk", f"traits__{rule.trait}")
+    )
+    values = _measured(policy, rule, seen, mine)
+    total = np.bincount(index, weights=values, minlength=len(people))
+    times = np.maximum(np.bincount(index, minlength=len(people)), 1)
+    each = total / times
+    by: dict[str, list[float]] = {}
+    unknown = 0
+    named = {str(pk): value for pk, value in told.items()}
+    for person, value in zip(people, each, strict=True):
+        group = named.get(str(person))
+        if group in (None, ""):
+            unknown += 1
+        else:
+            by.setdefault(str(group)[:60], []).append(float(value))
+    groups = {
+        name: fairness.Group(len(v), float(np.mean(v)), float(np.std(v)) / len(v) ** 0.5)
+        for name, v in by.items()
+    }
+    judged = fairness.judged(groups, unknown, tolerance=rule.tolerance, least=rule.least_people)
+    return {
+        "rule": str(rule.pk), "state": judged.state, "broken": judged.state == "broken",
+        "on_breach": rule.on_breach, "sentence": judged.sentence.stored(), "unknown": unknown,
+        "groups": [
+            {"name": name, "n": g.n, "mean": g.mean, "error": g.error}
+            for name, g in sorted(groups.items(), key=lambda item: -item[1].n)[:12]
+        ],
+    }  # fmt: skip
+
+
+def _measured(policy: Policy, rule: FairnessRule, seen: Logged, mine: np.ndarray) -> np.ndarray:
+    """Of each round: whether it did the option (exposure), or what it was worth (benefit)."""
+    if rule.measure == FairnessRule.Measure.BENEFIT:
+        return seen.rounds.rewards[mine]
+    actions = {a.key: a for a in selectors.actions_of(policy, [])}
+    wanted = [rule.option] if rule.option else []
+    does = np.array([
+        float(actions.get(key, Action(key)).has(wanted)) for key in seen.rounds.keys
+    ])  # fmt: skip
+    found: np.ndarray = does[seen.rounds.actions[mine]]
+    return found

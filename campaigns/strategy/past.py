@@ -1,0 +1,120 @@
+"""Logs of other systems brought in, and our own handed out."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.core.files.uploadedfile import UploadedFile
+from django.utils import timezone
+
+from attune.kernel import audit
+from attune.kernel.errors import Conflict, Invalid
+from attune.kernel.phrases import say
+from campaigns.strategy import logformats, rounds, selectors, services
+from campaigns.strategy.jobs import READ_LOG, ReadPastLog
+from campaigns.strategy.logformats import Refused, Round
+from campaigns.strategy.models import (
+    OffPolicyEstimate,
+    PastLog,
+    PastRound,
+    Policy,
+    PolicyVersion,
+)
+
+SHOWN, BATCH, LEAST_READ = 50, 5_000, 0.5
+LARGEST = 200_000_000
+
+
+def bring_in(policy: Policy, file: UploadedFile, kind: str) -> PastLog:
+    """Keep a file; a worker reads it."""
+    if kind not in PastLog.Format.values:
+        raise Invalid.one("format", say("Choose the format of the file."))
+    if not file.size:
+        raise Invalid.one("file", say("The file is empty."))
+    if file.size > LARGEST:
+        raise Invalid.one("file", say("The file is larger than %(most)s MB; split it.",
+                                      most=LARGEST // 1_000_000))  # fmt: skip
+    past = PastLog.objects.create(
+        policy=policy, filename=(file.name or "log")[:200], format=kind, file=file
+    )
+    past.job = READ_LOG.enqueue(ReadPastLog(past.pk), dedupe_key=str(past.pk))
+    past.save(update_fields=["job"])
+    audit.record("strategy.bring_in", past, policy=str(policy.pk))
+    return past
+
+
+def read(past: PastLog) -> None:
+    """Read a kept file whole: rounds that can be believed are kept, the others are listed. A file
+    of which most lines are refused is refused as a whole."""
+    actions = [a.key for a in selectors.actions_of(past.policy, [])]
+    PastRound.objects.filter(of=past).delete()  # a job that came twice begins anew
+    problems: list[dict[str, Any]] = []
+    refused = taken = 0
+    waiting: list[PastRound] = []
+    with past.file.open("rb") as raw:
+        lines = io.TextIOWrapper(raw, encoding="utf-8", errors="replace", newline="")
+        for row in logformats.read(past.format, lines, actions):
+            if isinstance(row, Refused):
+                refused += 1
+                if len(problems) < SHOWN:
+                    problems.append({"line": row.line, "field": row.field,
+                                     "reason": row.reason.stored()})  # fmt: skip
+                continue
+            taken += 1
+            waiting.append(_row(past, row))
+            if len(waiting) >= BATCH:
+                PastRound.objects.bulk_create(waiting)
+                waiting = []
+    PastRound.objects.bulk_create(waiting)
+    bad = not taken or taken < LEAST_READ * (taken + refused)
+    past.state = PastLog.State.REFUSED if bad else PastLog.State.READY
+    past.rounds, past.refused, past.problems = taken, refused, problems
+    past.save(update_fields=["state", "rounds", "refused", "problems"])
+    services.tell(past.policy)
+
+
+def _row(past: PastLog, row: Round) -> PastRound:
+    return PastRound(
+        of=past, line=row.line, action=row.action, reward=row.reward, propensity=row.propensity,
+        propensities=row.propensities, features=row.features, unit=row.unit,
+    )  # fmt: skip
+
+
+def judge(version: PolicyVersion, past: PastLog, now: datetime) -> OffPolicyEstimate:
+    """The gate's report on a version by a log that was brought in. It tells; it lets nothing go
+    live, since that log was made elsewhere."""
+    if past.state != PastLog.State.READY:
+        raise Conflict(say("That log cannot be used: it is %(state)s.",
+                           state=past.get_state_display()))  # fmt: skip
+    found = rounds.of_past(past)
+    known = {a.key for a in selectors.actions_of(version.policy, [])}
+    strangers = [key for key in found.keys if key not in known]
+    if strangers:
+        told = say("The log's actions are not this policy's: “%(name)s” and %(n)s others.",
+                   name=strangers[0], n=len(strangers) - 1)  # fmt: skip
+        raise Conflict(told)
+    return services.report(version, found, floor=version.policy.floor, until=now, log=str(past.pk))
+
+
+def handed_out(policy: Policy, kind: str) -> Iterator[str]:
+    """Our own log as a file: people by a number, not by name."""
+    now = timezone.now()
+    seen = rounds.logged(policy, since=now - services.LEARN_FROM, until=now)
+    found = seen.rounds
+    people: dict[str, str] = {}
+    rows = (
+        Round(
+            i + 1, found.keys[found.actions[i]], float(found.rewards[i]),
+            float(found.propensities[i]),
+            {} if found.logged is None else {
+                key: float(p) for key, p in zip(found.keys, found.logged[i], strict=True) if p > 0
+            },
+            dict(found.rows[i]), people.setdefault(str(found.units[i]), f"p{len(people) + 1}"),
+            seen.at[i],
+        )
+        for i in range(len(found))
+    )  # fmt: skip
+    return logformats.written(kind, rows, found.keys)

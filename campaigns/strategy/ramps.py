@@ -1,0 +1,237 @@
+"""Bringing a version to serve, step by step, and taking it back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, connection, transaction
+
+from attune.kernel import audit
+from attune.kernel.errors import Conflict, Invalid
+from attune.kernel.phrases import Phrase, restored, say
+from attune.kernel.states import advance
+from attune.kernel.tenancy import current_tenant
+from campaigns.decisions import selectors as log
+from campaigns.decisions.models import Goal, Metric
+from campaigns.experiments import guardrails, statistics
+from campaigns.experiments.statistics import Effect, Moments, Strata
+from campaigns.strategy import ramping, selectors, services
+from campaigns.strategy.models import Policy, PolicyVersion, Ramp, RampLook
+from campaigns.strategy.ramping import Move, Seen
+from campaigns.strategy.states import RAMP
+
+SERVED_SQL = """
+WITH worth AS (
+  SELECT (d.context->>'step')::int AS step, d.context->>'group' AS who, d.contact_id,
+    sum(r.value) AS value
+  FROM decision d LEFT JOIN reward r ON r.tenant_id = %(tenant)s AND r.decision_id = d.id
+    AND r.metric_id = %(metric)s
+  WHERE d.tenant_id = %(tenant)s AND d.source_id = %(source)s AND d.at >= %(since)s
+    AND d.mode NOT IN ('fallback', 'control')
+  GROUP BY 1, 2, 3)
+SELECT step, who, count(*), sum(v)::float8, sum(v * v)::float8, count(*) FILTER (WHERE v <> 0)
+FROM (SELECT step, who, CASE WHEN %(binary)s THEN least(coalesce(value, 0), 1)
+      ELSE coalesce(value, 0) END AS v FROM worth) shaped
+GROUP BY step, who"""
+SHADOWED_SQL = """
+SELECT count(*) FROM decision WHERE tenant_id = %s AND source_id = %s AND at >= %s
+  AND (shadow->>'version')::int = %s"""
+
+
+def begin(version: PolicyVersion, now: datetime, steps: list[dict[str, Any]] | None = None) -> Ramp:
+    """Start to bring a version to serve. Nothing goes live without the gate's word."""
+    policy = version.policy
+    estimate = selectors.estimate_of(version)
+    if estimate is None:
+        raise Conflict(say("Version %(n)s was not judged yet.", n=version.number))
+    if estimate.verdict != "promote":
+        raise Conflict(say("The gate does not let version %(n)s through: %(reason)s",
+                           n=version.number, reason=estimate.reason))  # fmt: skip
+    if policy.state != Policy.State.RUNNING:
+        raise Conflict(say("The policy does not decide now; resume it first."))
+    chosen = steps if steps is not None else ramping.STEPS
+    if wrong := ramping.faults(chosen):
+        raise Invalid.one("steps", wrong[0])
+    try:
+        with transaction.atomic():
+            ramp = Ramp.objects.create(policy=policy, version=version, steps=chosen)
+    except IntegrityError as clash:
+        raise Conflict(
+            say("Another version is on its way; finish or roll back that one.")
+        ) from clash
+    if chosen[0].get("approval"):
+        audit.record("ramp.wait", ramp, version=version.number)
+        return ramp
+    _begin(ramp, now)
+    return ramp
+
+
+def _begin(ramp: Ramp, now: datetime) -> None:
+    advance(RAMP, ramp, "begin")
+    Ramp.objects.filter(pk=ramp.pk).update(step_since=now)
+    _note(ramp, "begin", say("It begins with %(share)s.", share=_share(ramp, 0)), now, {})
+
+
+def approve(ramp: Ramp, now: datetime) -> None:
+    """A person lets the next step begin."""
+    if ramp.state == Ramp.State.PENDING:
+        _begin(ramp, now)
+        return
+    advance(RAMP, ramp, "approve")
+    _step(ramp, now)
+    _note(ramp, "approve", say("Approved: %(share)s.", share=_share(ramp, ramp.step)), now, {})
+
+
+def pause(ramp: Ramp) -> None:
+    """The version serves nobody until it is resumed; what served before does."""
+    advance(RAMP, ramp, "pause")
+    services.tell(ramp.policy)
+
+
+def resume(ramp: Ramp, now: datetime) -> None:
+    advance(RAMP, ramp, "resume")
+    Ramp.objects.filter(pk=ramp.pk).update(step_since=now)
+    services.tell(ramp.policy)
+
+
+def roll_back(ramp: Ramp, reason: Phrase, now: datetime, results: Any = None) -> None:
+    """What served before serves everybody again."""
+    advance(RAMP, ramp, "roll_back", reason=str(reason))
+    Ramp.objects.filter(pk=ramp.pk).update(reason=reason)
+    _note(ramp, "roll_back", reason, now, results or {})
+
+
+def _share(ramp: Ramp, step: int) -> str:
+    return f"{ramp.steps[step]['coverage']:.0%}"
+
+
+def _step(ramp: Ramp, now: datetime) -> None:
+    ramp.step += 1
+    Ramp.objects.filter(pk=ramp.pk).update(step=ramp.step, step_since=now)
+
+
+def look(ramp: Ramp, now: datetime) -> Move:
+    """Look at a ramp and do what follows. Looks that say what the last one said are not kept."""
+    results = _results(ramp, now)
+    move = ramping.next_move(ramp.steps, ramp.step, _seen(ramp, results, now))
+    if move.did == "roll_back":
+        roll_back(ramp, move.sentence, now, results)
+        return move
+    if ramp.state != Ramp.State.RUNNING:
+        return move
+    if move.did == "hold":
+        advance(RAMP, ramp, "hold")
+    elif move.did == "advance":
+        audit.record("ramp.advance", ramp, step=ramp.step + 1)
+        _step(ramp, now)
+    elif move.did == "complete":
+        _complete(ramp, now)
+    _note(ramp, move.did, move.sentence, now, results)
+    return move
+
+
+def _complete(ramp: Ramp, now: datetime) -> None:
+    advance(RAMP, ramp, "complete")
+    why = say("Version %(n)s went through every step.", n=ramp.version.number)
+    Policy.objects.filter(pk=ramp.policy_id).update(version=ramp.version.number, reason=why)
+    audit.record("strategy.serve", ramp.policy, version=ramp.version.number)
+
+
+def _note(ramp: Ramp, did: str, sentence: Phrase, now: datetime, results: Any) -> None:
+    last = RampLook.objects.filter(ramp=ramp).order_by("-at", "-id").first()
+    if last is not None and (last.did, str(last.sentence)) == (did, str(sentence)):
+        RampLook.objects.filter(pk=last.pk).update(at=now, results=results)
+    else:
+        RampLook.objects.create(ramp=ramp, at=now, did=did, sentence=sentence, results=results)
+    services.tell(ramp.policy)
+
+
+def _results(ramp: Ramp, now: datetime) -> dict[str, Any]:
+    """Effects of the candidate on what served before, by metric."""
+    rows = []
+    goals = log.goals(ramp.policy_id)
+    alpha = statistics.ALPHA / max(1, len(goals))
+    people: dict[str, int] = {}
+    for goal in goals:
+        strata = served(ramp, goal.metric)
+        effect = statistics.effect(
+            strata.get("incumbent", {}), strata.get("candidate", {}), alpha=alpha
+        )
+        rows.append(_row(goal, strata, effect))
+        if goal.role == Goal.Role.PRIMARY:
+            people = {k: strata.get(k, {}).get(ramp.step, statistics.ZERO).n
+                      for k in ("candidate", "incumbent")}  # fmt: skip
+    return {"step": ramp.step, "people": people, "metrics": rows,
+            "shadowed": _shadowed(ramp)}  # fmt: skip
+
+
+def _row(goal: Goal, strata: dict[str, Strata], effect: Effect | None) -> dict[str, Any]:
+    harmed = guardrails.harmed(effect, higher_is_better=goal.metric.higher_is_better)
+    known = effect is not None and effect.error > 0
+    pooled = {k: statistics.pooled(s) for k, s in strata.items()}
+    return {
+        "name": goal.metric.name, "role": goal.role, "harmed": harmed,
+        "candidate": pooled["candidate"].mean if "candidate" in pooled else None,
+        "incumbent": pooled["incumbent"].mean if "incumbent" in pooled else None,
+        "difference": effect.difference if known and effect else None,
+        "low": effect.low if known and effect else None,
+        "high": effect.high if known and effect else None,
+    }  # fmt: skip
+
+
+def served(ramp: Ramp, metric: Metric) -> dict[str, Strata]:
+    """People served since the ramp began, with what they were worth: group → step → moments."""
+    first = RampLook.objects.filter(ramp=ramp).order_by("at", "id").first()
+    if first is None:
+        return {}
+    found: dict[str, Strata] = {}
+    binary = metric.kind == Metric.Kind.CONVERSION
+    with connection.cursor() as cursor:
+        cursor.execute(SERVED_SQL, {
+            "tenant": current_tenant(), "source": ramp.policy_id, "metric": metric.pk,
+            "since": first.at, "binary": binary,
+        })  # fmt: skip
+        for step, who, n, total, squares, hits in cursor.fetchall():
+            moments = Moments(n, total, squares, None if binary else hits)
+            found.setdefault(who, {})[step] = moments
+    return found
+
+
+def _shadowed(ramp: Ramp) -> int:
+    if ramp.steps[ramp.step]["coverage"] or ramp.step_since is None:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(SHADOWED_SQL, [
+            current_tenant(), ramp.policy_id, ramp.step_since, ramp.version.number,
+        ])  # fmt: skip
+        return int(cursor.fetchone()[0])
+
+
+def _seen(ramp: Ramp, results: dict[str, Any], now: datetime) -> Seen:
+    coverage = float(ramp.steps[ramp.step]["coverage"])
+    since = ramp.step_since or now
+    people = results["people"]
+    candidate, incumbent = people.get("candidate", 0), people.get("incumbent", 0)
+    srm = None
+    if 0 < coverage < 1:
+        expected = {"candidate": coverage, "incumbent": 1 - coverage}
+        total = candidate + incumbent
+        srm = statistics.srm_p(
+            {"candidate": candidate, "incumbent": incumbent},
+            {k: total * share for k, share in expected.items()},
+        )
+    return Seen(
+        (now - since).total_seconds() / 3600, results["shadowed"] if not coverage else candidate,
+        incumbent, srm,
+        [m["name"] for m in results["metrics"] if m["harmed"] and m["role"] == "guardrail"],
+        any(m["harmed"] and m["role"] == "primary" for m in results["metrics"]),
+        broken(ramp.policy),
+    )  # fmt: skip
+
+
+def broken(policy: Policy) -> list[Phrase]:
+    """Fairness rules that block and were broken at the last look."""
+    last = selectors.latest_look(policy)
+    rows = last.results.get("fairness", []) if last is not None else []
+    return [restored(r["sentence"]) for r in rows if r["broken"] and r["on_breach"] == "block"]

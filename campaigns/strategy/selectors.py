@@ -1,0 +1,173 @@
+"""Reading policies."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Sequence
+
+from django.db.models import QuerySet
+
+from attune.kernel.errors import NotFound
+from attune.kernel.phrases import say
+from campaigns.strategy import actions as acting
+from campaigns.strategy.actions import Action
+from campaigns.strategy.models import (
+    ActionBank,
+    Constraint,
+    FairnessRule,
+    OffPolicyEstimate,
+    Option,
+    PastLog,
+    Policy,
+    PolicyLook,
+    PolicyVersion,
+    Ramp,
+)
+
+
+def policies(*, q: str = "", state: str = "") -> QuerySet[Policy]:
+    rows = Policy.objects.select_related("bank", "audience").order_by("-id")
+    rows = rows.filter(name__icontains=q) if q else rows
+    return rows.filter(state=state) if state else rows
+
+
+def policy(policy_id: uuid.UUID | str, *, lock: bool = False) -> Policy:
+    rows = policies().select_for_update(of=("self",)) if lock else policies()
+    row = rows.filter(pk=policy_id).first()
+    if row is None:
+        raise NotFound(say("There is no such policy in this workspace."))
+    return row
+
+
+def deciding() -> QuerySet[Policy]:
+    return policies().filter(state=Policy.State.RUNNING)
+
+
+def by_key(key: str) -> Policy:
+    row = policies().filter(key=key).first()
+    if row is None:
+        raise NotFound(say("There is no policy with the key “%(key)s”.", key=key))
+    return row
+
+
+def banks() -> QuerySet[ActionBank]:
+    return ActionBank.objects.order_by("name")
+
+
+def bank(bank_id: uuid.UUID | str) -> ActionBank:
+    row = ActionBank.objects.filter(pk=bank_id).first()
+    if row is None:
+        raise NotFound(say("There is no such action bank in this workspace."))
+    return row
+
+
+def options_of(bank_id: uuid.UUID) -> list[Option]:
+    rows = Option.objects.filter(bank_id=bank_id).select_related("revision__asset")
+    order = list(Option.Dimension.values)
+    return sorted(rows, key=lambda o: (order.index(o.dimension), o.position, o.key))
+
+
+def constraints(of: Policy) -> list[Constraint]:
+    return list(of.constraints.select_related("segment").order_by("id"))
+
+
+def constraints_in_force(of: Policy) -> list[Constraint]:
+    return [rule for rule in constraints(of) if rule.in_force]
+
+
+def actions_of(of: Policy, rules: Sequence[Constraint]) -> list[Action]:
+    """The actions of the bank that no exclusion in force forbids, WAIT first."""
+    options: dict[str, list[tuple[str, int]]] = {}
+    for option in options_of(of.bank_id):
+        if option.in_use:
+            options.setdefault(option.dimension, []).append((option.key, option.cost_cents))
+    never = [r.options for r in rules if r.kind == Constraint.Kind.EXCLUSION]
+    return acting.combined(options, never, of.may_wait)
+
+
+def serving(of: Policy) -> PolicyVersion | None:
+    return PolicyVersion.objects.filter(policy=of, number=of.version).first()
+
+
+def versions(of: Policy) -> list[PolicyVersion]:
+    return list(PolicyVersion.objects.filter(policy=of).order_by("-number"))
+
+
+def version(version_id: uuid.UUID | str) -> PolicyVersion:
+    row = PolicyVersion.objects.select_related("policy__bank").filter(pk=version_id).first()
+    if row is None:
+        raise NotFound(say("There is no such version in this workspace."))
+    return row
+
+
+def estimates(of: PolicyVersion) -> QuerySet[OffPolicyEstimate]:
+    return OffPolicyEstimate.objects.filter(version=of).order_by("-id")
+
+
+def estimate_of(of: PolicyVersion) -> OffPolicyEstimate | None:
+    """The newest report on a version by the policy's own log."""
+    return estimates(of).filter(log="decisions").first()
+
+
+def open_ramp(of: Policy) -> Ramp | None:
+    rows = Ramp.objects.select_related("version")
+    return rows.filter(policy=of, state__in=Ramp.OPEN).first()
+
+
+def ramps(of: Policy) -> QuerySet[Ramp]:
+    return Ramp.objects.filter(policy=of).select_related("version").order_by("-id")
+
+
+def ramp(ramp_id: uuid.UUID | str, *, lock: bool = False) -> Ramp:
+    rows = Ramp.objects.select_related("version", "policy")
+    rows = rows.select_for_update(of=("self",)) if lock else rows
+    row = rows.filter(pk=ramp_id).first()
+    if row is None:
+        raise NotFound(say("There is no such ramp in this workspace."))
+    return row
+
+
+def latest_look(of: Policy) -> PolicyLook | None:
+    return PolicyLook.objects.filter(policy=of).order_by("-at", "-id").first()
+
+
+def past_logs(of: Policy) -> QuerySet[PastLog]:
+    return PastLog.objects.filter(policy=of).order_by("-id")
+
+
+def past_log(log_id: uuid.UUID | str) -> PastLog:
+    row = PastLog.objects.select_related("policy", "job").filter(pk=log_id).first()
+    if row is None:
+        raise NotFound(say("There is no such log in this workspace."))
+    return row
+
+
+def option(option_id: uuid.UUID | str) -> Option:
+    row = Option.objects.select_related("bank").filter(pk=option_id).first()
+    if row is None:
+        raise NotFound(say("There is no such option in this workspace."))
+    return row
+
+
+def constraint(rule_id: uuid.UUID | str) -> Constraint:
+    row = Constraint.objects.select_related("policy").filter(pk=rule_id).first()
+    if row is None:
+        raise NotFound(say("There is no such constraint in this workspace."))
+    return row
+
+
+def fairness_rule(rule_id: uuid.UUID | str) -> FairnessRule:
+    row = FairnessRule.objects.filter(pk=rule_id).first()
+    if row is None:
+        raise NotFound(say("There is no such rule in this workspace."))
+    return row
+
+
+def count_actions(options: Sequence[Option]) -> int:
+    """How many combinations options in use make."""
+    many: dict[str, int] = {}
+    for one in options:
+        if one.in_use:
+            many[one.dimension] = many.get(one.dimension, 0) + 1
+    return math.prod(many.values()) if many else 0

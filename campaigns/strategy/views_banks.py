@@ -1,0 +1,126 @@
+"""Pages of what a policy may do and what binds it."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_POST
+
+from attune.kernel.errors import AttuneError, Invalid
+from attune.kernel.phrases import say
+from attune.web.forms import add_refusal
+from attune.web.pages import form_status
+from campaigns.content import selectors as content
+from campaigns.segments import selectors as segments
+from campaigns.strategy import banks, selectors
+from campaigns.strategy.forms import BankForm, ConstraintForm, FairnessForm, OptionForm
+from campaigns.strategy.models import Constraint, FairnessRule
+from tenants.pages import can, go, page
+
+
+@page("strategy.edit")
+def new_bank(request: HttpRequest) -> HttpResponse:
+    form = BankForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            return go(request, "strategy:bank", banks.create_bank(**form.cleaned_data).pk)
+        except AttuneError as refusal:
+            add_refusal(form, refusal)
+    return render(request, "strategy/bank_form.html", {"form": form}, status=form_status(form))
+
+
+@page("strategy.view")
+def bank(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """A bank with its options; adding one posts here too."""
+    row = selectors.bank(pk)
+    posted = request.method == "POST" and can(request, "strategy.edit")
+    form = OptionForm(request.POST if posted else None)
+    if posted and form.is_valid():
+        told = form.cleaned_data
+        try:
+            banks.add_option(
+                row, dimension=told["dimension"], name=told["name"], key=told["key"],
+                revision=content.revision(told["revision"]) if told["revision"] else None,
+                cost_cents=int(told["cost"] * 100),
+            )  # fmt: skip
+            return go(request, "strategy:bank", pk)
+        except AttuneError as refusal:
+            add_refusal(form, refusal)
+    options = selectors.options_of(row.pk)
+    context = {
+        "bank": row, "options": options, "form": form, "policies": row.policies.order_by("name"),
+        "n_actions": selectors.count_actions(options),
+    }  # fmt: skip
+    return render(request, "strategy/bank.html", context, status=form_status(form))
+
+
+@require_POST
+@page("strategy.edit")
+def use_option(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    option = selectors.option(pk)
+    verb = request.POST.get("verb", "")
+    if verb not in {"take_out", "put_back"}:
+        raise Invalid.one("verb", say("Choose to take it out or to put it back."))
+    banks.set_in_use(option, verb == "put_back")
+    return go(request, "strategy:bank", option.bank_id)
+
+
+@page("strategy.edit")
+def new_constraint(request: HttpRequest, pk: uuid.UUID, kind: str) -> HttpResponse:
+    policy = selectors.policy(pk)
+    if kind not in Constraint.Kind.values:
+        raise Invalid.one("kind", say("Choose a kind."))
+    form = ConstraintForm(request.POST or None, policy=policy, kind=kind)
+    if request.method == "POST" and form.is_valid():
+        segment = form.cleaned_data.get("segment")
+        try:
+            banks.add_constraint(
+                policy, kind=kind, options=form.cleaned_data["options"], values=form.values(),
+                segment=segments.segment(segment) if segment else None,
+            )  # fmt: skip
+            return go(request, "strategy:policy", pk)
+        except AttuneError as refusal:
+            add_refusal(form, refusal)
+    context = {"form": form, "policy": policy, "title": Constraint.Kind(kind).label}
+    return render(request, "strategy/constraint_form.html", context, status=form_status(form))
+
+
+@require_POST
+@page("strategy.edit")
+def move_constraint(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    rule = selectors.constraint(pk)
+    verb = request.POST.get("verb", "")
+    if verb not in {"lift", "enforce"}:
+        raise Invalid.one("verb", say("Choose to lift it or to enforce it."))
+    banks.set_in_force(rule, verb == "enforce")
+    return go(request, "strategy:policy", rule.policy_id)
+
+
+@page("strategy.edit")
+def new_fairness(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    policy = selectors.policy(pk)
+    form = FairnessForm(request.POST or None, policy=policy)
+    if request.method == "POST" and form.is_valid():
+        told = form.cleaned_data
+        try:
+            banks.add_fairness(
+                policy, trait=told["trait"], measure=told["measure"], option=told["option"],
+                tolerance=told["tolerance"] / 100, least_people=told["least_people"],
+                on_breach=told["on_breach"],
+            )  # fmt: skip
+            return go(request, "strategy:policy", pk)
+        except AttuneError as refusal:
+            add_refusal(form, refusal)
+    context = {"form": form, "policy": policy, "title": say("Fairness rule")}
+    return render(request, "strategy/constraint_form.html", context, status=form_status(form))
+
+
+@require_POST
+@page("strategy.edit")
+def remove_fairness(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    rule: FairnessRule = selectors.fairness_rule(pk)
+    policy_id = rule.policy_id
+    banks.remove_fairness(rule)
+    return go(request, "strategy:policy", policy_id)
