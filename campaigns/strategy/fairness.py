@@ -1,9 +1,10 @@
 """Whether groups that people declared are treated alike. Pure.
 
 Exposure is the share of a person's decisions that did an option; benefit what a decision brought
-them; both as a mean over the people of a group. A rule is broken where the group that has least gets less than (1 - tolerance) of what the
-group that has most gets, and the two intervals do not explain it (95 %, the difference over its
-standard error). Groups smaller than the rule asks for are named and not compared.
+them; both as a mean over the people of a group. A rule is broken where the group that has least
+gets less than (1 - tolerance) of what the group that has most gets, and the two intervals do not
+explain it (95 %, the difference over its standard error). Groups smaller than the rule asks for are
+named and not compared.
 """
 
 from __future__ import annotations

@@ -56,7 +56,10 @@ def look(policy: Policy, now: datetime) -> PolicyLook:
 def _interval(rewards: np.ndarray, units: np.ndarray) -> list[float | None]:
     if len(rewards) < 2:
         return [float(rewards.mean()) if len(rewards) else None, None, None]
-    return [float(v) for v in offpolicy.interval(rewards, units)]
+    value, low, high = (float(v) for v in offpolicy.interval(rewards, units))
+    if low == high:  # all alike, often all nothing: that says little about the next ones
+        return [value, None, None]
+    return [value, low, high]
 
 
 def _value(seen: Logged) -> dict[str, Any]:

@@ -132,6 +132,19 @@ def latest_look(of: Policy) -> PolicyLook | None:
     return PolicyLook.objects.filter(policy=of).order_by("-at", "-id").first()
 
 
+def latest_looks(of: Sequence[Policy]) -> dict[uuid.UUID, PolicyLook]:
+    rows = PolicyLook.objects.filter(policy__in=list(of)).order_by("policy_id", "-at", "-id")
+    return {row.policy_id: row for row in rows.distinct("policy_id")}
+
+
+def estimates_of(of: Sequence[PolicyVersion]) -> dict[uuid.UUID, OffPolicyEstimate]:
+    """The newest report on each version by the policy's own log."""
+    rows = OffPolicyEstimate.objects.filter(version__in=list(of), log="decisions")
+    return {
+        row.version_id: row for row in rows.order_by("version_id", "-id").distinct("version_id")
+    }
+
+
 def past_logs(of: Policy) -> QuerySet[PastLog]:
     return PastLog.objects.filter(policy=of).order_by("-id")
 

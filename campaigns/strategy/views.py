@@ -44,7 +44,8 @@ KINDS = {"obp": ("csv", "text/csv"), "vw": ("vw", "text/plain"),
 def policies(request: HttpRequest) -> HttpResponse:
     by = filters(request, Policy.State.values)
     found = paged(request, selectors.policies(q=by.q, state=by.state))
-    rows = [{"row": row, "look": selectors.latest_look(row)} for row in found]
+    looks = selectors.latest_looks(list(found))
+    rows = [{"row": row, "look": looks.get(row.pk)} for row in found]
     context = {"page": found, "rows": rows, "filters": by, "banks": selectors.banks(),
                "metrics": log.metrics()}  # fmt: skip
     return render(request, "strategy/policies.html", context)
@@ -94,7 +95,9 @@ def _steps(ramp: Any) -> list[dict[str, Any]]:
 
 
 def _versions(row: Policy) -> list[dict[str, Any]]:
-    return [{"row": v, "estimate": selectors.estimate_of(v)} for v in selectors.versions(row)[:8]]
+    shown = selectors.versions(row)[:8]
+    told = selectors.estimates_of(shown)
+    return [{"row": v, "estimate": told.get(v.pk)} for v in shown]
 
 
 def _fairness(row: Policy, results: dict[str, Any] | None) -> list[dict[str, Any]]:
@@ -283,8 +286,9 @@ def decision(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @page("strategy.edit")
-def hand_out(request: HttpRequest, pk: uuid.UUID, kind: str) -> HttpResponseBase:
+def hand_out(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     """The log of a policy as a file."""
+    kind = request.GET.get("kind", "jsonl")
     if kind not in KINDS:
         raise Invalid.one("format", say("Choose jsonl, obp or vw."))
     row = selectors.policy(pk)

@@ -68,8 +68,9 @@ def use_option(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @page("strategy.edit")
-def new_constraint(request: HttpRequest, pk: uuid.UUID, kind: str) -> HttpResponse:
+def new_constraint(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     policy = selectors.policy(pk)
+    kind = request.GET.get("kind", Constraint.Kind.CAP)
     if kind not in Constraint.Kind.values:
         raise Invalid.one("kind", say("Choose a kind."))
     form = ConstraintForm(request.POST or None, policy=policy, kind=kind)

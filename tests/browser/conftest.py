@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import uvicorn
 from django.db import connections
+from django.utils import timezone
 from playwright.sync_api import Browser, Page, sync_playwright
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -21,7 +22,7 @@ from attune.kernel.tenancy import tenant_context
 from insights.sources.models import Source
 from tests import make
 from tests.guards.heard import heard
-from workers import demo, demo_chat
+from workers import demo, demo_chat, demo_policy
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
@@ -49,6 +50,7 @@ def shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker, settings: An
             make.draft(author_id=place.users["marketer"])
             if not Source.objects.exists():
                 heard()
+            demo_policy.explore(timezone.now())
         yield place.tenant_id
 
 

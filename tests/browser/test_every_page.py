@@ -17,6 +17,7 @@ from campaigns.content.models import Brief, Revision
 from campaigns.delivery.models import Campaign
 from campaigns.experiments.models import Experiment
 from campaigns.segments.models import Segment
+from campaigns.strategy.models import ActionBank, Policy, PolicyVersion
 from chat.conversations.models import Conversation
 from chat.dialogue.models import Intent, Task
 from chat.inboxes.models import Inbox
@@ -64,6 +65,9 @@ def paths(shop: int) -> dict[str, str]:
         "sources:source": Source, "reading:document": Text, "topics:topic": Topic,
         "journeys:journey": Journey,
         "findings:finding": Finding, "findings:report": Report,
+        "strategy:policy": Policy, "strategy:bank": ActionBank, "strategy:version": PolicyVersion,
+        "strategy:decisions": Policy, "strategy:edit": Policy, "strategy:fairness": Policy,
+        "strategy:constraint": Policy,
         "graph:entity": Entity, "graph:relation": Relation,
         "dialogue:intent": Intent, "dialogue:task": Task, "dialogue:log": Conversation,
     }  # fmt: skip

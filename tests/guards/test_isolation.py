@@ -57,6 +57,7 @@ from tests import make
 from tests.guards.heard import heard
 from tests.guards.near import nearby
 from tests.guards.routes import routes
+from tests.guards.steered import steered
 from tests.guards.taught import CANARY, taught
 from workers import runner
 
@@ -126,7 +127,7 @@ def build(place: make.Place) -> dict[str, Any]:
     )
     report = assistant.report(conversation=talk, seq=1, reason="other", comment=CANARY)
     gap = Suggestion.objects.create(question=CANARY, samples=[CANARY])
-    ids = taught(talk) | heard()
+    ids = taught(talk) | heard() | steered()
     fact = add_fact(text=CANARY, product=make.product(name=CANARY))
     suppress(address="gone@b.example", reason="manual", source=CANARY)
     return {

@@ -21,6 +21,7 @@ from campaigns.delivery.models import Campaign, Send
 from campaigns.experiments.models import Experiment
 from campaigns.generators.models import ModelVersion
 from campaigns.segments.models import Segment
+from campaigns.strategy.models import ActionBank, PastLog, Policy, PolicyVersion
 from chat.assistant import services as assistant
 from chat.assistant.models import Draft, Generation, Suggestion
 from chat.conversations import services as chat
@@ -54,6 +55,7 @@ from insights.sources.models import DocumentImport, Source
 from insights.topics.models import Topic
 from tests import make
 from tests.guards.heard import heard
+from tests.guards.steered import steered
 
 FROZEN: dict[str, int] = {
     "insights:home": 31,
@@ -169,6 +171,16 @@ FROZEN: dict[str, int] = {
     "labelling:accuracy": 8,
     "labelling:export": 8,
     "findings:findings": 9,
+    "strategy:policies": 10,
+    "strategy:new": 10,
+    "strategy:new_bank": 5,
+    "strategy:policy": 18,
+    "strategy:edit": 12,
+    "strategy:decisions": 8,
+    "strategy:fairness": 7,
+    "strategy:bank": 9,
+    "strategy:version": 9,
+    "strategy:past_log": 7,
     "findings:reports": 8,
     "findings:finding": 12,
     "findings:report": 7,
@@ -198,6 +210,9 @@ ROWS: dict[str, Any] = {
     "journeys:journey": Journey, "journeys:edit": Journey,
     "findings:finding": Finding, "findings:report": Report,
     "dashboards:cost": Campaign,
+    "strategy:policy": Policy, "strategy:edit": Policy, "strategy:decisions": Policy,
+    "strategy:fairness": Policy, "strategy:bank": ActionBank, "strategy:version": PolicyVersion,
+    "strategy:past_log": PastLog,
     "graph:competitor": Entity, "graph:entity": Entity, "graph:relation": Relation,
 }  # fmt: skip
 
@@ -233,6 +248,7 @@ def fill(place: make.Place, start: int, n: int) -> None:
         Suggestion.objects.create(question=f"Why {number}?", samples=["Why?"])
         teach(number, talk)
         heard(number)
+        steered(number)
         if number % 2:
             delivery.launch(campaign=campaign)
             make.run_jobs()

@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from attune.kernel.tenancy import tenant_context
-from workers import demo, demo_chat, demo_reviews
+from workers import demo, demo_chat, demo_policy, demo_reviews
 
 
 class Command(BaseCommand):
@@ -51,6 +51,7 @@ class Command(BaseCommand):
         with tenant_context(place.tenant_id):
             told |= demo_chat.chat(place.users, [shop] if shop else [])
             demo_reviews.take(timezone.now())
+            demo_policy.explore(timezone.now())
         path = settings.VAR / "demo.json"
         path.write_bytes(orjson.dumps(told))
         path.chmod(0o600)

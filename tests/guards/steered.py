@@ -1,0 +1,66 @@
+"""One row of everything about policies, with canaries."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.core.files.base import ContentFile
+from django.utils import timezone
+
+from attune.kernel.phrases import say
+from campaigns.contacts.models import Contact
+from campaigns.decisions import selectors as log
+from campaigns.strategy import banks, deciding, looking, selectors, services
+from campaigns.strategy.models import (
+    Constraint,
+    FairnessRule,
+    OffPolicyEstimate,
+    PastLog,
+    PastRound,
+    PolicySpend,
+    Ramp,
+    RampLook,
+)
+from campaigns.strategy.ramping import STEPS
+from tests import make
+
+CANARY = "CANARY-B"
+
+
+def steered(number: int = 0) -> dict[str, Any]:
+    """One more of everything that the strategy pages show."""
+    now = timezone.now()
+    bank = banks.create_bank(f"{CANARY} bank {number}")
+    option = banks.add_option(bank, dimension="offer", name=f"{CANARY} {number}", key=f"o{number}")
+    metric = log.metrics().first() or make.metric()
+    policy = services.create(
+        services.PolicyPlan(name=f"{CANARY} policy {number}", bank=bank, primary=metric)
+    )
+    services.start(policy)
+    policy = selectors.policy(policy.pk)
+    person = Contact.objects.order_by("id").first() or make.contact(f"steered-{number}")
+    decision = deciding.decide(deciding.planned(policy, now), person, {}, now)
+    rule = Constraint.objects.create(policy=policy, kind="budget", options=[],
+                                     values={"cents": 100, "period": "day"})  # fmt: skip
+    PolicySpend.objects.create(constraint=rule, period=now.date(), cents=1)
+    fair = FairnessRule.objects.create(policy=policy, trait=CANARY, measure="benefit")
+    version = selectors.serving(policy)
+    told = say("%(w)s", w=CANARY)
+    estimate = OffPolicyEstimate.objects.create(
+        version=version, until=now, verdict="hold", reason=told, rounds=10,
+        estimates={"logged": [0.1, 0.0, 0.2], "gain": [0.1, 0.0, 0.2]},
+    )  # fmt: skip
+    ramp = Ramp.objects.create(policy=policy, version=version, steps=STEPS, state="running",
+                               step_since=now - timedelta(hours=1))  # fmt: skip
+    RampLook.objects.create(ramp=ramp, at=now, did="wait", sentence=told)
+    looking.look(policy, now)
+    past = PastLog.objects.create(policy=policy, filename=f"{CANARY}.csv", format="obp",
+                                  state="ready", file=ContentFile(b"x", name="b.csv"))  # fmt: skip
+    PastRound.objects.create(of=past, line=1, action=CANARY, reward=0, propensity=1)
+    return {
+        "policy": policy.pk, "bank": bank.pk, "option": option.pk, "policy-constraint": rule.pk,
+        "fairness": fair.pk, "policy-version": version.pk if version else None,
+        "estimate": estimate.pk, "ramp": ramp.pk, "past-log": past.pk,
+        "policy-decision": decision.pk,
+    }  # fmt: skip
