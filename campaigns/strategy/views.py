@@ -32,7 +32,7 @@ from campaigns.strategy import (
 from campaigns.strategy.features import CONTEXT
 from campaigns.strategy.forms import FairnessForm, PastLogForm, PolicyForm
 from campaigns.strategy.jobs import JUDGE, LEARN, LOOK, JudgeVersion, LearnPolicy, LookAtPolicy
-from campaigns.strategy.models import Constraint, Policy
+from campaigns.strategy.models import Constraint, PastLog, Policy
 from campaigns.strategy.services import PolicyPlan
 from tenants.pages import can, go, page
 
@@ -77,6 +77,7 @@ def policy(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "value_chart": charts.value_over_time(results, goals[0].metric) if results else None,
         "allocation_chart": charts.allocation(results) if results else None,
         "regret_chart": charts.regret(results) if results else None,
+        "formats": PastLog.Format.choices,
         "past_logs": selectors.past_logs(row)[:10], "rate": goals[0].metric.kind == "conversion",
         "fairness_form": FairnessForm(policy=row), "log_form": PastLogForm(),
     }  # fmt: skip

@@ -38,7 +38,7 @@ def test_places_follow_the_role_and_kept_ones_wait_for_their_pages():
     assert "Conversations" in places("agent")
     assert "Conversations" not in places("analyst")
     kept = {p.text for _, group in navigation.PLACES for p in group} - set(places("owner"))
-    assert kept == {"Strategy", "Forecast"}
+    assert kept == {"Forecast"}
 
 
 def texts(query: str, role: str = "owner") -> list[tuple[str, str]]:
