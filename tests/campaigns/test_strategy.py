@@ -18,6 +18,7 @@ from campaigns.strategy import banks, deciding, selectors, services
 from campaigns.strategy.models import Policy, PolicySpend
 from tests import make
 from tests.campaigns import shop
+from tests.tenants.test_api import client, post
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -221,3 +222,22 @@ def test_the_api_tells_options_and_approved_texts(tenant):
     assert shown[0].components == {"creative": make.GOOD["banner"]}
     assert {a.decision.action for a in answers} == {"wait", "spring"}
     assert np.isclose(sum(shown[0].decision.propensities.values()), 1)
+
+
+def test_a_program_asks_for_an_action_and_may_pull_the_kill_switch(tenant):
+    row = shop.policy(features=[])
+    who = client(tenant, "decisions.make", "strategy.launch", "strategy.view")
+    status, told = post(who, "/v1/decide", {"policy": row.key, "userId": "u1"})
+    assert status == 200
+    assert told["action"] in {"wait", "discount", "delivery"}
+    assert told["options"] == ({} if told["action"] == "wait" else {"offer": told["action"]})
+    assert (told["arm"], told["revision"]) == (None, None)
+    assert sum(told["propensities"].values()) == pytest.approx(1)
+    assert post(who, "/v1/decide", {"policy": row.key, "userId": "u1"})[1] == told
+    assert post(who, "/v1/decide", {"policy": "none", "userId": "u1"})[0] == 404
+    assert post(who, "/v1/decide", {"policy": row.key, "experiment": "x", "userId": "u"})[0] == 422
+    assert post(who, "/v1/decide", {"userId": "u"})[0] == 422
+    status, after = post(who, f"/v1/policies/{row.pk}/move", {"verb": "kill"})
+    assert (status, after["state"]) == (200, "paused")
+    assert post(who, "/v1/decide", {"policy": row.key, "userId": "u2"})[1]["mode"] == "fallback"
+    assert post(who, f"/v1/policies/{row.pk}/move", {"verb": "kill"})[0] == 409

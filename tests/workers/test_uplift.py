@@ -30,9 +30,7 @@ def test_it_finds_whom_it_persuades():
 
 
 def test_where_everybody_is_alike_it_says_that_there_is_no_signal():
-    seen = [
-        uplift.learn(*trial(4_000, differs=False, seed=seed), 0.5).signal for seed in range(6)
-    ]
+    seen = [uplift.learn(*trial(4_000, differs=False, seed=seed), 0.5).signal for seed in range(6)]
     assert sum(seen) <= 1
 
 
