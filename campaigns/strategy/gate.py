@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attune.kernel.phrases import Phrase, say
+from attune.kernel.phrases import Phrase, known_words, say
 from campaigns.strategy import offpolicy
 from campaigns.strategy.offpolicy import Estimate, Log
 
@@ -21,6 +21,7 @@ LEAST_EFFECTIVE, LEAST_REWARDED = 100.0, 20
 SOON_FEW = 0.1  # share of the rounds that count, below which the number is to be read with care
 HEAVIEST_REFUSED, HEAVIEST_WARNED = 0.2, 0.05
 UNTRIED_REFUSED, UNTRIED_WARNED = 0.05, 0.005
+known_words("promote", "hold", "refuse")
 MISFIT = 4.0  # standard errors by which the mean weight may miss 1
 
 

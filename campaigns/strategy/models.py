@@ -7,10 +7,12 @@ from django.utils.translation import gettext_lazy as _
 
 from attune.kernel.models import JobRow, TenantModel
 from attune.kernel.phrase_field import PhraseField
-from attune.kernel.phrases import Phrase, say_many
+from attune.kernel.phrases import Phrase, known_words, say_many
 from attune.kernel.tenancy import TenantForeignKey
 from campaigns.content.models import Revision
 from campaigns.segments.models import Segment
+
+known_words("fair", "broken", "unsure", "unknown")  # what is said of a fairness rule
 
 
 class ActionBank(TenantModel):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from attune.kernel.phrases import Phrase, say, say_many
+from attune.kernel.phrases import Phrase, known_words, say, say_many
 
 SRM_P = 0.0001  # it is looked at every few minutes, so less would take back what is sound
 STEPS: list[dict[str, Any]] = [
@@ -26,6 +26,7 @@ REFRESH: list[dict[str, Any]] = [
     {"coverage": 1.0, "hours": 0, "people": 0, "approval": False},
 ]
 SILENT_HOURS = 24
+known_words("advance", "wait", "warn")
 
 
 @dataclass(frozen=True, slots=True)
