@@ -98,4 +98,5 @@ def decided(source_id: uuid.UUID, contact_id: uuid.UUID, slot: str = "") -> Deci
     """The decision of a person in a slot, also one made while they were an anonymous visitor."""
     same = contacts.same_person(contact_id)
     rows = Decision.objects.filter(source_id=source_id, contact_id__in=same, slot=slot)
-    return rows.order_by("at", "id").first()
+    # the first of a few is found here: ordered and limited, the planner walks the whole source
+    return min(rows, key=lambda row: (row.at, row.pk), default=None)

@@ -36,22 +36,24 @@ INSERT INTO decision (tenant_id, {COLUMNS}) VALUES (%s{", %s" * 18})
 ON CONFLICT (tenant_id, source_id, contact_id, slot) DO NOTHING RETURNING id"""  # noqa: S608
 
 REWARD_SQL = """
+WITH decided AS (
+  SELECT d.id, d.source_id, d.at, d.window_closes_at, p.person, CASE WHEN d.slot <> '' THEN
+      lead(d.at) OVER (PARTITION BY d.source_id, p.person ORDER BY d.at, d.id) END AS next_at
+  FROM decision d
+  LEFT JOIN identity_merge i ON i.tenant_id = %(tenant)s AND i.source_id = d.contact_id
+    AND i.undone_at IS NULL  -- a visitor who was decided for, and then said who they are
+  CROSS JOIN LATERAL (SELECT coalesce(i.target_id, d.contact_id) AS person) p
+  WHERE d.tenant_id = %(tenant)s
+    AND (d.contact_id = ANY(%(contacts)s) OR i.target_id = ANY(%(contacts)s)))
 INSERT INTO reward (id, tenant_id, decision_id, metric_id, event_id, value, observed_at)
 SELECT gen_random_uuid(), %(tenant)s, d.id, m.id, e.id,
   CASE m.kind WHEN 'value' THEN coalesce(e.value_cents, 0) / 100.0 ELSE 1 END, e.at
-FROM decision d
-LEFT JOIN identity_merge i ON i.tenant_id = %(tenant)s AND i.source_id = d.contact_id
-  AND i.undone_at IS NULL  -- a visitor who was decided for, and then said who they are
+FROM decided d
 JOIN goal g ON g.tenant_id = %(tenant)s AND g.source_id = d.source_id
 JOIN metric m ON m.tenant_id = %(tenant)s AND m.id = g.metric_id
-JOIN event e ON e.tenant_id = %(tenant)s AND e.contact_id = coalesce(i.target_id, d.contact_id)
+JOIN event e ON e.tenant_id = %(tenant)s AND e.contact_id = d.person
   AND e.name = m.event_name AND e.at >= d.at AND e.at < d.window_closes_at AND NOT e.is_machine
-WHERE d.tenant_id = %(tenant)s
-  AND (d.contact_id = ANY(%(contacts)s) OR i.target_id = ANY(%(contacts)s))
-  AND (d.slot = '' OR NOT EXISTS (  -- what is decided again and again: the last one before it
-    SELECT 1 FROM decision later WHERE later.tenant_id = %(tenant)s
-      AND later.source_id = d.source_id AND later.contact_id = d.contact_id
-      AND later.at > d.at AND later.at <= e.at))
+  AND (d.next_at IS NULL OR e.at < d.next_at)  -- decided again and again: the last one before it
 ON CONFLICT (tenant_id, decision_id, metric_id, event_id) DO NOTHING"""
 
 

@@ -229,12 +229,17 @@ def _shares(
 
 
 def _sure(plan: Plan, found: Bindings, keys: Sequence[str]) -> np.ndarray:
-    """All on the default; where that may not be, on waiting; else on the first that may."""
+    """All on the usual action; where a policy may not wait, on the first that may be."""
     shares = np.zeros(len(keys))
-    wanted = [plan.policy.default_action, WAIT]
-    allowed = [keys.index(k) for k in wanted if k in keys and found.eligible[keys.index(k)]]
-    shares[allowed[0] if allowed else int(found.eligible.argmax())] = 1.0
+    usual = _usual(plan, found, keys)
+    shares[keys.index(usual) if usual in keys else int(found.eligible.argmax())] = 1.0
     return shares
+
+
+def _usual(plan: Plan, found: Bindings, keys: Sequence[str]) -> str:
+    """The default where it may be, else waiting."""
+    wanted = plan.policy.default_action
+    return wanted if wanted in keys and found.eligible[keys.index(wanted)] else WAIT
 
 
 def _shadow(
@@ -253,12 +258,8 @@ def _default(
     plan: Plan, found: Bindings, person: Contact, now: datetime, slot: str, row: dict[str, Any],
     context: dict[str, Any], why: Phrase,
 ) -> decisions.Choice:  # fmt: skip
-    """Nobody chooses: the default where it may be, else waiting. Logged as such, learned from
-    never."""
-    keys = [a.key for a in plan.actions]
-    wanted = plan.policy.default_action
-    allowed = wanted in keys and bool(found.eligible[keys.index(wanted)])
-    action = wanted if allowed else WAIT
+    """Nobody chooses: the usual action, logged as such and never learned from."""
+    action = _usual(plan, found, [a.key for a in plan.actions])
     told = {**_context(context, "", []), "fallback": why.stored()}
     return _choice(
         plan, person, now, slot, row, told, mode=Decision.Mode.FALLBACK, action=action, draw=0.0,

@@ -6,7 +6,7 @@ from typing import Any
 
 from attune.kernel.phrases import Phrase, as_is, say, say_many
 from campaigns.decisions.models import Decision, Metric
-from campaigns.strategy import deciding, selectors
+from campaigns.strategy import deciding
 from campaigns.strategy.features import name_of
 from campaigns.strategy.models import Constraint, Policy, PolicyVersion
 
@@ -108,14 +108,3 @@ def reasons(policy: Policy, decision: Decision) -> list[dict[str, Any]]:
 def known(decision: Decision) -> list[dict[str, Any]]:
     """The features as they were."""
     return [{"name": name_of(k), "value": v} for k, v in decision.profile.items()]
-
-
-def actions_words(policy: Policy) -> dict[str, str]:
-    """What each action is called: the names of its options."""
-    names = {
-        (o.dimension, o.key): o.name for o in selectors.options_of(policy.bank_id)
-    }  # fmt: skip
-    return {
-        a.key: " · ".join(names[pair] for pair in a.options)
-        for a in selectors.actions_of(policy, []) if a.options
-    }  # fmt: skip

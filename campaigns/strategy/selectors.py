@@ -78,12 +78,19 @@ def constraints_in_force(of: Policy) -> list[Constraint]:
 
 def actions_of(of: Policy, rules: Sequence[Constraint]) -> list[Action]:
     """The actions of the bank that no exclusion in force forbids, WAIT first."""
+    never = [r.options for r in rules if r.kind == Constraint.Kind.EXCLUSION]
+    return bank_actions(of.bank_id, of.may_wait, never)
+
+
+def bank_actions(
+    bank_id: uuid.UUID, may_wait: bool, never: Sequence[Sequence[str]] = ()
+) -> list[Action]:
+    """Every combination of the options in use."""
     options: dict[str, list[tuple[str, int]]] = {}
-    for option in options_of(of.bank_id):
+    for option in options_of(bank_id):
         if option.in_use:
             options.setdefault(option.dimension, []).append((option.key, option.cost_cents))
-    never = [r.options for r in rules if r.kind == Constraint.Kind.EXCLUSION]
-    return acting.combined(options, never, of.may_wait)
+    return acting.combined(options, never, may_wait)
 
 
 def serving(of: Policy) -> PolicyVersion | None:

@@ -64,7 +64,7 @@ class PolicyPlan:
 
 def create(plan: PolicyPlan) -> Policy:
     """A draft. Raises Invalid with every mistake."""
-    _check(plan, None)
+    _check(plan)
     values = {k: getattr(plan, k) for k in _columns()}
     key = slugify(plan.key or plan.name)[:60] or f"policy-{secrets.token_hex(4)}"
     try:
@@ -80,7 +80,7 @@ def create(plan: PolicyPlan) -> Policy:
 def change(policy: Policy, plan: PolicyPlan) -> None:
     """Change what may be changed: the actions, the reward and the features of one that decides
     stay, since its log would mean something else."""
-    _check(plan, policy)
+    _check(plan)
     if policy.state != Policy.State.DRAFT:
         _check_kept(policy, plan)
     before = {k: getattr(policy, k) for k in _columns()}
@@ -109,7 +109,7 @@ def _check_kept(policy: Policy, plan: PolicyPlan) -> None:
                                "make another one beside it."))  # fmt: skip
 
 
-def _check(plan: PolicyPlan, policy: Policy | None) -> None:
+def _check(plan: PolicyPlan) -> None:
     if errors := list(_faults(plan)):
         raise Invalid(errors)
 
@@ -139,7 +139,7 @@ def _faults(plan: PolicyPlan) -> Iterator[FieldError]:
 
 
 def _action_faults(plan: PolicyPlan) -> Iterator[FieldError]:
-    found = bank_actions(plan.bank, plan.may_wait)
+    found = selectors.bank_actions(plan.bank.pk, plan.may_wait)
     keys = [a.key for a in found]
     if len(found) < 2:
         told = say("There is nothing to choose from: give the bank “%(bank)s” at least two "
@@ -156,14 +156,6 @@ def _action_faults(plan: PolicyPlan) -> Iterator[FieldError]:
         told = say("With %(n)s actions the floor is 0 to %(most)s: more would give each an equal "
                    "share for ever.", n=len(found), most=f"{1 / len(found):.3f}")  # fmt: skip
         yield FieldError("floor", told)
-
-
-def bank_actions(bank: ActionBank, may_wait: bool) -> list[acting.Action]:
-    options: dict[str, list[tuple[str, int]]] = {}
-    for option in selectors.options_of(bank.pk):
-        if option.in_use:
-            options.setdefault(option.dimension, []).append((option.key, option.cost_cents))
-    return acting.combined(options, [], may_wait)
 
 
 def start(policy: Policy) -> None:

@@ -85,7 +85,7 @@ def _event(person: Contact, name: str, at: datetime) -> Event:
                  contact=person, at=at)  # fmt: skip
 
 
-def explored(n: int = 600, days: int = 4, **fields: Any) -> Policy:
+def explored(n: int = 400, days: int = 2, **fields: Any) -> Policy:
     """A policy that explored for `days`, a day between, with `n` people each."""
     row = policy(**fields)
     now = timezone.now()

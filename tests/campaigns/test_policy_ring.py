@@ -42,7 +42,7 @@ def test_it_learns_for_whom_and_the_gate_lets_it_through(tenant):
     LEARN.enqueue(LearnPolicy(row.pk))
     make.run_jobs()
     version = selectors.versions(row)[0]
-    assert (version.number, version.kind, version.rounds) == (2, "linear", 2_400)
+    assert (version.number, version.kind, version.rounds) == (2, "linear", 800)
     snapshot = Snapshot.of(version.snapshot)
     keys = ("wait", "discount", "delivery")
     young, old = snapshot.choose([{"trait:age": "young"}, {"trait:age": "old"}], keys,
@@ -52,9 +52,11 @@ def test_it_learns_for_whom_and_the_gate_lets_it_through(tenant):
     assert young.min() >= 0.02 - 1e-9
     estimate = selectors.estimate_of(version)
     assert estimate.verdict == "promote"
-    _, low, high = estimate.estimates["gain"]
-    # the truth: 0.96 of 0.5 + the floor's, against what was logged
-    assert low < 0.28 < high
+    value, low, high = estimate.estimates["gain"]
+    # the truth: 0.96 of 0.5, 0.02 of 0.05 and of 0.1, less what was logged; ids are by chance, so
+    # it is met within four standard errors
+    assert value == pytest.approx(0.483 - 0.2015, abs=4 * (high - low) / (2 * 1.96))
+    assert low > 0
     assert version.drivers[0]["feature"] == "trait:age"
     assert selectors.serving(row).number == 1  # nothing went live by itself
 
@@ -109,7 +111,7 @@ def test_shadow_canary_and_live(tenant):
     versions = Decision.objects.filter(source_id=row.pk, contact__in=who)
     counts = {v: versions.filter(version=v).count() for v in (0, 1, 2)}
     assert counts[0] == pytest.approx(90, abs=35)
-    assert counts[1] == pytest.approx(counts[2], rel=0.25)
+    assert counts[1] == pytest.approx(counts[2], rel=0.3)
     # the probability logged is over both versions and the control
     plain = versions.filter(version=2).first()
     assert sum(plain.propensities.values()) == pytest.approx(1)
@@ -133,38 +135,38 @@ def test_harm_is_taken_back_by_itself(tenant):
     shop.play(row, shop.people(30, seed=5), now)
     ramps.look(selectors.ramp(ramp.pk), now)
     ramps.approve(selectors.ramp(ramp.pk), now)
-    shop.play(row, shop.people(1_000, seed=6), now, harm=0.4)
+    shop.play(row, shop.people(500, seed=6), now, harm=0.4)
     LOOK.enqueue(LookAtPolicy(row.pk))
     make.run_jobs()
     ramp = selectors.ramp(ramp.pk)
     assert ramp.state == "rolled_back"
     assert "It harms complaint" in str(ramp.reason)
     assert selectors.policy(row.pk).version == 1
-    after = shop.play(row, shop.people(50, seed=7), now)
+    after = shop.play(row, shop.people(200, seed=7), now)
     assert {d.version for d in after} == {0, 1}
 
 
 def test_a_broken_fairness_rule_that_blocks_stops_a_ramp(tenant):
-    row = shop.explored()
+    row = shop.explored(300, 4)
     with pytest.raises(Exception, match="take it out of the features first"):
         banks.add_fairness(row, trait="age", measure="exposure")
     for person in shop.Contact.objects.all():
         person.traits["town"] = "north" if person.traits["age"] == "young" else "south"
         person.save(update_fields=["traits"])
     banks.add_fairness(row, trait="town", measure="exposure", option="offer:discount",
-                       tolerance=0.1, on_breach="block", least_people=50)  # fmt: skip
+                       tolerance=0.3, on_breach="block", least_people=50)  # fmt: skip
     banks.add_fairness(row, trait="religion", measure="benefit")
     ramp = ramped(row)
     now = timezone.now()
     looked = looking.look(row, now)
     fair, unknown = looked.results["fairness"]
-    assert fair["state"] in {"fair", "unsure"}  # it explored evenly
+    assert fair["state"] == "fair"  # it explored evenly: 0.3 for both, ±0.027
     assert unknown["state"] == "unknown"
     assert unknown["sentence"]["text"].startswith("We hold no group data")
     Ramp.objects.filter(pk=ramp.pk).update(step=2)  # all by the learned version
     who = list(shop.Contact.objects.all())
-    for hour in range(1, 7):  # three days of what it learned
-        shop.play(row, who, now + timedelta(hours=24 * hour), seed=hour)
+    for day in range(1, 4):  # three days of what it learned
+        shop.play(row, who, now + timedelta(days=day), seed=day)
     now += timedelta(days=7)
     assert looking.look(row, now).results["fairness"][0]["state"] == "broken"
     assert ramps.look(selectors.ramp(ramp.pk), now).did == "roll_back"
@@ -181,7 +183,7 @@ def test_old_knowledge_and_dried_up_rewards_fall_back(tenant):
     row = selectors.policy(row.pk)
     looking.look(row, now)
     assert not selectors.policy(row.pk).stalled
-    silent = shop.people(200, seed=3)
+    silent = shop.people(80, seed=3)
     plan = deciding.planned(row, now)
     for person in silent:
         deciding.decide(plan, person, {}, now)
@@ -190,14 +192,14 @@ def test_old_knowledge_and_dried_up_rewards_fall_back(tenant):
 
 
 def test_a_look_tells_value_bounds_and_regret(tenant):
-    row = shop.explored(400, 6)
+    row = shop.explored(200, 4)
     rule = banks.add_constraint(row, kind="share", options=["offer:discount"],
                                 values={"least": 0.0, "most": 0.1})  # fmt: skip
     shop.play(row, shop.people(50, seed=4), timezone.now() - timedelta(hours=30), seed=4)
     results = looking.look(row, timezone.now()).results
-    assert results["decisions"] == 2_450
-    assert results["value"]["control"]["value"] == pytest.approx(0.05, abs=0.04)
-    assert results["gain"]["low"] > 0.05
+    assert results["decisions"] == 850
+    assert results["value"]["control"]["value"] == pytest.approx(0.05, abs=0.12)  # 5 errors
+    assert results["gain"]["low"] > 0
     assert 35 <= results["bound"][str(rule.pk)] <= 50
     # exploring thirds: the best is 0.5 for all, what was done earns about 0.2167
     regrets = [p["regret"] for p in results["periods"]]

@@ -29,23 +29,24 @@ def decide(of: Policy, person: Contact, at: datetime = NOON, **context: object) 
 
 def test_a_draft_decides_for_nobody_and_a_start_explores_evenly_beside_a_control(tenant):
     row = shop.policy(started=False)
-    people = shop.people(1_000)
+    people = shop.people(400)
     with pytest.raises(Conflict, match="does not decide: it is Draft"):
         decide(row, people[0])
     services.start(row)
-    made = [decide(row, person) for person in people]
+    plan = deciding.planned(selectors.policy(row.pk), NOON)
+    made = [deciding.decide(plan, person, {}, NOON) for person in people]
     control = [d for d in made if d.mode == "control"]
-    assert 70 < len(control) < 130
+    assert 10 < len(control) < 70  # five standard deviations
     assert {d.action for d in control} == {"wait"}
     assert {d.mode for d in made} == {"control", "explore"}
     # logged is the chance over everything left to chance: 0.1 of control, 0.9 in thirds
     assert made[0].propensities == {
         "wait": pytest.approx(0.4), "discount": pytest.approx(0.3), "delivery": pytest.approx(0.3),
     }  # fmt: skip
-    shares = {key: sum(d.action == key for d in made) / 1_000 for key in made[0].propensities}
+    shares = {key: sum(d.action == key for d in made) / 400 for key in made[0].propensities}
     assert shares == {
-        "wait": pytest.approx(0.4, abs=0.05), "discount": pytest.approx(0.3, abs=0.05),
-        "delivery": pytest.approx(0.3, abs=0.05),
+        "wait": pytest.approx(0.4, abs=0.123), "discount": pytest.approx(0.3, abs=0.115),
+        "delivery": pytest.approx(0.3, abs=0.115),
     }  # fmt: skip
 
 
@@ -77,7 +78,8 @@ def test_a_reward_goes_to_the_last_decision_before_it(tenant):
 
 
 def test_a_cap_counts_what_was_done_and_says_so(tenant):
-    row, person = shop.policy(may_wait=True, control_share=0.01), shop.people(1)[0]
+    row = shop.policy(control_share=0.01)
+    person = next(p for p in shop.people(9) if deciding.group_of(row, None, p.pk)[0] != "control")
     banks.add_constraint(
         row, kind="cap", options=["offer:discount", "offer:delivery"],
         values={"most": 1, "days": 7},
