@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Count, Max, QuerySet
 
 from attune.kernel.errors import NotFound
 from attune.kernel.phrases import say
@@ -100,3 +100,13 @@ def decided(source_id: uuid.UUID, contact_id: uuid.UUID, slot: str = "") -> Deci
     rows = Decision.objects.filter(source_id=source_id, contact_id__in=same, slot=slot)
     # the first of a few is found here: ordered and limited, the planner walks the whole source
     return min(rows, key=lambda row: (row.at, row.pk), default=None)
+
+
+def done(
+    source_id: uuid.UUID, contact_id: uuid.UUID, *, since: datetime, but: str
+) -> tuple[int, datetime | None]:
+    """How many decisions of a source since then gave a person another action than `but`, and when
+    the last of them was."""
+    rows = Decision.objects.filter(source_id=source_id, contact_id=contact_id, at__gte=since)
+    told = rows.exclude(action=but).aggregate(n=Count("id"), last=Max("at"))
+    return told["n"], told["last"]

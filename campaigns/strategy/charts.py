@@ -59,9 +59,15 @@ def regret(look: dict[str, Any]) -> dict[str, Any] | None:
             "series": [{"name": say("Regret"), "values": [p["regret"] for p in rows]}]}  # fmt: skip
 
 
-def estimators(estimates: dict[str, Any]) -> list[dict[str, Any]]:
+def estimators(
+    estimates: dict[str, Any], sequence: bool = False
+) -> list[dict[str, Any]]:  # fmt: skip
     """Rows of the gate's table: what runs now, then every estimator."""
     names = {
+        "logged": say("What ran (as measured)"), "dm": say("Fitted Q evaluation (DM)"),
+        "is": say("Weighted by sequences (IS)"), "wis": say("Weighted, scaled (WIS)"),
+        "dr": say("Doubly robust (DR)"),
+    } if sequence else {
         "logged": say("What ran (as measured)"), "dm": say("Model of the reward (DM)"),
         "ips": say("Weighted (IPS)"), "snips": say("Weighted, scaled (SNIPS)"),
         "dr": say("Doubly robust (DR)"), "switch": say("Doubly robust, switching"),
@@ -71,6 +77,28 @@ def estimators(estimates: dict[str, Any]) -> list[dict[str, Any]]:
         {"key": key, "name": name, "value": estimates[key][0], "low": estimates[key][1],
          "high": estimates[key][2]}
         for key, name in names.items() if key in estimates
+    ]  # fmt: skip
+
+
+def by_steps(rows: list[list[float | None]]) -> dict[str, Any] | None:
+    """What following the version for longer would have brought more, with its interval."""
+    if len(rows) < 2:
+        return None
+    return {"kind": "line", "unit": say("discounted reward"), "x": [str(row[0]) for row in rows],
+            "along": say("Decisions in a row"),
+            "series": [{"name": say("Gain"), "values": [row[1] for row in rows],
+                        "low": [row[2] for row in rows],
+                        "high": [row[3] for row in rows]}]}  # fmt: skip
+
+
+def rehearsal(told: dict[str, Any]) -> list[dict[str, Any]]:
+    """Who earned what of simulated customers."""
+    names = {"version": say("This version"), "default": say("The default action"),
+             "even": say("Every action in turn")}  # fmt: skip
+    return [
+        {"key": key, "name": name, "value": told["values"][key][0],
+         "error": told["values"][key][1]}
+        for key, name in names.items() if key in told.get("values", {})
     ]  # fmt: skip
 
 

@@ -149,10 +149,20 @@ def raw(policy: Policy, person: Contact, context: dict[str, Any], local: datetim
     known = {} if profile is None else {
         name: getattr(profile, name) for name in (*contacts.SNAPSHOT, *PROFILE)
     }  # fmt: skip
+    if features.OWN & set(policy.features):
+        known |= _own(policy, person, local)
     return features.raw_of(
         profile=known, traits=person.traits, context=context, locale=person.locale, now=local,
         names=policy.features,
     )  # fmt: skip
+
+
+def _own(policy: Policy, person: Contact, local: datetime) -> dict[str, float]:
+    """What this policy did with a person lately; waiting is nothing done."""
+    since = local - timedelta(days=features.LATELY_DAYS)
+    n, last = log.done(policy.pk, person.pk, since=since, but=WAIT)
+    days = (local - last).total_seconds() / 86400 if last else features.LATELY_DAYS + 1.0
+    return {"actions_lately": float(n), "since_action": round(days, 2)}
 
 
 def _featureless(policy: Policy, row: dict[str, Any]) -> Phrase | None:

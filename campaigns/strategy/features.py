@@ -31,7 +31,11 @@ KNOWN: dict[str, Phrase] = {
     "hour": say("Hour of the day"),
     "weekday": say("Day of the week"),
     "locale": say("Language"),
+    "since_action": say("Days since it last did something"),
+    "actions_lately": say("What it did in the last 30 days"),
 }
+OWN = frozenset({"since_action", "actions_lately"})  # what the policy itself did with a person
+LATELY_DAYS = 30
 KINDS = frozenset({"lifecycle", "top_category", "hour", "weekday", "locale"})
 TRAIT, CONTEXT = "trait:", "context:"
 MOST_LEVELS, LEAST_ROWS, WIDEST = 12, 10, 64
@@ -67,6 +71,8 @@ def raw_of(
         "hour": str(now.hour),
         "weekday": str(now.isoweekday()),
         "locale": locale[:2],
+        "since_action": profile.get("since_action"),
+        "actions_lately": profile.get("actions_lately"),
     }
     found |= {TRAIT + key: value for key, value in traits.items()}
     found |= {CONTEXT + key: value for key, value in context.items()}

@@ -47,6 +47,11 @@ class OptionForm(forms.Form):
 
 class PolicyForm(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=120)
+    kind = forms.ChoiceField(
+        label=_("Learns"), choices=Policy.Kind.choices, initial=Policy.Kind.CONTEXTUAL,
+        help_text=_("A contextual bandit learns what each decision brings by itself. Reinforcement "
+                    "learning also counts what follows, so it learns when to wait."),
+    )  # fmt: skip
     bank = forms.ChoiceField(label=_("Action bank"))
     may_wait = forms.BooleanField(
         label=_("May also do nothing"), required=False, initial=True,
@@ -85,6 +90,11 @@ class PolicyForm(forms.Form):
     window_hours = forms.IntegerField(
         label=_("Hours in which a reward may come"), min_value=1, max_value=24 * 90, initial=168
     )
+    discount = forms.FloatField(
+        label=_("What the next decision counts, in percent"), min_value=0, max_value=99, initial=90,
+        help_text=_("For reinforcement learning: at 90, a reward ten decisions later counts for a "
+                    "third."),
+    )  # fmt: skip
     stale_hours = forms.IntegerField(
         label=_("Too old after hours"), min_value=1, max_value=24 * 365, initial=168,
         help_text=_("A version that learned from nothing newer gives way to the default."),

@@ -74,20 +74,26 @@ class Verdict:
 
 def health(log: Log, logged: np.ndarray | None = None) -> Health:
     """Of a log; `logged` (n, K) are the probabilities of all choices where they were kept."""
-    w = log.weights
+    untried = None
+    if logged is not None and len(log.actions):
+        untried = float((log.target * (logged <= 0)).sum(1).mean())
+    return weighed(log.weights, log.units, untried, int((log.rewards != 0).sum()))
+
+
+def weighed(
+    w: np.ndarray, units: np.ndarray | None, untried: float | None, rewarded: int
+) -> Health:  # fmt: skip
+    """Of weights (n,) and whose they are (n,)."""
     n, total = len(w), float(w.sum())
     own = w
-    if log.units is not None and n:  # who came 10,000 times is one person still
-        own = np.bincount(np.unique(log.units, return_inverse=True)[1], weights=w).astype(float)
+    if units is not None and n:  # who came 10,000 times is one person still
+        own = np.bincount(np.unique(units, return_inverse=True)[1], weights=w).astype(float)
     squares = float((own**2).sum())
     largest, heaviest = float(w.max(initial=0.0)), float(own.max(initial=0.0))
-    untried = None
-    if logged is not None and n:
-        untried = float((log.target * (logged <= 0)).sum(1).mean())
     return Health(
         n, total**2 / squares if squares else 0.0, largest, heaviest / total if total else 0.0,
-        total / n if n else 0.0, float(w.std()) / np.sqrt(n) if n else 0.0, untried,
-        int((log.rewards != 0).sum()), len(own),
+        total / n if n else 0.0, float(w.std()) / np.sqrt(n) if n else 0.0, untried, rewarded,
+        len(own),
     )  # fmt: skip
 
 
@@ -102,11 +108,11 @@ def judged(log: Log, logged: np.ndarray | None = None) -> Verdict:
     value, low, high = offpolicy.interval(log.rewards, log.units)
     own = Estimate("logged", value, low, high, (high - low) / (2 * offpolicy.Z))
     gain = _gain(log, chosen)
-    refusal = _refusal(found)
-    warnings = tuple(_warnings(found))
-    told = Verdict("refuse", refusal or say(""), warnings, found, chosen, _why(chosen, found), own,
+    refused = refusal(found)
+    warnings = tuple(warned(found))
+    told = Verdict("refuse", refused or say(""), warnings, found, chosen, _why(chosen, found), own,
                    gain, others)  # fmt: skip
-    if refusal is not None:
+    if refused is not None:
         return told
     kind, reason = _compared(found, gain)
     return Verdict(kind, reason, warnings, found, chosen, told.why, own, gain, others)
@@ -120,7 +126,7 @@ def _gain(log: Log, chosen: Estimate) -> Estimate:
     return Estimate("gain", value, low - bias, high + bias, error)
 
 
-def _refusal(found: Health) -> Phrase | None:
+def refusal(found: Health) -> Phrase | None:
     if found.untried is not None and found.untried > UNTRIED_REFUSED:
         return say("In %(share)s of its choices it does what was never tried: nothing is known of "
                    "that. Let it explore in a small canary, or take those choices from it.",
@@ -138,7 +144,7 @@ def _refusal(found: Health) -> Phrase | None:
     return None
 
 
-def _warnings(found: Health) -> Sequence[Phrase]:
+def warned(found: Health) -> Sequence[Phrase]:
     told = []
     if found.share < SOON_FEW:
         told.append(say("Only %(ess)s of %(n)s rounds count: read the figure with its interval.",

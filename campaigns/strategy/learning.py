@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from attune.kernel.phrases import Phrase, say
 from campaigns.strategy import snapshots
 from campaigns.strategy.features import Encoder, Raw
+from campaigns.strategy.networks import Networks
 from campaigns.strategy.offpolicy import Log
 from campaigns.strategy.policies import Beliefs, Sums
 from campaigns.strategy.snapshots import Snapshot
@@ -24,6 +26,7 @@ LEAST_ROUNDS, LEAST_REWARDED = 100, 20
 LEAST_DELAYS = 30  # rewards from which the delay is known
 RIDGE = 1.0
 FOLDS = 5
+SAMPLE = 1_000  # people by whom the drivers of a network are worked out
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,13 @@ def _summed(x: np.ndarray, rounds: Rounds, mask: np.ndarray) -> Sums:
     return sums
 
 
+def not_enough(rounds: Rounds) -> Phrase:
+    """What is missing, in words."""
+    return say("The log holds %(n)s decisions with %(rewarded)s rewards; it takes %(least)s and "
+               "%(least_rewarded)s.", n=len(rounds), rewarded=int((rounds.rewards != 0).sum()),
+               least=LEAST_ROUNDS, least_rewarded=LEAST_REWARDED)  # fmt: skip
+
+
 def modelled(rounds: Rounds, encoder: Encoder) -> np.ndarray:
     """What each action would bring in each round (n, K), by a model that did not see the round's
     person (cross-fitted)."""
@@ -121,7 +131,7 @@ def judged_log(rounds: Rounds, version: Snapshot, floor: float) -> tuple[Log, np
     over."""
     done = rounds.only(rounds.over)
     target = version.choose(done.rows, done.keys, done.eligible, floor).shares
-    encoder = version.encoder if version.beliefs is not None else Encoder()
+    encoder = version.encoder if version.knows else Encoder()
     log = Log(done.actions, done.rewards, done.propensities, target, modelled(done, encoder),
               done.units)  # fmt: skip
     return log, done.logged
@@ -130,11 +140,15 @@ def judged_log(rounds: Rounds, version: Snapshot, floor: float) -> tuple[Log, np
 def driving(version: Snapshot, rows: Sequence[Raw], most: int = 8) -> list[dict[str, Any]]:
     """Which features move the choice, over everybody: the mean over people of how far a feature
     sets the actions apart, as a share of all, and for which action it speaks where it is high."""
-    if version.beliefs is None or not rows:
+    if not version.knows or not rows:
         return []
     x = version.encoder.matrix(rows).astype(float)
-    apart = version.beliefs.means - version.beliefs.means.mean(0)  # (K, d)
-    reach = np.abs(x).mean(0) * apart.std(0)  # (d,)
+    if version.networks is not None:
+        apart, reach = _apart(version.networks, x[-SAMPLE:])
+    else:
+        assert version.beliefs is not None  # noqa: S101
+        apart = version.beliefs.means - version.beliefs.means.mean(0)  # (K, d)
+        reach = np.abs(x).mean(0) * apart.std(0)  # (d,)
     columns = version.encoder.columns
     total = float(reach[1:].sum()) or 1.0
     told = [
@@ -144,3 +158,11 @@ def driving(version: Snapshot, rows: Sequence[Raw], most: int = 8) -> list[dict[
         for j, (name, level) in enumerate(columns)
     ]  # fmt: skip
     return sorted(told, key=lambda row: -float(str(row["share"])))[:most]
+
+
+def _apart(networks: Networks, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How a high value of each column sets the actions apart (K, d), and how far in all (d,)."""
+    k = networks.actions
+    toward = np.eye(k) - 1 / k
+    parts = np.stack([networks.parts(x, np.tile(row, (len(x), 1))) for row in toward])  # (K, n, d)
+    return (parts * np.sign(x)).mean(1), np.abs(parts).mean((0, 1))

@@ -73,17 +73,18 @@ def _value(seen: Logged) -> dict[str, Any]:
 
 
 def _gain(seen: Logged) -> dict[str, Any] | None:
-    """What a decision of the policy brings more than one of the control, with its interval."""
+    """What a decision of the policy brings more than one of the control, with its interval: that of
+    a difference from those of its parts, which lean (Zou and Donner 2008)."""
     done, control = seen.rounds.over, seen.groups == CONTROL
     parts = []
     for mask in (done & ~control, done & control):
         if mask.sum() < 20:
             return None
-        value, low, high = offpolicy.interval(seen.rounds.rewards[mask], seen.rounds.units[mask])
-        parts.append((value, (high - low) / (2 * offpolicy.Z)))
-    gain = parts[0][0] - parts[1][0]
-    wide = offpolicy.Z * float(np.hypot(parts[0][1], parts[1][1]))
-    return {"value": gain, "low": gain - wide, "high": gain + wide}
+        parts.append(offpolicy.interval(seen.rounds.rewards[mask], seen.rounds.units[mask]))
+    (own, own_low, own_high), (usual, usual_low, usual_high) = parts
+    gain = own - usual
+    return {"value": gain, "low": gain - float(np.hypot(own - own_low, usual_high - usual)),
+            "high": gain + float(np.hypot(own_high - own, usual - usual_low))}  # fmt: skip
 
 
 def _periods(seen: Logged) -> list[dict[str, Any]]:

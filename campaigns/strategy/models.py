@@ -147,6 +147,7 @@ class PolicyVersion(TenantModel):
     rounds = models.PositiveIntegerField(default=0)
     until = models.DateTimeField()  # what it learned from ends here
     drivers = models.JSONField(default=list)
+    rehearsal = models.JSONField(default=dict)  # people, steps, {who: [return, error]}, simulated
 
     class Meta(TenantModel.Meta):
         db_table = "policy_version"
@@ -179,6 +180,8 @@ class OffPolicyEstimate(TenantModel):
     warnings = models.JSONField(default=list)
     estimator = models.CharField(max_length=8, blank=True, default="")
     estimates = models.JSONField(default=dict)  # name: [value, low, high], gain and logged too
+    steps = models.PositiveSmallIntegerField(default=1)  # decisions in a row that it was followed
+    by_steps = models.JSONField(default=list)  # [steps, gain, low, high, effective], of sequences
 
     class Meta(TenantModel.Meta):
         db_table = "off_policy_estimate"

@@ -96,7 +96,7 @@ def judge(version: PolicyVersion, past: PastLog, now: datetime) -> OffPolicyEsti
         told = say("The log's actions are not this policy's: “%(name)s” and %(n)s others.",
                    name=strangers[0], n=len(strangers) - 1)  # fmt: skip
         raise Conflict(told)
-    return services.report(version, found, floor=version.policy.floor, until=now, log=str(past.pk))
+    return services.report(version, found, until=now, log=str(past.pk))
 
 
 def handed_out(policy: Policy, kind: str) -> Iterator[str]:

@@ -17,7 +17,7 @@ from campaigns.decisions.models import Goal, Metric
 from campaigns.experiments import guardrails, statistics
 from campaigns.experiments.statistics import Effect, Moments, Strata
 from campaigns.strategy import ramping, selectors, services
-from campaigns.strategy.models import Policy, PolicyVersion, Ramp, RampLook
+from campaigns.strategy.models import OffPolicyEstimate, Policy, PolicyVersion, Ramp, RampLook
 from campaigns.strategy.ramping import Move, Seen
 from campaigns.strategy.states import RAMP
 
@@ -65,6 +65,17 @@ def begin(version: PolicyVersion, now: datetime, steps: list[dict[str, Any]] | N
         return ramp
     _begin(ramp, now)
     return ramp
+
+
+def begin_if_free(version: PolicyVersion, estimate: OffPolicyEstimate, now: datetime) -> None:
+    """Of a policy that refreshes itself: begin where the gate lets it and nothing else is on its
+    way; quicker where the version that serves is of the same kind."""
+    policy = version.policy
+    free = selectors.open_ramp(policy) is None and policy.state == Policy.State.RUNNING
+    if policy.refreshes and estimate.verdict == "promote" and free:
+        serving = selectors.serving(policy)
+        same = serving is not None and serving.kind == version.kind
+        begin(version, now, ramping.REFRESH if same else ramping.STEPS)
 
 
 def _begin(ramp: Ramp, now: datetime) -> None:

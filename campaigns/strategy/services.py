@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils import timezone
@@ -21,10 +22,20 @@ from attune.kernel.tenancy import current_tenant
 from campaigns.content.services import verify
 from campaigns.decisions import services as decisions
 from campaigns.decisions.models import Metric
+from campaigns.experiments.bandits import draw_of
 from campaigns.segments.models import Segment
 from campaigns.strategy import actions as acting
-from campaigns.strategy import gate, learning, offpolicy, rounds, selectors, snapshots
+from campaigns.strategy import (
+    gate,
+    learning,
+    offpolicy,
+    rounds,
+    selectors,
+    sequential,
+    snapshots,
+)
 from campaigns.strategy.features import CONTEXT, KNOWN, TRAIT
+from campaigns.strategy.jobs import LEARN, LEARN_RETURN, LearnPolicy
 from campaigns.strategy.models import (
     ActionBank,
     OffPolicyEstimate,
@@ -36,6 +47,7 @@ from campaigns.strategy.states import POLICY
 
 LEARN_FROM = timedelta(days=120)
 LEAST_CONTROL = 0.01
+HELD = 0.4  # of the people, those whom networks never learn from: they are judged by
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +212,7 @@ def retire(policy: Policy) -> None:
 
 def publish(
     policy: Policy, snapshot: Snapshot, *, rounds: int, until: datetime,
-    drivers: list[dict[str, Any]],
+    drivers: list[dict[str, Any]], rehearsal: dict[str, Any] | None = None,
 ) -> PolicyVersion:  # fmt: skip
     """Keep a version; nothing serves it yet."""
     Policy.objects.select_for_update().get(pk=policy.pk)  # one number each
@@ -209,20 +221,23 @@ def publish(
     version = PolicyVersion.objects.create(
         policy=policy, number=last + 1, kind=snapshot.kind, snapshot=stored,
         digest=snapshots.digest(stored), rounds=rounds, until=until, drivers=drivers,
+        rehearsal=rehearsal or {},
     )  # fmt: skip
     audit.record("strategy.publish", version, number=version.number)
     return version
+
+
+def ask_to_learn(policy: Policy) -> None:
+    """Later; what learns sequences needs torch and waits in a queue of its own."""
+    job = LEARN_RETURN if policy.kind == Policy.Kind.SEQUENTIAL else LEARN
+    job.enqueue(LearnPolicy(policy.pk), dedupe_key=str(policy.pk))
 
 
 def learn(policy: Policy, now: datetime) -> PolicyVersion:
     """A new version from the policy's own log. Raises Conflict where the log is too thin."""
     found = rounds.of_decisions(policy, since=now - LEARN_FROM, until=now)
     if not learning.enough(found):
-        told = say("The log holds %(n)s decisions with %(rewarded)s rewards; it takes %(least)s "
-                   "and %(least_rewarded)s.", n=len(found),
-                   rewarded=int((found.rewards != 0).sum()), least=learning.LEAST_ROUNDS,
-                   least_rewarded=learning.LEAST_REWARDED)  # fmt: skip
-        raise Conflict(told)
+        raise Conflict(learning.not_enough(found))
     snapshot = learning.learned(found, policy.features, rule=policy.rule)
     drivers = learning.driving(snapshot, found.rows[-5_000:])
     return publish(policy, snapshot, rounds=len(found), until=now, drivers=drivers)
@@ -231,23 +246,37 @@ def learn(policy: Policy, now: datetime) -> PolicyVersion:
 def judge(version: PolicyVersion, now: datetime) -> OffPolicyEstimate:
     """The gate's report on a version, by the policy's own log."""
     policy = version.policy
-    found = rounds.of_decisions(policy, since=now - LEARN_FROM, until=now)
+    seen = rounds.logged(policy, since=now - LEARN_FROM, until=now)
+    found = seen.rounds
+    if version.kind == snapshots.SEQUENTIAL:  # networks remember whom they learned from
+        fresh = np.array([at >= version.until for at in seen.at], dtype=bool)
+        found = found.only(held_out(policy, found.units) | fresh)
     live_version = selectors.serving(policy)
     refresh = live_version is not None and live_version.kind == version.kind
-    estimate = report(version, found, floor=policy.floor, refresh=refresh, until=now)
+    estimate = report(version, found, refresh=refresh, until=now)
     tell(policy)
     return estimate
 
 
+def held_out(policy: Policy, units: Sequence[str] | np.ndarray) -> np.ndarray:
+    """Whether a person is one of those whom networks never learn from (n,)."""
+    people = {str(u): draw_of(f"{policy.pk}:held", str(u)) < HELD for u in set(units)}
+    return np.array([people[str(u)] for u in units], dtype=bool)
+
+
 def report(
-    version: PolicyVersion, found: learning.Rounds, *, floor: float, until: datetime,
-    log: str = "decisions", refresh: bool = False,
+    version: PolicyVersion, found: learning.Rounds, *, until: datetime, log: str = "decisions",
+    refresh: bool = False,
 ) -> OffPolicyEstimate:  # fmt: skip
-    done = found.only(found.over)
-    if not len(done):
+    policy, snapshot = version.policy, Snapshot.of(version.snapshot)
+    if not found.over.any():
         told = say("No decision's time to be rewarded is over yet: the gate waits for the first.")
         return _kept(version, log, until, None, told)
-    judged = gate.judged(*learning.judged_log(found, Snapshot.of(version.snapshot), floor))
+    if snapshot.kind == snapshots.SEQUENTIAL:
+        of = sequential.judged(found, snapshot, floor=policy.floor, hours=policy.every_hours or 1,
+                               discount=policy.discount)  # fmt: skip
+        return _kept(version, log, until, of.verdict, of.verdict.reason, of)
+    judged = gate.judged(*learning.judged_log(found, snapshot, policy.floor))
     if refresh and judged.kind == "hold" and judged.gain.value >= 0 and not judged.thin:
         told = say("A fresher version of what serves: not shown to earn less (%(gain)s a decision, "
                    "95 %% interval %(low)s to %(high)s).", gain=f"{judged.gain.value:+.4g}",
@@ -257,8 +286,9 @@ def report(
 
 
 def _kept(
-    version: PolicyVersion, log: str, until: datetime, judged: gate.Verdict | None, reason: Phrase
-) -> OffPolicyEstimate:
+    version: PolicyVersion, log: str, until: datetime, judged: gate.Verdict | None, reason: Phrase,
+    sequence: sequential.Judged | None = None,
+) -> OffPolicyEstimate:  # fmt: skip
     values: dict[str, Any] = {"verdict": "refuse"}
     if judged is not None:
         health = judged.health
@@ -270,6 +300,10 @@ def _kept(
             "warnings": [w.stored() for w in judged.warnings],
             "estimates": {name: _finite(e) for name, e in named.items()},
         }  # fmt: skip
+    if sequence is not None:
+        values |= {"steps": sequence.steps, "by_steps": [
+            [steps, *_finite(gain), round(ess, 1)] for steps, gain, ess in sequence.by_steps
+        ]}  # fmt: skip
     estimate = OffPolicyEstimate.objects.create(
         version=version, log=log, until=until, reason=reason, **values
     )

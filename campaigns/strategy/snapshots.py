@@ -1,6 +1,7 @@
 """A version as it is published: a small JSON document that decides by itself. Pure: numpy alone.
 
     {kind, actions: [key], encoder: [part], rule, alpha, means, roots, noise}   arrays in base64
+    {kind: "sequential", actions, encoder, rule, alpha, layers: [{weights, starts}]}
 
 Actions that came after it was learned are believed to be as the others are on average, without any
 certainty; actions that went are not chosen. Its hash names it.
@@ -8,7 +9,6 @@ certainty; actions that went are not chosen. Its hash names it.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -19,6 +19,7 @@ import numpy as np
 
 from campaigns.strategy import policies
 from campaigns.strategy.features import Encoder, Raw
+from campaigns.strategy.networks import Networks, packed, unpacked
 from campaigns.strategy.policies import Beliefs
 
 EVEN, LINEAR, SEQUENTIAL = "even", "linear", "sequential"
@@ -36,7 +37,8 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a version knows. Without beliefs it gives every action the same share."""
+    """What a version knows: `beliefs` of the next reward, or `networks` of the discounted return.
+    With neither it gives every action the same share."""
 
     kind: str
     actions: tuple[str, ...] = ()
@@ -44,22 +46,47 @@ class Snapshot:
     rule: str = "thompson"
     alpha: float = 1.0
     beliefs: Beliefs | None = None
+    networks: Networks | None = None
+
+    @property
+    def knows(self) -> bool:
+        return self.beliefs is not None or self.networks is not None
 
     def choose(
         self, rows: Sequence[Raw], actions: Sequence[str], eligible: np.ndarray, floor: float
     ) -> Chosen:
         """Shares over `actions` for raw features, none of what is not `eligible` (n, K)."""
-        if self.beliefs is None:
+        if not self.knows:
             none = np.zeros(eligible.shape)
-            even = policies.floored(none, eligible, 0.0)
-            return Chosen(even, none, none)
-        beliefs = self._beliefs_of(actions)
-        mean, spread = beliefs.scores(self.encoder.matrix(rows))
+            return Chosen(policies.floored(none, eligible, 0.0), none, none)
+        mean, spread = self.scores(self.encoder.matrix(rows), actions)
+        return Chosen(self._shares(mean, spread, eligible, floor), mean, spread)
+
+    def shares(
+        self, x: np.ndarray, actions: Sequence[str], eligible: np.ndarray, floor: float
+    ) -> np.ndarray:
+        """As `choose`, of encoded features (n, d), for a version that knows something."""
+        return self._shares(*self.scores(x, actions), eligible, floor)
+
+    def _shares(
+        self, mean: np.ndarray, spread: np.ndarray, eligible: np.ndarray, floor: float
+    ) -> np.ndarray:  # fmt: skip
         rule = "greedy" if self.kind == SEQUENTIAL else self.rule
-        shares = policies.propensities(
-            rule, mean, spread, eligible, floor=floor, alpha=self.alpha
-        )  # fmt: skip
-        return Chosen(shares, mean, spread)
+        return policies.propensities(rule, mean, spread, eligible, floor=floor, alpha=self.alpha)
+
+    def scores(self, x: np.ndarray, actions: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of what each of `actions` brings, (n, K) each, for encoded
+        features (n, d)."""
+        if self.networks is None:
+            return self._beliefs_of(actions).scores(x)
+        mean, spread = self.networks.scores(x)
+        known = {key: i for i, key in enumerate(self.actions)}
+        at = [known.get(key, -1) for key in actions]
+        none = np.array(at) < 0
+        mean, spread = mean[:, at], spread[:, at]
+        if none.any():
+            mean[:, none] = self.networks.scores(x)[0].mean(1, keepdims=True)
+        return mean, spread
 
     def _beliefs_of(self, actions: Sequence[str]) -> Beliefs:
         """The beliefs in the order of `actions`."""
@@ -84,16 +111,24 @@ class Snapshot:
         """What speaks for an action rather than the mean of the others: (feature, level, part of
         the expected reward), the largest first. The parts and the constant add up to the whole."""
         others = [key for key in against if key != action]
-        if self.beliefs is None or not others:
+        if not self.knows or not others:
             return []
-        x = self.encoder.matrix([row])[0]
-        means = self._beliefs_of([action, *others]).means
-        part = x * (means[0] - means[1:].mean(0))
+        x = self.encoder.matrix([row])
+        if self.networks is not None:
+            toward = np.array([[self._toward(key, action, others) for key in self.actions]])
+            part = self.networks.parts(x, toward)[0]
+        else:
+            means = self._beliefs_of([action, *others]).means
+            part = x[0] * (means[0] - means[1:].mean(0))
         named = [
             (name, level, float(part[j + 1]))
             for j, (name, level) in enumerate(self.encoder.columns)
         ]
         return sorted((n for n in named if n[2]), key=lambda n: -abs(n[2]))
+
+    @staticmethod
+    def _toward(key: str, action: str, others: Sequence[str]) -> float:
+        return 1.0 if key == action else -1 / len(others) if key in others else 0.0
 
     def stored(self) -> dict[str, Any]:
         found: dict[str, Any] = {
@@ -102,32 +137,24 @@ class Snapshot:
         }  # fmt: skip
         if self.beliefs is not None:
             found |= {
-                name: _packed(getattr(self.beliefs, name)) for name in ("means", "roots", "noise")
+                name: packed(getattr(self.beliefs, name)) for name in ("means", "roots", "noise")
             }
+        if self.networks is not None:
+            found["layers"] = self.networks.stored()
         return found
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Snapshot:
         beliefs = None
         if "means" in stored:
-            beliefs = Beliefs(*(_unpacked(stored[name]) for name in ("means", "roots", "noise")))
+            beliefs = Beliefs(*(unpacked(stored[name]) for name in ("means", "roots", "noise")))
+        networks = Networks.of(stored["layers"]) if "layers" in stored else None
         return cls(
             stored["kind"], tuple(stored["actions"]), Encoder.of(stored["encoder"]),
-            stored["rule"], stored["alpha"], beliefs,
+            stored["rule"], stored["alpha"], beliefs, networks,
         )  # fmt: skip
 
 
 def digest(stored: Mapping[str, Any]) -> str:
     """SHA-256 of the document, keys in order."""
     return hashlib.sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest()
-
-
-def _packed(array: np.ndarray) -> dict[str, Any]:
-    flat = np.ascontiguousarray(array, dtype="<f4")
-    return {"shape": list(flat.shape), "data": base64.b64encode(flat.tobytes()).decode()}
-
-
-def _unpacked(stored: Mapping[str, Any]) -> np.ndarray:
-    flat = np.frombuffer(base64.b64decode(stored["data"]), dtype="<f4")
-    found: np.ndarray = flat.reshape(stored["shape"])
-    return found

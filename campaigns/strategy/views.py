@@ -24,14 +24,13 @@ from campaigns.strategy import (
     charts,
     explaining,
     past,
-    ramping,
     ramps,
     selectors,
     services,
 )
 from campaigns.strategy.features import CONTEXT
 from campaigns.strategy.forms import FairnessForm, PastLogForm, PolicyForm
-from campaigns.strategy.jobs import JUDGE, LEARN, LOOK, JudgeVersion, LearnPolicy, LookAtPolicy
+from campaigns.strategy.jobs import JUDGE, LOOK, JudgeVersion, LookAtPolicy
 from campaigns.strategy.models import Constraint, PastLog, Policy
 from campaigns.strategy.services import PolicyPlan
 from tenants.pages import can, go, page
@@ -150,7 +149,7 @@ def _initial(row: Policy) -> dict[str, Any]:
         "asked": ", ".join(asked), "rule": row.rule, "control_share": row.control_share * 100,
         "floor": row.floor * 100, "every_hours": row.every_hours,
         "window_hours": row.window_hours, "stale_hours": row.stale_hours,
-        "refreshes": row.refreshes,
+        "refreshes": row.refreshes, "kind": row.kind, "discount": round(row.discount * 100, 1),
     }  # fmt: skip
 
 
@@ -166,7 +165,7 @@ def _plan(form: PolicyForm) -> PolicyPlan:
         features=form.features_chosen(), control_share=told["control_share"] / 100,
         floor=told["floor"] / 100, every_hours=told["every_hours"],
         window_hours=told["window_hours"], stale_hours=told["stale_hours"],
-        refreshes=told["refreshes"],
+        refreshes=told["refreshes"], kind=told["kind"], discount=told["discount"] / 100,
     )  # fmt: skip
 
 
@@ -196,7 +195,7 @@ def work(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     if verb == "look":
         LOOK.enqueue(LookAtPolicy(row.pk), dedupe_key=str(row.pk))
     elif verb == "learn":
-        LEARN.enqueue(LearnPolicy(row.pk), dedupe_key=str(row.pk))
+        services.ask_to_learn(row)
     else:
         raise Invalid.one("verb", say("Choose look or learn."))
     return go(request, "strategy:policy", pk)
@@ -207,8 +206,8 @@ def version(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """One version: what it learned from, what drives it, and the gate's reports."""
     row = selectors.version(pk)
     reports = [
-        {"row": e, "table": charts.estimators(e.estimates), "gain": e.estimates.get("gain"),
-         "warnings": [restored(w) for w in e.warnings],
+        {"row": e, "table": charts.estimators(e.estimates, bool(e.by_steps)),
+         "chart": charts.by_steps(e.by_steps), "warnings": [restored(w) for w in e.warnings],
          "past": None if e.log == "decisions" else selectors.past_logs(row.policy).filter(
              pk=e.log).first()}
         for e in selectors.estimates(row)[:6]
@@ -218,7 +217,8 @@ def version(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "drivers": explaining.drivers({"drivers": row.drivers}),
         "ramp": selectors.open_ramp(row.policy),
         "ready": [p for p in selectors.past_logs(row.policy) if p.state == "ready"],
-        "steps": ramping.STEPS, "serves": row.policy.version == row.number,
+        "serves": row.policy.version == row.number, "rehearsal": charts.rehearsal(row.rehearsal),
+        "sequential": row.kind == "sequential",
     }  # fmt: skip
     return render(request, "strategy/version.html", context)
 

@@ -94,3 +94,32 @@ def explored(n: int = 400, days: int = 2, **fields: Any) -> Policy:
         play(row, who, now - timedelta(days=days + 1 - day), seed=day)
     assert Reward.objects.exists()
     return selectors.policy(row.pk)
+
+
+def tiring(n: int = 120, days: int = 9, **fields: Any) -> Policy:
+    """A policy of sequences with its log: a letter sells, unless there was one lately; who got one
+    the day before orders less whatever is done."""
+    row = policy(
+        of=_letters(), name="Rhythm", kind=Policy.Kind.SEQUENTIAL, floor=0.02, discount=0.8,
+        features=["since_action", "actions_lately"], **fields,
+    )  # fmt: skip
+    who, now, rng = people(n, seed=7), timezone.now(), random.Random(7)
+    for day in range(days):
+        at = now - timedelta(days=days + 1 - day)
+        plan = deciding.planned(selectors.policy(row.pk), at)
+        events = []
+        for person in who:
+            made = deciding.decide(plan, person, {}, at)
+            rested = made.profile["since_action"] > 1.5
+            rate = (0.6 if rested else 0.05) if made.action == "letter" else 0.15 * rested
+            if rng.random() < rate:
+                events.append(_event(person, "Order Completed", at + timedelta(hours=2)))
+        Event.objects.bulk_create(events)
+        decisions.reward_contacts([p.pk for p in who])
+    return selectors.policy(row.pk)
+
+
+def _letters() -> ActionBank:
+    row = banks.create_bank("Letters")
+    banks.add_option(row, dimension="creative", name="Letter", key="letter", cost_cents=0)
+    return row

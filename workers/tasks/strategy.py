@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from attune.kernel.errors import AttuneError
 from attune.kernel.phrases import say
-from campaigns.strategy import looking, past, ramping, ramps, selectors, services
+from campaigns.strategy import looking, past, ramps, selectors, services
 from campaigns.strategy.jobs import (
     JUDGE,
     LEARN,
@@ -32,7 +32,7 @@ def steer() -> None:
         newest = policy.versions.order_by("-number").first()
         due = newest is None or now - newest.created_at > LEARN_EVERY
         if policy.refreshes and due and selectors.open_ramp(policy) is None:
-            LEARN.enqueue(LearnPolicy(policy.pk), dedupe_key=str(policy.pk))
+            services.ask_to_learn(policy)
 
 
 @handles(LEARN)
@@ -48,13 +48,7 @@ def learn(payload: LearnPolicy, run: Run) -> None:
         run.progress(1, 3, say("Judges it by the log."))
         estimate = services.judge(selectors.version(version.pk), now)
     with run.unit():
-        policy = selectors.policy(payload.policy_id)
-        free = selectors.open_ramp(policy) is None and policy.state == Policy.State.RUNNING
-        if policy.refreshes and estimate.verdict == "promote" and free:
-            serving = selectors.serving(policy)
-            same = serving is not None and serving.kind == version.kind
-            steps = ramping.REFRESH if same else ramping.STEPS
-            ramps.begin(selectors.version(version.pk), now, steps)
+        ramps.begin_if_free(selectors.version(version.pk), estimate, now)
         run.progress(3, 3, estimate.reason)
 
 
