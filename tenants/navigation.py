@@ -65,6 +65,7 @@ PLACES: tuple[tuple[Phrase | str, tuple[Place, ...]], ...] = (
             Place("delivery_pages:campaigns", "send", say("Campaigns"), "campaigns.view"),
             Place("experiments:experiments", "flask", say("Experiments"), "experiments.view"),
             Place("strategy:policies", "compass", say("Strategy"), "strategy.view"),
+            Place("predictions:predictions", "target", say("Predictions"), "strategy.view"),
             Place("delivery_pages:outbox", "inbox", say("Outbox"), "sends.view"),
         ),
     ),

@@ -243,6 +243,30 @@ class Profile(TenantModel):
         return self.lifecycle
 
 
+class Score(TenantModel):
+    """What a model foretells of a contact, 0 to 1, with the reasons that moved it most. The newest
+    alone; a refresh replaces it."""
+
+    contact = TenantForeignKey(Contact, on_delete=models.CASCADE, related_name="scores")
+    key = models.SlugField(max_length=60)  # of the prediction
+    value = models.FloatField()
+    rank = models.FloatField()  # share of the contacts that have a lower one, 0 to 1
+    reasons = models.JSONField(default=list)  # [feature, value, log odds]
+    at = models.DateTimeField()
+
+    class Meta(TenantModel.Meta):
+        db_table = "score"
+        constraints = [
+            models.UniqueConstraint(name="one_score_a_key", fields=["tenant_id", "contact", "key"]),
+        ]
+        indexes = [
+            models.Index(fields=["tenant_id", "key", "value"], name="score_by_value"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.value:.3f}"
+
+
 class Consent(TenantModel):
     """What a contact agreed to, or refused: per channel and purpose. Appended, never edited."""
 

@@ -22,6 +22,7 @@ from campaigns.contacts.models import (
     IdentityMerge,
     Profile,
     RejectedEvent,
+    Score,
 )
 
 
@@ -113,6 +114,16 @@ def trait_names() -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(TRAIT_NAMES_SQL, {"tenant": current_tenant()})
         return [row[0] for row in cursor.fetchall()]
+
+
+def scores(contact_id: uuid.UUID) -> list[Score]:
+    """What models foretell of a contact."""
+    return list(Score.objects.filter(contact_id=contact_id).order_by("key"))
+
+
+def score_keys() -> list[str]:
+    """The predictions that some contact has a score of."""
+    return list(Score.objects.order_by("key").values_list("key", flat=True).distinct())
 
 
 def rejected(*, open_only: bool = True) -> QuerySet[RejectedEvent]:

@@ -48,6 +48,7 @@ def _person(
         "contact": contact,
         "profile": selectors.profile(pk),
         "events": selectors.timeline(pk),
+        "scores": selectors.scores(pk),
         "stays": contact.memberships.select_related("segment").order_by("-id")[:50],
         "consents": contact.consents.order_by("-created_at")[:20],
         "merges": IdentityMerge.objects.filter(target_id=pk).order_by("-id"),

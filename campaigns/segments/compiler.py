@@ -127,6 +127,16 @@ class _Compiler:
             f"ORDER BY k.created_at DESC, k.id DESC LIMIT 1) = {self.bind(node['is'])}"
         )
 
+    def score(self, node: dict[str, Any]) -> str:
+        tests = "".join(
+            f" AND s.value {sign} {self.bind(float(node[test]))}::float8"
+            for test, sign in (("above", ">"), ("below", "<")) if test in node
+        )  # fmt: skip
+        return (
+            f"c.id IN (SELECT s.contact_id FROM score s WHERE s.tenant_id = {TENANT} "
+            f"AND s.key = {self.bind(node['score'])}{tests}{self.limit('s.contact_id')})"
+        )
+
     def bucket(self, node: dict[str, Any]) -> str:
         """Stable share: the first 4 bytes of md5(salt:contact) over 2**32, in percent."""
         share = (
@@ -174,6 +184,7 @@ _LEAF: dict[str, Any] = {
     "did_not": _Compiler.did_not,
     "did": _Compiler.did,
     "consent": _Compiler.consent,
+    "score": _Compiler.score,
     "bucket": _Compiler.bucket,
     "segment": _Compiler.segment,
 }

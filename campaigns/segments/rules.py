@@ -7,6 +7,7 @@
 {"did": "Order Completed", "times": 2, "within_days": 30, "value_above": 50, "category": "tea"}
 {"did_not": "Page Viewed", "within_days": 14}
 {"consent": "email", "is": "given"}
+{"score": "will-order", "above": 0.5}             what a prediction says, from 0 to 1
 {"bucket": "holdout-2026", "from": 0, "to": 10}   stable share of people, in percent
 {"segment": "<id>"}                               another segment
 """
@@ -27,7 +28,7 @@ PROFILE_TEXTS = {"lifecycle", "top_category"}
 PROFILE_AGES = {"last_seen_days", "last_order_days", "first_seen_days"}
 PROFILE_FIELDS = PROFILE_NUMBERS | PROFILE_TEXTS | PROFILE_AGES
 known_words(*PROFILE_FIELDS, *TRAIT_TESTS)
-LEAVES = ("trait", "profile", "did", "did_not", "consent", "bucket", "segment")
+LEAVES = ("trait", "profile", "did", "did_not", "consent", "score", "bucket", "segment")
 ALLOWED: dict[str, set[str]] = {
     "all": set(),
     "any": set(),
@@ -37,6 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     "did": {"times", "within_days", "value_above", "category"},
     "did_not": {"within_days", "category"},
     "consent": {"is"},
+    "score": {"above", "below"},
     "bucket": {"from", "to"},
     "segment": set(),
 }
@@ -63,11 +65,20 @@ def checked(rule: Any) -> dict[str, Any]:
 
 def referenced_segments(rule: Any) -> set[str]:
     """Ids of the segments a rule includes."""
+    return _referenced(rule, "segment")
+
+
+def referenced_scores(rule: Any) -> set[str]:
+    """Keys of the predictions a rule asks for."""
+    return _referenced(rule, "score")
+
+
+def _referenced(rule: Any, leaf: str) -> set[str]:
     if isinstance(rule, dict):
-        found = {str(rule["segment"])} if "segment" in rule else set()
-        return found.union(*(referenced_segments(v) for v in rule.values()))
+        found = {str(rule[leaf])} if leaf in rule else set()
+        return found.union(*(_referenced(v, leaf) for v in rule.values()))
     if isinstance(rule, list):
-        return set().union(*(referenced_segments(v) for v in rule))
+        return set().union(*(_referenced(v, leaf) for v in rule))
     return set()
 
 
@@ -204,6 +215,18 @@ def _check_consent(node: dict[str, Any], path: str, errors: list[FieldError]) ->
         errors.append(FieldError(f"{path}.is", say("Must be given or refused.")))
 
 
+def _check_score(node: dict[str, Any], path: str, errors: list[FieldError]) -> None:
+    _text(node, "score", path, errors)
+    tests = [t for t in ("above", "below") if t in node]
+    if not tests:
+        errors.append(FieldError(path, say("Give a test: above or below.")))
+    errors.extend(
+        FieldError(f"{path}.{test}", say("Must be a chance from 0 to 1."))
+        for test in tests
+        if not (_number(node[test]) and 0 <= node[test] <= 1)
+    )
+
+
 def _check_bucket(node: dict[str, Any], path: str, errors: list[FieldError]) -> None:
     _text(node, "bucket", path, errors)
     low, high = node.get("from", 0), node.get("to")
@@ -243,6 +266,7 @@ _CHECKS = {
     "did": _check_did,
     "did_not": _check_did,
     "consent": _check_consent,
+    "score": _check_score,
     "bucket": _check_bucket,
     "segment": _check_segment,
 }

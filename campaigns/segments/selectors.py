@@ -154,6 +154,12 @@ def sentence(node: dict[str, Any]) -> Phrase:
     if "consent" in node:
         values = {"channel": word(node["consent"]), "state": word(node["is"])}
         return say("consent to %(channel)s is %(state)s", **values)
+    if "score" in node:
+        tests = {"above": say("above"), "below": say("below")}
+        told = [say("%(test)s %(value)s", test=name, value=f"{node[test]:.0%}")
+                for test, name in tests.items() if test in node]  # fmt: skip
+        return say("the score “%(score)s” is %(tests)s", score=node["score"],
+                   tests=_joined("and", told))  # fmt: skip
     if "bucket" in node:
         share = f"{node.get('from', 0)}–{node['to']} %"
         return say("falls in %(share)s of “%(draw)s”", share=share, draw=node["bucket"])

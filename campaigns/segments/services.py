@@ -190,6 +190,16 @@ def refresh_contacts(contacts: list[UUID]) -> None:
                 )
 
 
+def refresh_scored(key: str) -> None:
+    """Work out anew, soon, every segment that asks for a score, and those that include it."""
+    asked: set[str] = set()
+    for segment in _in_order(list(Segment.objects.exclude(state=Segment.State.ARCHIVED))):
+        others = rules.referenced_segments(segment.rule)
+        if key in rules.referenced_scores(segment.rule) or others & asked:
+            asked.add(str(segment.pk))
+            REFRESH_SEGMENT.enqueue(RefreshSegment(segment.pk), dedupe_key=str(segment.pk))
+
+
 def _in_order(segments: list[Segment]) -> list[Segment]:
     by_id = {str(s.pk): s for s in segments}
     done: dict[str, Segment] = {}

@@ -113,6 +113,7 @@ def _builder(request: HttpRequest, form: forms.Form, **extra: object) -> HttpRes
     vocabulary = {
         "events": contacts.event_names(),
         "traits": contacts.trait_names(),
+        "scores": contacts.score_keys(),
         "profile": sorted(rules.PROFILE_FIELDS),
         "texts": sorted(rules.PROFILE_TEXTS),
         "tests": list(rules.TRAIT_TESTS),

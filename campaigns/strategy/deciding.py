@@ -149,11 +149,14 @@ def raw(policy: Policy, person: Contact, context: dict[str, Any], local: datetim
     known = {} if profile is None else {
         name: getattr(profile, name) for name in (*contacts.SNAPSHOT, *PROFILE)
     }  # fmt: skip
+    scores = {}
+    if any(name.startswith(features.SCORE) for name in policy.features):
+        scores = {score.key: score.value for score in contacts.scores(person.pk)}
     if features.OWN & set(policy.features):
         known |= _own(policy, person, local)
     return features.raw_of(
         profile=known, traits=person.traits, context=context, locale=person.locale, now=local,
-        names=policy.features,
+        names=policy.features, scores=scores,
     )  # fmt: skip
 
 

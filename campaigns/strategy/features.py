@@ -37,7 +37,7 @@ KNOWN: dict[str, Phrase] = {
 OWN = frozenset({"since_action", "actions_lately"})  # what the policy itself did with a person
 LATELY_DAYS = 30
 KINDS = frozenset({"lifecycle", "top_category", "hour", "weekday", "locale"})
-TRAIT, CONTEXT = "trait:", "context:"
+TRAIT, CONTEXT, SCORE = "trait:", "context:", "score:"
 MOST_LEVELS, LEAST_ROWS, WIDEST = 12, 10, 64
 SKEWED = 30.0  # a greatest value from which counts are taken by their logarithm
 FARTHEST = 4.0  # standard deviations
@@ -50,11 +50,20 @@ def name_of(feature: str) -> Phrase:
     kind, _, key = feature.partition(":")
     if kind == "trait":
         return say("Trait “%(name)s”", name=key)
+    if kind == "score":
+        return say("Score “%(name)s”", name=key)
     return say("“%(name)s” of the request", name=key)
 
 
 def raw_of(
-    *, profile: Raw, traits: Raw, context: Raw, locale: str, now: datetime, names: Sequence[str]
+    *,
+    profile: Raw,
+    traits: Raw,
+    context: Raw,
+    locale: str,
+    now: datetime,
+    names: Sequence[str],
+    scores: Raw | None = None,
 ) -> dict[str, Any]:
     """The features `names` of one person at `now` (in their own time zone); what is not known is
     left out."""
@@ -76,6 +85,7 @@ def raw_of(
     }
     found |= {TRAIT + key: value for key, value in traits.items()}
     found |= {CONTEXT + key: value for key, value in context.items()}
+    found |= {SCORE + key: value for key, value in (scores or {}).items()}
     return {name: _plain(found[name]) for name in names if _known(found.get(name))}
 
 

@@ -12,7 +12,7 @@ from campaigns.content import selectors as content
 from campaigns.decisions import selectors as log
 from campaigns.segments import selectors as segments
 from campaigns.strategy import selectors
-from campaigns.strategy.features import CONTEXT, KNOWN, TRAIT, name_of
+from campaigns.strategy.features import CONTEXT, KNOWN, SCORE, TRAIT, name_of
 from campaigns.strategy.models import Constraint, FairnessRule, Option, PastLog, Policy
 
 
@@ -108,11 +108,12 @@ class PolicyForm(forms.Form):
         super().__init__(*arguments, **options)
         metrics = [(m.key, m.name) for m in log.metrics()]
         traits = [TRAIT + name for name in contacts.trait_names()]
+        scores = [SCORE + key for key in contacts.score_keys()]
         self.fields["bank"].choices = [(str(b.pk), b.name) for b in selectors.banks()]
         self.fields["audience"].choices = [("", _("everybody")), *segments.as_choices()]
         self.fields["primary"].choices = metrics
         self.fields["guardrails"].choices = metrics
-        self.fields["features"].choices = [(n, name_of(n)) for n in (*KNOWN, *traits)]
+        self.fields["features"].choices = [(n, name_of(n)) for n in (*KNOWN, *scores, *traits)]
 
     def features_chosen(self) -> list[str]:
         asked = [w.strip()[:60] for w in self.cleaned_data["asked"].split(",")]

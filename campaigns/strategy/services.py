@@ -34,7 +34,7 @@ from campaigns.strategy import (
     sequential,
     snapshots,
 )
-from campaigns.strategy.features import CONTEXT, KNOWN, TRAIT
+from campaigns.strategy.features import CONTEXT, KNOWN, SCORE, TRAIT
 from campaigns.strategy.jobs import LEARN, LEARN_RETURN, LearnPolicy
 from campaigns.strategy.models import (
     ActionBank,
@@ -142,7 +142,7 @@ def _faults(plan: PolicyPlan) -> Iterator[FieldError]:
     if not 1 <= plan.stale_hours <= 24 * 365:
         yield FieldError("stale_hours", say("Give 1 hour to 1 year."))
     for name in plan.features:
-        if name not in KNOWN and not name.startswith((TRAIT, CONTEXT)):
+        if name not in KNOWN and not name.startswith((TRAIT, CONTEXT, SCORE)):
             yield FieldError("features", say("There is no feature “%(name)s”.", name=name))
     if plan.primary in plan.guardrails:
         told = say("“%(metric)s” is named in two roles; choose one.", metric=plan.primary.name)

@@ -13,6 +13,7 @@ from campaigns.contacts.api import Batch, ContactViewSet, RejectedEventViewSet, 
 from campaigns.content.api import BriefViewSet, RevisionViewSet, RunViewSet
 from campaigns.delivery.api import CampaignViewSet, Decide, EndpointViewSet, SendViewSet
 from campaigns.experiments.api import DecisionViewSet, ExperimentViewSet, MetricViewSet
+from campaigns.predictions.api import PredictionRunViewSet, PredictionViewSet, ScoreViewSet
 from campaigns.segments.api import SegmentViewSet
 from campaigns.strategy.api import (
     OffPolicyEstimateViewSet,
@@ -65,6 +66,9 @@ for name, view in {
     "entities": EntityViewSet,
     "relations": RelationViewSet,
     "findings": FindingViewSet,
+    "predictions": PredictionViewSet,
+    "prediction-runs": PredictionRunViewSet,
+    "scores": ScoreViewSet,
     "jobs": JobViewSet,
     "audit": AuditViewSet,
 }.items():
@@ -94,6 +98,7 @@ workspace = [
     path("review/", include("campaigns.approval.urls")),
     path("models/", include("campaigns.tuning.urls")),
     path("experiments/", include("campaigns.experiments.urls")),
+    path("predictions/", include("campaigns.predictions.urls")),
     path("strategy/", include("campaigns.strategy.urls")),
     path("campaigns/", include("campaigns.delivery.urls_workspace")),
     path("conversations/", include("chat.conversations.urls")),

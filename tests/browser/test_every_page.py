@@ -17,6 +17,7 @@ from campaigns.content.models import Brief, Revision
 from campaigns.delivery.models import Campaign
 from campaigns.experiments.models import Experiment
 from campaigns.segments.models import Segment
+from campaigns.predictions.models import Prediction
 from campaigns.strategy.models import ActionBank, Policy, PolicyVersion
 from chat.conversations.models import Conversation
 from chat.dialogue.models import Intent, Task
@@ -68,6 +69,7 @@ def paths(shop: int) -> dict[str, str]:
         "strategy:policy": Policy, "strategy:bank": ActionBank, "strategy:version": PolicyVersion,
         "strategy:decisions": Policy, "strategy:edit": Policy, "strategy:fairness": Policy,
         "strategy:constraint": Policy,
+        "predictions:prediction": Prediction, "predictions:people": Prediction,
         "graph:entity": Entity, "graph:relation": Relation,
         "dialogue:intent": Intent, "dialogue:task": Task, "dialogue:log": Conversation,
     }  # fmt: skip

@@ -9,8 +9,9 @@ from django.core.files.base import ContentFile
 from django.utils import timezone
 
 from attune.kernel.phrases import say
-from campaigns.contacts.models import Contact
+from campaigns.contacts.models import Contact, Score
 from campaigns.decisions import selectors as log
+from campaigns.predictions.models import Prediction, PredictionRun
 from campaigns.strategy import banks, deciding, looking, selectors, services
 from campaigns.strategy.models import (
     Constraint,
@@ -58,7 +59,11 @@ def steered(number: int = 0) -> dict[str, Any]:
     past = PastLog.objects.create(policy=policy, filename=f"{CANARY}.csv", format="obp",
                                   state="ready", file=ContentFile(b"x", name="b.csv"))  # fmt: skip
     PastRound.objects.create(of=past, line=1, action=CANARY, reward=0, propensity=1)
+    foretold = Prediction.objects.create(key=f"p{number}", name=f"{CANARY} {number}", goal=metric)
+    PredictionRun.objects.create(prediction=foretold, at=now, state="refused", reason=told)
+    score = Score.objects.create(contact=person, key=f"p{number}", value=0.5, rank=0.5, at=now)
     return {
+        "prediction": foretold.pk, "score": score.pk,
         "policy": policy.pk, "bank": bank.pk, "option": option.pk, "policy-constraint": rule.pk,
         "fairness": fair.pk, "policy-version": version.pk if version else None,
         "estimate": estimate.pk, "ramp": ramp.pk, "past-log": past.pk,

@@ -21,6 +21,7 @@ from campaigns.delivery.models import Campaign, Send
 from campaigns.experiments.models import Experiment
 from campaigns.generators.models import ModelVersion
 from campaigns.segments.models import Segment
+from campaigns.predictions.models import Prediction
 from campaigns.strategy.models import ActionBank, PastLog, Policy, PolicyVersion
 from chat.assistant import services as assistant
 from chat.assistant.models import Draft, Generation, Suggestion
@@ -181,6 +182,10 @@ FROZEN: dict[str, int] = {
     "strategy:bank": 9,
     "strategy:version": 9,
     "strategy:past_log": 7,
+    "predictions:predictions": 9,
+    "predictions:new": 6,
+    "predictions:prediction": 10,
+    "predictions:people": 8,
     "findings:reports": 8,
     "findings:finding": 12,
     "findings:report": 7,
@@ -213,6 +218,7 @@ ROWS: dict[str, Any] = {
     "strategy:policy": Policy, "strategy:edit": Policy, "strategy:decisions": Policy,
     "strategy:fairness": Policy, "strategy:bank": ActionBank, "strategy:version": PolicyVersion,
     "strategy:past_log": PastLog,
+    "predictions:prediction": Prediction, "predictions:people": Prediction,
     "graph:competitor": Entity, "graph:entity": Entity, "graph:relation": Relation,
 }  # fmt: skip
 

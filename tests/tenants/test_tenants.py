@@ -91,6 +91,8 @@ PAGES = {
     "strategy:policies": "strategy.view",
     "strategy:new": "strategy.edit",
     "strategy:new_bank": "strategy.edit",
+    "predictions:predictions": "strategy.view",
+    "predictions:new": "strategy.edit",
     "findings:reports": "insights.view",
     "journeys:journeys": "insights.view",
     "journeys:new": "insights.edit",

@@ -35,7 +35,8 @@ Columns = Mapping[str, np.ndarray]  # float columns are numbers (NaN: unknown), 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """`halves` are the half-lives tried (rows; inf: all count alike), `blocks` how many blocks of
-    `newest` (share of the rows) choose among them."""
+    `newest` (share of the rows) choose among them. `lately`: whether how many converted of the
+    rows before is a feature, which only holds where an outcome is known when the next row comes."""
 
     halves: tuple[float, ...] = (math.inf, 10_000.0, 3_000.0)
     newest: float = 0.2
@@ -45,6 +46,7 @@ class Recipe:
     trees: int = 100
     rate: float = 0.05
     seed: int = 0
+    lately: bool = True
 
 
 @dataclass(slots=True)
@@ -197,26 +199,34 @@ def _best_mix(scores: np.ndarray, labels: np.ndarray) -> tuple[tuple[float, floa
     return (1 / (1 + math.exp(-v[0])), math.exp(v[1]), float(v[2])), float(found.fun)
 
 
-def fit(columns: Columns, labels: np.ndarray, recipe: Recipe | None = None) -> Model:
-    """Learn from rows in the order of time: labels (n,) 0 or 1. Raises ValueError where there is
-    too little to learn from, in words."""
+def fit(
+    columns: Columns, labels: np.ndarray, recipe: Recipe | None = None,
+    times: np.ndarray | None = None, settled: np.ndarray | None = None,
+) -> Model:  # fmt: skip
+    """Learn from rows in the order of time: labels (n,) 0 or 1. Where an outcome takes its time,
+    `times` (n,) say when each row was and `settled` (n,) when its outcome was known: a block is
+    then foretold by nothing that was not known when it began. Raises ValueError where there is too
+    little to learn from, in words."""
     recipe = recipe or Recipe()
     n, hits = len(labels), int(labels.sum())
     if n < LEAST_ROWS or min(hits, n - hits) < LEAST_OF_EACH:
         raise ValueError(f"{hits} of {n} converted; a model needs {LEAST_ROWS} people and "
                          f"{LEAST_OF_EACH} of each kind.")  # fmt: skip
     coding = Coding.of(columns)
-    recent = lately(labels)
+    recent = lately(labels) if recipe.lately else np.zeros((n + 1, len(LATELY)))
     wide = np.hstack([coding.wide(columns), recent[:-1]])
     narrow, kinds = coding.narrow(columns)
-    first = int(n * (1 - recipe.newest))
-    edges = np.linspace(first, n, recipe.blocks + 1).astype(int)
+    edges = _edges(labels, recipe, times, settled)
+    first = int(edges[0])
     tried: list[tuple[float, float, tuple[float, float, float]]] = []
     log = []
     for half in recipe.halves:
         scores = np.zeros((n - first, 2))
         for start, end in itertools.pairwise(edges):
-            pair = _fitted(wide[:start], narrow[:start], kinds, labels[:start], half, recipe)
+            known = start if settled is None or times is None else int(
+                np.searchsorted(settled, times[start], side="right")
+            )  # fmt: skip
+            pair = _fitted(wide[:known], narrow[:known], kinds, labels[:known], half, recipe)
             block = wide[start:end].copy()
             block[:, -len(LATELY) :] = recent[start]  # what was known when the block began
             scores[start - first : end - first] = pair.scores(block, narrow[start:end])
@@ -226,3 +236,20 @@ def fit(columns: Columns, labels: np.ndarray, recipe: Recipe | None = None) -> M
     _, half, mix = min(tried, key=lambda one: one[0])
     return Model(coding, _fitted(wide, narrow, kinds, labels, half, recipe), mix, recent[-1], half,
                  log)  # fmt: skip
+
+
+def _edges(
+    labels: np.ndarray, recipe: Recipe, times: np.ndarray | None, settled: np.ndarray | None
+) -> np.ndarray:  # fmt: skip
+    """Where the blocks begin that are foretold by what was known before them, and the end."""
+    n = len(labels)
+    if times is None or settled is None:
+        return np.linspace(int(n * (1 - recipe.newest)), n, recipe.blocks + 1).astype(int)
+    starts = np.flatnonzero(np.diff(times, prepend=-math.inf) > 0)
+    taught = np.array([labels[: np.searchsorted(settled, times[s], side="right")].sum()
+                       for s in starts])  # fmt: skip
+    before = np.array([np.searchsorted(settled, times[s], side="right") for s in starts])
+    usable = starts[(taught >= LEAST_OF_EACH) & (before - taught >= LEAST_OF_EACH)]
+    if not len(usable):
+        raise ValueError("The outcomes of no earlier time were known before a later one.")
+    return np.append(usable[-recipe.blocks :], n)

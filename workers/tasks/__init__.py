@@ -21,10 +21,28 @@ from campaigns.segments.jobs import REFRESH_SEGMENT, RefreshSegment
 from campaigns.segments.rules import depends_on_time
 from tenants import registry
 from workers import runner
-from workers.tasks import audience, chat, delivery, experiments, ingest, insights, strategy
+from workers.tasks import (
+    audience,
+    chat,
+    delivery,
+    experiments,
+    ingest,
+    insights,
+    predictions,
+    strategy,
+)
 
 logger = logging.getLogger(__name__)
-__all__ = ["audience", "chat", "delivery", "experiments", "ingest", "insights", "strategy"]
+__all__ = [
+    "audience",
+    "chat",
+    "delivery",
+    "experiments",
+    "ingest",
+    "insights",
+    "predictions",
+    "strategy",
+]
 
 
 @shared_task(name="attune.run_job", ignore_result=True)
@@ -73,8 +91,10 @@ def _look() -> None:
 
 @shared_task(name="attune.steer", ignore_result=True)
 def steer() -> None:
-    """A fresh look at every policy that decides; those that refresh themselves learn once a day."""
+    """A fresh look at every policy that decides; those that refresh themselves learn once a day,
+    and so do predictions."""
     for_each_tenant(strategy.steer)
+    for_each_tenant(predictions.refresh_due)
 
 
 @shared_task(name="attune.age_segments", ignore_result=True)

@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "campaigns.decisions",
     "campaigns.experiments",
     "campaigns.tuning",
+    "campaigns.predictions",
     "campaigns.strategy",
     "campaigns.delivery",
     "chat.knowledge",

@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from attune.kernel.tenancy import tenant_context
-from workers import demo, demo_chat, demo_policy, demo_reviews
+from workers import demo, demo_chat, demo_policy, demo_reviews, demo_rhythm
 
 
 class Command(BaseCommand):
@@ -52,6 +52,8 @@ class Command(BaseCommand):
             told |= demo_chat.chat(place.users, [shop] if shop else [])
             demo_reviews.take(timezone.now())
             demo_policy.explore(timezone.now())
+            demo_rhythm.explore(timezone.now())
+            demo_rhythm.foretell()
         path = settings.VAR / "demo.json"
         path.write_bytes(orjson.dumps(told))
         path.chmod(0o600)

@@ -9,6 +9,7 @@ export interface Vocabulary {
   tests: string[];
   segments: { id: string; name: string }[];
   traits: string[];
+  scores: string[];
   labels: Record<string, string>;
 }
 export type Rule = Record<string, unknown>;
@@ -20,7 +21,7 @@ const COMPARED = ["above", "below", "is"];
 export function kinds(): [string, string][] {
   return [
     ["did", t("did")], ["did_not", t("did not do")], ["profile", t("profile")], ["trait", t("trait")],
-    ["consent", t("consent")], ["bucket", t("random share")], ["segment", t("is in segment")],
+    ["consent", t("consent")], ["score", t("score")], ["bucket", t("random share")], ["segment", t("is in segment")],
   ];
 }
 
@@ -36,6 +37,7 @@ export function fresh(kind: string, words: Vocabulary): Rule {
     case "did_not": return { did_not: words.events[0] ?? "Order Completed", within_days: 30 };
     case "trait": return { trait: words.traits[0] ?? "plan", is: "" };
     case "consent": return { consent: "email", is: "given" };
+    case "score": return { score: words.scores[0] ?? "will-order", above: 0.5 };
     case "bucket": return { bucket: "holdout", from: 0, to: 10 };
     case "segment": return { segment: words.segments[0]?.id ?? "" };
     default: return { profile: "orders", above: 0 };
@@ -51,7 +53,7 @@ export function conditionFields(box: HTMLElement, kind: string, node: Rule, word
   const named = (values: string[], chosen: string): [string, string][] =>
     (values.includes(chosen) ? values : [chosen, ...values]).map((v) => [v, words.labels[v] ?? v]);
   const fields: Record<string, () => void> = {
-    did: deed, did_not: deed, profile: ofProfile, trait: ofTrait, consent, bucket, segment,
+    did: deed, did_not: deed, profile: ofProfile, trait: ofTrait, consent, score, bucket, segment,
   };
   fields[kind]?.();
 
@@ -90,6 +92,15 @@ export function conditionFields(box: HTMLElement, kind: string, node: Rule, word
     box.append(
       select(named(["email", "sms", "push"], String(node.consent)), String(node.consent), (v) => change({ consent: v }), t("Channel")), say(t("is")),
       select(named(["given", "refused"], String(node.is)), String(node.is), (v) => change({ is: v }), t("State")),
+    );
+  }
+
+  function score(): void {
+    const test = "below" in node ? "below" : "above";
+    box.append(
+      suggested(input("text", node.score ?? "", (v) => change({ score: v }), t("Prediction")), words.scores),
+      select(named(["above", "below"], test), test, (v) => { const value = node[test]; delete node[test]; change({ [v]: value }); redraw(); }, t("Test")),
+      input("number", Math.round(Number(node[test] ?? 0.5) * 100), (v) => change({ [test]: Number(v) / 100 }), t("Percent")), say("%"),
     );
   }
 

@@ -1,0 +1,52 @@
+"""Predictions over REST: read them, their refreshes with their model cards, and the scores."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from attune.api.serializers import ModelSerializer
+from attune.api.viewsets import ReadViewSet
+from campaigns.contacts.models import Score
+from campaigns.predictions.models import Prediction, PredictionRun
+
+
+class PredictionOut(ModelSerializer):
+    class Meta:
+        model = Prediction
+        fields = ("id", "key", "name", "goal_id", "days", "state", "created_at")
+
+
+class PredictionRunOut(ModelSerializer):
+    class Meta:
+        model = PredictionRun
+        fields = ("id", "prediction_id", "at", "state", "reason", "people", "card", "created_at")
+
+
+class ScoreOut(ModelSerializer):
+    class Meta:
+        model = Score
+        fields = ("id", "contact_id", "key", "value", "rank", "reasons", "at")
+
+
+class PredictionViewSet(ReadViewSet):
+    """Predictions: which goal, within how many days."""
+
+    model = Prediction
+    serializer_class = PredictionOut
+    scopes: ClassVar = {"list": "strategy.view", "retrieve": "strategy.view"}
+
+
+class PredictionRunViewSet(ReadViewSet):
+    """Refreshes of predictions, each with its model card or why it was refused."""
+
+    model = PredictionRun
+    serializer_class = PredictionRunOut
+    scopes: ClassVar = {"list": "strategy.view", "retrieve": "strategy.view"}
+
+
+class ScoreViewSet(ReadViewSet):
+    """What predictions foretell of contacts, with the reasons: [feature, value, log odds]."""
+
+    model = Score
+    serializer_class = ScoreOut
+    scopes: ClassVar = {"list": "contacts.view", "retrieve": "contacts.view"}

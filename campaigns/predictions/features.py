@@ -1,0 +1,137 @@
+"""What was known of everybody at a moment, from the events before it alone.
+
+A row is a contact at a moment T: counts, money and recency of what they did until T, and whether
+they did the goal's event in the time after it. Traits are left out: what they were at T is not
+kept, so a trait that the goal changes would tell the answer. Events that arrived later than T but
+happened before count as known; machines' opens and clicks do not count.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+from django.db import connection
+
+from attune.kernel.phrases import Phrase, as_is, say
+from attune.kernel.tenancy import current_tenant
+
+MOST = 50_000  # contacts of a moment; of more, the same share by their id
+NAMED = 8  # events that are counted by name, the most frequent
+WINDOWS = (7, 30, 90)
+LOOKS_BACK = 400  # days
+
+_NAMES_SQL = """
+SELECT name FROM event_count WHERE tenant_id = %(tenant)s AND day >= %(since)s AND day < %(until)s
+  AND name <> '' GROUP BY name ORDER BY sum(n) DESC, name LIMIT %(most)s"""
+_ROWS_SQL = """
+WITH seen AS (
+  SELECT e.contact_id, e.name, e.at, e.category, e.value_cents FROM event e
+  JOIN contact c ON c.tenant_id = %(tenant)s AND c.id = e.contact_id AND c.status = 'enabled'
+  WHERE e.tenant_id = %(tenant)s AND e.at >= %(since)s AND e.at < %(at)s AND NOT e.is_machine
+    AND ('x' || left(md5(e.contact_id::text), 8))::bit(32)::bigint < %(share)s * 4294967296)
+SELECT contact_id, extract(epoch FROM %(at)s - max(at)) / 86400,
+  extract(epoch FROM %(at)s - min(at)) / 86400,
+  extract(epoch FROM %(at)s - max(at) FILTER (WHERE name = %(goal)s)) / 86400,
+  count(*) FILTER (WHERE name = %(goal)s),
+  coalesce(sum(value_cents) FILTER (WHERE at >= %(at)s - interval '90 days'), 0) / 100.0,
+  coalesce(sum(value_cents), 0) / 100.0,
+  count(DISTINCT at::date) FILTER (WHERE at >= %(at)s - interval '30 days'),
+  count(DISTINCT category) FILTER (WHERE category <> ''),
+  coalesce(mode() WITHIN GROUP (ORDER BY category) FILTER (WHERE category <> ''), ''),
+  (array_agg(name ORDER BY at DESC))[1]
+  {windows}{names},
+  EXISTS (SELECT 1 FROM event g WHERE g.tenant_id = %(tenant)s AND g.contact_id = seen.contact_id
+    AND g.name = %(goal)s AND g.at >= %(at)s AND g.at < %(until)s AND NOT g.is_machine)
+FROM seen GROUP BY contact_id ORDER BY contact_id"""
+_MANY_SQL = "SELECT count(*) FROM contact WHERE tenant_id = %s AND status = 'enabled'"
+_NUMBERS = ("since_event", "known_days", "since_goal", "goals", "spent_90", "spent", "days_active",
+            "categories")  # fmt: skip
+_KINDS = ("top_category", "last_event")
+_TITLES = {
+    "since_event": say("Days since the last event"), "known_days": say("Days since the first"),
+    "since_goal": say("Days since they last did it"), "goals": say("How often they did it"),
+    "spent_90": say("Spent in 90 days"), "spent": say("Spent in a year"),
+    "days_active": say("Active days of the last 30"), "categories": say("Categories looked at"),
+    "top_category": say("Favourite category"), "last_event": say("Last event"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Everybody at `at`: ids (n,), columns {name: (n,)}, numbers as floats (NaN: never), and who
+    did the goal's event afterwards (n,) 0 or 1."""
+
+    at: datetime
+    contacts: list[uuid.UUID]
+    columns: dict[str, np.ndarray]
+    hits: np.ndarray
+
+
+def title(name: str) -> Phrase:
+    """What people call a feature."""
+    if name in _TITLES:
+        return _TITLES[name]
+    kind, _, rest = name.partition(":")
+    if kind == "events":
+        return say("Events in %(days)s days", days=rest)
+    if kind == "goals":
+        return say("Did it in %(days)s days", days=rest)
+    return say("“%(event)s” in 30 days", event=as_is(rest))
+
+
+def names_of(until: datetime) -> list[str]:
+    """The events that are counted by name: the most frequent before `until`."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NAMES_SQL, {
+            "tenant": current_tenant(), "since": (until - timedelta(days=LOOKS_BACK)).date(),
+            "until": until.date(), "most": NAMED,
+        })  # fmt: skip
+        return [row[0] for row in cursor.fetchall()]
+
+
+def at_moment(
+    goal: str, names: Sequence[str], at: datetime, days: int, most: int = MOST
+) -> Moment:  # fmt: skip
+    """Everybody who did anything before `at`, and whether they did `goal` in the `days` after."""
+    windows = "".join(
+        f", count(*) FILTER (WHERE at >= %(at)s - interval '{w} days')"
+        f", count(*) FILTER (WHERE name = %(goal)s AND at >= %(at)s - interval '{w} days')"
+        for w in WINDOWS
+    )
+    counted = "".join(
+        f", count(*) FILTER (WHERE name = %(n{i})s AND at >= %(at)s - interval '30 days')"
+        for i in range(len(names))
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(_MANY_SQL, [current_tenant()])
+        many = cursor.fetchone()[0]
+        cursor.execute(_ROWS_SQL.format(windows=windows, names=counted), {
+            "tenant": current_tenant(), "goal": goal, "at": at, "until": at + timedelta(days=days),
+            "since": at - timedelta(days=LOOKS_BACK), "share": min(1.0, most / max(1, many)),
+            **{f"n{i}": name for i, name in enumerate(names)},
+        })  # fmt: skip
+        rows = cursor.fetchall()
+    titles = [*_NUMBERS, *_KINDS, *(f"{kind}:{w}" for w in WINDOWS for kind in ("events", "goals")),
+              *(f"name:{name}" for name in names)]  # fmt: skip
+    columns: dict[str, np.ndarray] = {}
+    for i, name in enumerate(titles, start=1):
+        told = [row[i] for row in rows]
+        columns[name] = (
+            np.array([str(v or "") for v in told], dtype=object) if name in _KINDS
+            else np.array([np.nan if v is None else float(v) for v in told], dtype=float)
+        )  # fmt: skip
+    return Moment(at, [row[0] for row in rows], columns,
+                  np.array([bool(row[-1]) for row in rows], dtype=float))  # fmt: skip
+
+
+def together(moments: Sequence[Moment]) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Columns, outcomes and times (seconds) of several moments, oldest first."""
+    columns = {name: np.concatenate([m.columns[name] for m in moments])
+               for name in moments[0].columns}  # fmt: skip
+    hits = np.concatenate([m.hits for m in moments])
+    times = np.concatenate([np.full(len(m.hits), m.at.timestamp()) for m in moments])
+    return columns, hits, times

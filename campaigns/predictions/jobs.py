@@ -1,0 +1,16 @@
+"""Later work of the predictions slice."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from attune.kernel.jobs import TRAINING, Job
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshPrediction:
+    prediction_id: uuid.UUID
+
+
+REFRESH = Job("predictions.refresh", TRAINING, RefreshPrediction)

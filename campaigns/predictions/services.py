@@ -1,0 +1,105 @@
+"""Predictions: set up, pause, ask for a refresh, keep what it found."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, connection, transaction
+from django.utils.text import slugify
+
+from attune.kernel import audit, live
+from attune.kernel.errors import Conflict, FieldError, Invalid
+from attune.kernel.phrases import Phrase, say
+from attune.kernel.states import Machine, advance
+from attune.kernel.tenancy import current_tenant
+from campaigns.contacts.models import Score
+from campaigns.decisions.models import Metric
+from campaigns.predictions.jobs import REFRESH, RefreshPrediction
+from campaigns.predictions.models import Prediction, PredictionRun
+from campaigns.segments import services as segments
+
+MACHINE = Machine("prediction", {("active", "pause"): "paused", ("paused", "resume"): "active"})
+SHORTEST, LONGEST = 1, 180
+SCORE_SQL = """
+INSERT INTO score (id, tenant_id, contact_id, key, value, rank, reasons, at)
+SELECT gen_random_uuid(), %(tenant)s, n.contact_id, %(key)s, n.value, n.rank, n.reasons::jsonb,
+  %(at)s
+FROM unnest(%(contacts)s::uuid[], %(values)s::float8[], %(ranks)s::float8[], %(reasons)s::text[])
+  AS n(contact_id, value, rank, reasons)
+JOIN contact c ON c.tenant_id = %(tenant)s AND c.id = n.contact_id
+ON CONFLICT (tenant_id, contact_id, key) DO UPDATE SET value = EXCLUDED.value,
+  rank = EXCLUDED.rank, reasons = EXCLUDED.reasons, at = EXCLUDED.at"""
+
+
+def create(*, name: str, goal: Metric, days: int, key: str = "") -> Prediction:
+    """A prediction; its first refresh is asked for. Raises Invalid with every mistake."""
+    errors = []
+    if not name.strip():
+        errors.append(FieldError("name", say("Give the prediction a name.")))
+    if not SHORTEST <= days <= LONGEST:
+        errors.append(FieldError("days", say("Foretell 1 to 180 days.")))
+    if errors:
+        raise Invalid(errors)
+    key = slugify(key or name)[:60] or f"prediction-{secrets.token_hex(4)}"
+    try:
+        with transaction.atomic():
+            row = Prediction.objects.create(key=key, name=name.strip(), goal=goal, days=days)
+    except IntegrityError as clash:
+        raise Invalid.one("name", say("A prediction has this name already.")) from clash
+    audit.record("predictions.create", row, goal=goal.key, days=days)
+    ask(row)
+    return row
+
+
+def ask(row: Prediction) -> None:
+    """Refresh it soon; one that waits already is enough. Raises Conflict where it is paused."""
+    if row.state != Prediction.State.ACTIVE:
+        raise Conflict(say("The prediction is paused; resume it first."))
+    job = REFRESH.enqueue(RefreshPrediction(row.pk), dedupe_key=str(row.pk))
+    if job is not None:
+        Prediction.objects.filter(pk=row.pk).update(job=job)
+    tell(row)
+
+
+def pause(row: Prediction) -> None:
+    """Its scores stay as they were; nothing refreshes them."""
+    advance(MACHINE, row, "pause")
+    tell(row)
+
+
+def resume(row: Prediction) -> None:
+    advance(MACHINE, row, "resume")
+    ask(row)
+
+
+def refuse(row: Prediction, at: datetime, why: Phrase) -> PredictionRun:
+    """There is too little to learn from; earlier scores stay."""
+    run = PredictionRun.objects.create(
+        prediction=row, at=at, state=PredictionRun.State.REFUSED, reason=why
+    )
+    tell(row)
+    return run
+
+
+def keep(
+    row: Prediction, at: datetime, card: dict[str, Any], scores: dict[str, list[Any]], why: Phrase
+) -> PredictionRun:
+    """Keep a refresh with its scores {contacts, values, ranks, reasons}: who is not among them has
+    none any more. Segments that ask for the score are worked out anew."""
+    with connection.cursor() as cursor:
+        cursor.execute(SCORE_SQL, {"tenant": current_tenant(), "key": row.key, "at": at, **scores})
+    Score.objects.filter(key=row.key, at__lt=at).delete()
+    run = PredictionRun.objects.create(
+        prediction=row, at=at, state=PredictionRun.State.DONE, reason=why,
+        people=len(scores["contacts"]), card=card,
+    )  # fmt: skip
+    audit.record("predictions.refresh", row, people=run.people)
+    segments.refresh_scored(row.key)
+    tell(row)
+    return run
+
+
+def tell(row: Prediction) -> None:
+    live.push(current_tenant(), "predictions", str(row.pk))
