@@ -16,8 +16,8 @@ from campaigns.contacts.models import Contact
 from campaigns.content.models import Brief, Revision
 from campaigns.delivery.models import Campaign
 from campaigns.experiments.models import Experiment
-from campaigns.segments.models import Segment
 from campaigns.predictions.models import Prediction
+from campaigns.segments.models import Segment
 from campaigns.strategy.models import ActionBank, Policy, PolicyVersion
 from chat.conversations.models import Conversation
 from chat.dialogue.models import Intent, Task

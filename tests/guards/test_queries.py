@@ -20,8 +20,8 @@ from campaigns.delivery import services as delivery
 from campaigns.delivery.models import Campaign, Send
 from campaigns.experiments.models import Experiment
 from campaigns.generators.models import ModelVersion
-from campaigns.segments.models import Segment
 from campaigns.predictions.models import Prediction
+from campaigns.segments.models import Segment
 from campaigns.strategy.models import ActionBank, PastLog, Policy, PolicyVersion
 from chat.assistant import services as assistant
 from chat.assistant.models import Draft, Generation, Suggestion

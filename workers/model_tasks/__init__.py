@@ -5,6 +5,8 @@ from workers.model_tasks import (
     dialogue,
     generation,
     naming,
+    policies,
+    predictions,
     reading,
     reports,
     response,
@@ -14,6 +16,6 @@ from workers.model_tasks import (
 )
 
 __all__ = [
-    "answering", "dialogue", "generation", "naming", "reading", "reports", "response", "talking",
-    "topics", "training",
+    "answering", "dialogue", "generation", "naming", "policies", "predictions", "reading",
+    "reports", "response", "talking", "topics", "training",
 ]  # fmt: skip
