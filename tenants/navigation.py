@@ -66,6 +66,7 @@ PLACES: tuple[tuple[Phrase | str, tuple[Place, ...]], ...] = (
             Place("experiments:experiments", "flask", say("Experiments"), "experiments.view"),
             Place("strategy:policies", "compass", say("Strategy"), "strategy.view"),
             Place("predictions:predictions", "target", say("Predictions"), "strategy.view"),
+            Place("budget:budgets", "coins", say("Budget"), "strategy.view"),
             Place("delivery_pages:outbox", "inbox", say("Outbox"), "sends.view"),
         ),
     ),

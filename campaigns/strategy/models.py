@@ -127,8 +127,8 @@ class Policy(TenantModel):
     def every_words(self) -> Phrase:
         days, rest = divmod(self.every_hours, 24)
         if rest or not days:
-            return say_many("every %(n)s hour", "every %(n)s hours", n=self.every_hours)
-        return say_many("every %(n)s day", "every %(n)s days", n=days)
+            return say_many("every hour", "every %(n)s hours", n=self.every_hours)
+        return say_many("every day", "every %(n)s days", n=days)
 
 
 class PolicyVersion(TenantModel):

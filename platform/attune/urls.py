@@ -100,6 +100,7 @@ workspace = [
     path("experiments/", include("campaigns.experiments.urls")),
     path("predictions/", include("campaigns.predictions.urls")),
     path("strategy/", include("campaigns.strategy.urls")),
+    path("budget/", include("campaigns.budget.urls")),
     path("campaigns/", include("campaigns.delivery.urls_workspace")),
     path("conversations/", include("chat.conversations.urls")),
     path("inboxes/", include("chat.inboxes.urls")),

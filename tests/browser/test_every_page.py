@@ -11,6 +11,7 @@ from playwright.sync_api import Page
 
 from attune.kernel.tenancy import tenant_context
 from campaigns.approval.models import Review
+from campaigns.budget.models import Mix
 from campaigns.catalog.models import Product
 from campaigns.contacts.models import Contact
 from campaigns.content.models import Brief, Revision
@@ -70,6 +71,7 @@ def paths(shop: int) -> dict[str, str]:
         "strategy:decisions": Policy, "strategy:edit": Policy, "strategy:fairness": Policy,
         "strategy:constraint": Policy,
         "predictions:prediction": Prediction, "predictions:people": Prediction,
+        "budget:budget": Mix, "budget:lift": Mix,
         "graph:entity": Entity, "graph:relation": Relation,
         "dialogue:intent": Intent, "dialogue:task": Task, "dialogue:log": Conversation,
     }  # fmt: skip

@@ -9,6 +9,7 @@ from django.core.files.base import ContentFile
 from django.utils import timezone
 
 from attune.kernel.phrases import say
+from campaigns.budget.models import BudgetPlan, Lift, Mix, MixDay, MixFit
 from campaigns.contacts.models import Contact, Score
 from campaigns.decisions import selectors as log
 from campaigns.predictions.models import Prediction, PredictionRun
@@ -61,8 +62,17 @@ def steered(number: int = 0) -> dict[str, Any]:
     PastRound.objects.create(of=past, line=1, action=CANARY, reward=0, propensity=1)
     foretold = Prediction.objects.create(key=f"p{number}", name=f"{CANARY} {number}", goal=metric)
     PredictionRun.objects.create(prediction=foretold, at=now, state="refused", reason=told)
+    mix = Mix.objects.create(name=f"{CANARY} {number}", outcome=metric)
+    MixDay.objects.create(mix=mix, day=now.date(), channel=CANARY, amount=1)
+    lift = Lift.objects.create(mix=mix, channel=CANARY, since=now.date(), until=now.date(),
+                               outcome=1, error=1)  # fmt: skip
+    fit = MixFit.objects.create(mix=mix, at=now, state="refused", reason=told,
+                                curves={"channels": [CANARY], "k": [[1]], "b": [[1]]})  # fmt: skip
+    plan = BudgetPlan.objects.create(mix=mix, fit=fit, name=f"{CANARY} {number}", weeks=4,
+                                     starts=now.date(), total=1)  # fmt: skip
     score = Score.objects.create(contact=person, key=f"p{number}", value=0.5, rank=0.5, at=now)
     return {
+        "mix": mix.pk, "lift": lift.pk, "budget-plan": plan.pk,
         "prediction": foretold.pk, "score": score.pk,
         "policy": policy.pk, "bank": bank.pk, "option": option.pk, "policy-constraint": rule.pk,
         "fairness": fair.pk, "policy-version": version.pk if version else None,

@@ -48,7 +48,7 @@ def test_every_job_has_a_handler_where_only_the_workers_packages_are_loaded():
     )  # fmt: skip
     number, *alone = done.stdout.split()
     assert alone == []
-    assert int(number) >= 40
+    assert int(number) >= 30
 
 
 def test_every_setting_of_the_environment_is_documented():

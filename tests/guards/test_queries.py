@@ -13,6 +13,7 @@ from django.urls import reverse
 from attune.kernel.phrases import say
 from campaigns.approval import services as approval
 from campaigns.approval.models import Review
+from campaigns.budget.models import BudgetPlan, Mix
 from campaigns.catalog.models import Product
 from campaigns.contacts.models import Contact
 from campaigns.content.models import Brief, Revision
@@ -186,6 +187,11 @@ FROZEN: dict[str, int] = {
     "predictions:new": 6,
     "predictions:prediction": 10,
     "predictions:people": 8,
+    "budget:budgets": 8,
+    "budget:new": 6,
+    "budget:budget": 10,
+    "budget:lift": 9,
+    "budget:plan": 8,
     "findings:reports": 8,
     "findings:finding": 12,
     "findings:report": 7,
@@ -219,6 +225,7 @@ ROWS: dict[str, Any] = {
     "strategy:fairness": Policy, "strategy:bank": ActionBank, "strategy:version": PolicyVersion,
     "strategy:past_log": PastLog,
     "predictions:prediction": Prediction, "predictions:people": Prediction,
+    "budget:budget": Mix, "budget:lift": Mix, "budget:plan": BudgetPlan,
     "graph:competitor": Entity, "graph:entity": Entity, "graph:relation": Relation,
 }  # fmt: skip
 

@@ -93,6 +93,8 @@ PAGES = {
     "strategy:new_bank": "strategy.edit",
     "predictions:predictions": "strategy.view",
     "predictions:new": "strategy.edit",
+    "budget:budgets": "strategy.view",
+    "budget:new": "strategy.edit",
     "findings:reports": "insights.view",
     "journeys:journeys": "insights.view",
     "journeys:new": "insights.edit",

@@ -81,7 +81,7 @@ def carried(spend: np.ndarray, a: np.ndarray) -> np.ndarray:
     for lag in range(LAGS + 1):
         lagged[lag, lag:] = spend[: len(spend) - lag]
     powers = a[:, None] ** np.arange(LAGS + 1)[None, :, None]  # (S, L, C)
-    powers /= powers.sum(1, keepdims=True)
+    powers = powers / powers.sum(1, keepdims=True)
     found: np.ndarray = np.einsum("slc,ltc->stc", powers, lagged, optimize=True)
     return found
 

@@ -2,6 +2,7 @@
 
 from workers.model_tasks import (
     answering,
+    budget,
     dialogue,
     generation,
     naming,
@@ -16,6 +17,6 @@ from workers.model_tasks import (
 )
 
 __all__ = [
-    "answering", "dialogue", "generation", "naming", "policies", "predictions", "reading",
+    "answering", "budget", "dialogue", "generation", "naming", "policies", "predictions", "reading",
     "reports", "response", "talking", "topics", "training",
 ]  # fmt: skip

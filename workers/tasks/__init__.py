@@ -23,6 +23,7 @@ from tenants import registry
 from workers import runner
 from workers.tasks import (
     audience,
+    budget,
     chat,
     delivery,
     experiments,
@@ -35,6 +36,7 @@ from workers.tasks import (
 logger = logging.getLogger(__name__)
 __all__ = [
     "audience",
+    "budget",
     "chat",
     "delivery",
     "experiments",
@@ -95,6 +97,7 @@ def steer() -> None:
     and so do predictions."""
     for_each_tenant(strategy.steer)
     for_each_tenant(predictions.refresh_due)
+    for_each_tenant(budget.close_due)
 
 
 @shared_task(name="attune.age_segments", ignore_result=True)

@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "campaigns.tuning",
     "campaigns.predictions",
     "campaigns.strategy",
+    "campaigns.budget",
     "campaigns.delivery",
     "chat.knowledge",
     "chat.inboxes",

@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from attune.kernel.tenancy import tenant_context
-from workers import demo, demo_chat, demo_policy, demo_reviews, demo_rhythm
+from workers import demo, demo_budget, demo_chat, demo_policy, demo_reviews, demo_rhythm
 
 
 class Command(BaseCommand):
@@ -54,6 +54,7 @@ class Command(BaseCommand):
             demo_policy.explore(timezone.now())
             demo_rhythm.explore(timezone.now())
             demo_rhythm.foretell()
+            demo_budget.spend(timezone.now())
         path = settings.VAR / "demo.json"
         path.write_bytes(orjson.dumps(told))
         path.chmod(0o600)

@@ -1,0 +1,127 @@
+"""Reading mixes, their weeks, fits and plans."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+from django.db import connection
+from django.db.models import QuerySet
+
+from attune.kernel.errors import NotFound
+from attune.kernel.phrases import say
+from attune.kernel.tenancy import current_tenant
+from campaigns.budget.models import BudgetPlan, Lift, Mix, MixFit
+from campaigns.decisions.models import Metric
+
+_SPEND_SQL = """
+SELECT date_trunc('week', day)::date, channel, sum(amount) FROM mix_day
+WHERE tenant_id = %(tenant)s AND mix_id = %(mix)s GROUP BY 1, 2"""
+_OUTCOME_SQL = """
+SELECT date_trunc('week', e.at AT TIME ZONE 'UTC')::date,
+  CASE WHEN %(money)s THEN coalesce(sum(e.value_cents), 0) / 100.0 ELSE count(*) END
+FROM event e WHERE e.tenant_id = %(tenant)s AND e.name = %(event)s AND NOT e.is_machine
+  AND e.at >= %(since)s AND e.at < %(until)s GROUP BY 1"""
+
+
+@dataclass(frozen=True, slots=True)
+class Weeks:
+    """Whole weeks, oldest first: their Mondays, the channels, `spend` (T, C), `outcome` (T,)."""
+
+    mondays: list[date]
+    channels: list[str]
+    spend: np.ndarray
+    outcome: np.ndarray
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the data."""
+        told = repr((self.mondays, self.channels, self.spend.tolist(), self.outcome.tolist()))
+        return hashlib.sha256(told.encode()).hexdigest()
+
+    def at(self, day: date) -> int:
+        """The week that a day falls in, within those there are."""
+        first = self.mondays[0]
+        return min(max(0, (day - first).days // 7), len(self.mondays) - 1)
+
+
+def mixes() -> QuerySet[Mix]:
+    return Mix.objects.select_related("outcome", "job").order_by("name")
+
+
+def mix(mix_id: uuid.UUID | str) -> Mix:
+    row = mixes().filter(pk=mix_id).first()
+    if row is None:
+        raise NotFound(say("There is no such budget in this workspace."))
+    return row
+
+
+def weeks(of: Mix, today: date) -> Weeks | None:
+    """The weeks with spend that are over by `today`; None where there is none. The outcome of a
+    week that a file names is the file's, of the others what the events say."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SPEND_SQL, {"tenant": current_tenant(), "mix": of.pk})
+        rows = cursor.fetchall()
+    over = today - timedelta(days=today.weekday())  # this week is not over
+    spent = [row for row in rows if row[1] and row[0] < over]
+    if not spent:
+        return None
+    first, last = min(r[0] for r in spent), max(r[0] for r in spent)
+    mondays = [first + timedelta(days=7 * n) for n in range((last - first).days // 7 + 1)]
+    channels = sorted({row[1] for row in spent})
+    spend = np.zeros((len(mondays), len(channels)))
+    for monday, channel, amount in spent:
+        spend[(monday - first).days // 7, channels.index(channel)] = amount
+    known = {row[0]: float(row[2]) for row in rows if not row[1]}
+    seen = _seen(of.outcome, first, last + timedelta(days=7))
+    outcome = np.array([known.get(m, seen.get(m, 0.0)) for m in mondays])
+    return Weeks(mondays, channels, spend, outcome)
+
+
+def _seen(metric: Metric, since: date, until: date) -> dict[date, float]:
+    with connection.cursor() as cursor:
+        cursor.execute(_OUTCOME_SQL, {
+            "tenant": current_tenant(), "event": metric.event_name, "since": since, "until": until,
+            "money": metric.kind == Metric.Kind.VALUE,
+        })  # fmt: skip
+        return {row[0]: float(row[1]) for row in cursor.fetchall()}
+
+
+def fits(of: Mix) -> QuerySet[MixFit]:
+    return MixFit.objects.filter(mix=of).order_by("-at", "-id")
+
+
+def newest(of: Mix) -> MixFit | None:
+    return fits(of).first()
+
+
+def usable(of: Mix) -> MixFit | None:
+    """The newest fit that may be believed."""
+    row = newest(of)
+    return row if row is not None and row.state == MixFit.State.DONE else None
+
+
+def lifts(of: Mix) -> QuerySet[Lift]:
+    return Lift.objects.filter(mix=of).order_by("since", "id")
+
+
+def plans(of: Mix) -> QuerySet[BudgetPlan]:
+    return BudgetPlan.objects.filter(mix=of).order_by("-starts", "-id")
+
+
+def plan(plan_id: uuid.UUID | str) -> BudgetPlan:
+    row = BudgetPlan.objects.select_related("mix__outcome", "fit").filter(pk=plan_id).first()
+    if row is None:
+        raise NotFound(say("There is no such plan in this workspace."))
+    return row
+
+
+def due(today: date) -> list[BudgetPlan]:
+    """Adopted plans whose weeks are over."""
+    rows = BudgetPlan.objects.select_related("mix__outcome").filter(
+        state=BudgetPlan.State.ADOPTED
+    )  # fmt: skip
+    return [p for p in rows if p.starts + timedelta(days=7 * p.weeks) <= today]

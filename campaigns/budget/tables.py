@@ -1,0 +1,94 @@
+"""Spend files: what was spent where, day by day. Pure.
+
+day,channel,spend            a row a day and channel
+day,revenue,Search,Radio     a column a channel; revenue, outcome, orders or value is the outcome
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from attune.kernel.phrases import Phrase, say
+
+DAYS = ("day", "date", "week", "week_start", "datum")
+OUTCOMES = ("outcome", "revenue", "value", "sales", "orders")
+MOST_CHANNELS, MOST = 12, 1e12
+FORMATS = ("%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%Y/%m/%d")
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Money of a channel on a day, in units of the currency; `channel` is empty of an outcome."""
+
+    line: int
+    day: date
+    channel: str
+    amount: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    line: int
+    field: str
+    reason: Phrase
+
+
+def read(lines: Iterable[str]) -> Iterator[Spent | Refused]:
+    """Every cell of a file that can be believed, and why the others cannot."""
+    rows = csv.reader(lines)
+    head = [name.strip().lstrip("\ufeff") for name in next(rows, [])]
+    low = [name.lower() for name in head]
+    at = next((i for i, name in enumerate(low) if name in DAYS), None)
+    if at is None:
+        yield Refused(1, "day", say("The first line names the columns; one of them is “day”."))
+        return
+    long = "channel" in low and "spend" in low
+    for number, row in enumerate(rows, start=2):
+        if not any(cell.strip() for cell in row):
+            continue
+        if len(row) != len(head):
+            yield Refused(number, "row", say("%(n)s cells where the head has %(head)s.", n=len(row),
+                                             head=len(head)))  # fmt: skip
+            continue
+        day = _day(row[at])
+        if day is None:
+            yield Refused(number, head[at], say("“%(value)s” is no day; write 2026-03-31.",
+                                                value=row[at][:40]))  # fmt: skip
+            continue
+        if long:
+            name = row[low.index("channel")].strip()[:60]
+            yield _cell(number, day, name, "spend", row[low.index("spend")], name)
+            continue
+        for i, cell in enumerate(row):
+            if i != at and cell.strip():
+                outcome = low[i] in OUTCOMES
+                yield _cell(number, day, "" if outcome else head[i][:60], head[i], cell, head[i])
+
+
+def _cell(
+    line: int, day: date, channel: str, field: str, cell: str, name: str
+) -> Spent | Refused:  # fmt: skip
+    if not name:
+        return Refused(line, "channel", say("The channel has no name."))
+    try:
+        amount = float(cell.replace(" ", "").replace("\u00a0", ""))
+    except ValueError:
+        return Refused(line, field, say("“%(value)s” is no number; write 1234.50.",
+                                        value=cell[:40]))  # fmt: skip
+    if not math.isfinite(amount) or not 0 <= amount <= MOST:
+        return Refused(line, field, say("Must be an amount of 0 or more."))
+    return Spent(line, day, channel, amount)
+
+
+def _day(cell: str) -> date | None:
+    for known in FORMATS:
+        try:
+            found = datetime.strptime(cell.strip()[:10], known).date()  # noqa: DTZ007 - a day
+        except ValueError:
+            continue
+        return found if 1990 <= found.year <= 2100 else None
+    return None
