@@ -14,8 +14,10 @@ from campaigns.decisions import selectors as log
 from campaigns.decisions import services as decisions
 
 NAME, WEEKS, SEED = "The shop's marketing", 104, 11
-CHANNELS = {"Search": (900.0, 0.2, 700.0, 3_400.0), "Social": (600.0, 0.4, 900.0, 1_500.0),
-            "Local radio": (450.0, 0.6, 300.0, 1_300.0)}  # week, carry-over, half, most  # fmt: skip
+CHANNELS = {  # money of a usual week, carry-over, money of half the effect, most it brings
+    "Search": (900.0, 0.2, 700.0, 3_400.0), "Social": (600.0, 0.4, 900.0, 1_500.0),
+    "Local radio": (450.0, 0.6, 300.0, 1_300.0),
+}  # fmt: skip
 SAME = ("Flyers", 150.0, 120.0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -96,6 +97,13 @@ def fits(of: Mix) -> QuerySet[MixFit]:
 
 def newest(of: Mix) -> MixFit | None:
     return fits(of).first()
+
+
+def newest_of(of: Sequence[Mix]) -> dict[uuid.UUID, MixFit]:
+    """The newest fit of each."""
+    rows = MixFit.objects.filter(mix__in=list(of)).defer("curves", "results")
+    rows = rows.order_by("mix_id", "-at", "-id").distinct("mix_id")
+    return {row.mix_id: row for row in rows}
 
 
 def usable(of: Mix) -> MixFit | None:

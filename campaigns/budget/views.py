@@ -29,7 +29,8 @@ SCENARIOS: dict[str, Phrase] = {
 @page("strategy.view")
 def budgets(request: HttpRequest) -> HttpResponse:
     found = paged(request, selectors.mixes())
-    rows = [{"row": row, "fit": selectors.newest(row)} for row in found]
+    fits = selectors.newest_of(list(found))
+    rows = [{"row": row, "fit": fits.get(row.pk)} for row in found]
     context = {"page": found, "rows": rows, "metrics": log.metrics()}
     return render(request, "budget/budgets.html", context)
 

@@ -76,6 +76,7 @@ class Choice:
     profile: dict[str, Any] = field(default_factory=dict)
     slot: str = ""
     shadow: dict[str, Any] = field(default_factory=dict)
+    eligible: list[str] = field(default_factory=list)  # empty: whatever had a probability
     id: UUID = field(default_factory=new_id)
 
     def __post_init__(self) -> None:
@@ -108,7 +109,8 @@ def as_row(c: Choice) -> Decision:
     """The decision that `log` wrote for a choice, without asking for it again."""
     return Decision(
         id=c.id, source=c.source, source_id=c.source_id, contact_id=c.contact_id,
-        eligible=list(c.propensities), excluded=c.excluded, propensities=c.propensities,
+        eligible=c.eligible or list(c.propensities), excluded=c.excluded,
+        propensities=c.propensities,
         action=c.action, propensity=c.propensities[c.action], draw=c.draw, version=c.version,
         mode=c.mode, context=c.context, profile=c.profile, at=c.at,
         window_closes_at=c.window_closes_at, slot=c.slot, shadow=c.shadow,
@@ -118,7 +120,8 @@ def as_row(c: Choice) -> Decision:
 def _row(c: Choice) -> tuple[Any, ...]:
     """A choice as COLUMNS has it; JSON encoded."""
     return (
-        c.id, c.source, c.source_id, c.contact_id, _json(list(c.propensities)), _json(c.excluded),
+        c.id, c.source, c.source_id, c.contact_id, _json(c.eligible or list(c.propensities)),
+        _json(c.excluded),
         _json(c.propensities), c.action, c.propensities[c.action], c.draw, c.version, c.mode,
         _json(c.context), _json(c.profile), c.at, c.window_closes_at, c.slot, _json(c.shadow),
     )  # fmt: skip

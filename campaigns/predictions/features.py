@@ -19,7 +19,7 @@ from django.db import connection
 from attune.kernel.phrases import Phrase, as_is, say
 from attune.kernel.tenancy import current_tenant
 
-MOST = 50_000  # contacts of a moment; of more, the same share by their id
+MOST = 50_000  # contacts of a moment that are learned from, and told of at once
 NAMED = 8  # events that are counted by name, the most frequent
 WINDOWS = (7, 30, 90)
 LOOKS_BACK = 400  # days
@@ -32,7 +32,8 @@ WITH seen AS (
   SELECT e.contact_id, e.name, e.at, e.category, e.value_cents FROM event e
   JOIN contact c ON c.tenant_id = %(tenant)s AND c.id = e.contact_id AND c.status = 'enabled'
   WHERE e.tenant_id = %(tenant)s AND e.at >= %(since)s AND e.at < %(at)s AND NOT e.is_machine
-    AND ('x' || left(md5(e.contact_id::text), 8))::bit(32)::bigint < %(share)s * 4294967296)
+    AND ('x' || left(md5(e.contact_id::text), 8))::bit(32)::bigint >= %(from)s * 4294967296
+    AND ('x' || left(md5(e.contact_id::text), 8))::bit(32)::bigint < %(to)s * 4294967296)
 SELECT contact_id, extract(epoch FROM %(at)s - max(at)) / 86400,
   extract(epoch FROM %(at)s - min(at)) / 86400,
   extract(epoch FROM %(at)s - max(at) FILTER (WHERE name = %(goal)s)) / 86400,
@@ -93,10 +94,19 @@ def names_of(until: datetime) -> list[str]:
         return [row[0] for row in cursor.fetchall()]
 
 
+def parts(most: int = MOST) -> list[tuple[float, float]]:
+    """Everybody in parts of about `most` contacts, by the share of their ids: [from, to)."""
+    with connection.cursor() as cursor:
+        cursor.execute(_MANY_SQL, [current_tenant()])
+        many = -(-int(cursor.fetchone()[0]) // most)
+    return [(n / max(1, many), (n + 1) / max(1, many)) for n in range(max(1, many))]
+
+
 def at_moment(
-    goal: str, names: Sequence[str], at: datetime, days: int, most: int = MOST
+    goal: str, names: Sequence[str], at: datetime, days: int, part: tuple[float, float] = (0, 1)
 ) -> Moment:  # fmt: skip
-    """Everybody who did anything before `at`, and whether they did `goal` in the `days` after."""
+    """Everybody of a part who did anything before `at`, and whether they did `goal` in the `days`
+    after."""
     windows = "".join(
         f", count(*) FILTER (WHERE at >= %(at)s - interval '{w} days')"
         f", count(*) FILTER (WHERE name = %(goal)s AND at >= %(at)s - interval '{w} days')"
@@ -107,11 +117,9 @@ def at_moment(
         for i in range(len(names))
     )
     with connection.cursor() as cursor:
-        cursor.execute(_MANY_SQL, [current_tenant()])
-        many = cursor.fetchone()[0]
         cursor.execute(_ROWS_SQL.format(windows=windows, names=counted), {
             "tenant": current_tenant(), "goal": goal, "at": at, "until": at + timedelta(days=days),
-            "since": at - timedelta(days=LOOKS_BACK), "share": min(1.0, most / max(1, many)),
+            "since": at - timedelta(days=LOOKS_BACK), "from": part[0], "to": part[1],
             **{f"n{i}": name for i, name in enumerate(names)},
         })  # fmt: skip
         rows = cursor.fetchall()

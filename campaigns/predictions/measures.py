@@ -87,10 +87,10 @@ def moved(before: np.ndarray, now: np.ndarray) -> float:
         edges = np.unique(np.quantile(known, inner)) if len(known) else np.zeros(0)
         then, here = (_counts(column, edges) for column in (before, now))
     else:
-        kinds = sorted(set(map(str, before)) | set(map(str, now)))
+        at, codes = np.unique(np.concatenate([before, now]).astype(str), return_inverse=True)
         then, here = (
-            np.array([(column.astype(str) == kind).sum() for kind in kinds], dtype=float)
-            for column in (before, now)
+            np.bincount(own, minlength=len(at)).astype(float)
+            for own in (codes[: len(before)], codes[len(before) :])
         )
     p, q = ((c + 0.5) / (c.sum() + 0.5 * len(c)) for c in (then, here))
     return float(((q - p) * np.log(q / p)).sum())

@@ -52,6 +52,19 @@ def combined(
     return found
 
 
+def parsed(key: str, options: Mapping[str, Sequence[tuple[str, int]]]) -> Action:
+    """What the action of a key did, {dimension: [(key, cost)]} in the order that made the keys; of
+    parts that no option has, nothing is known."""
+    left = key.split(JOINT) if key != WAIT else []
+    pairs, cost = [], 0
+    for dimension, known in options.items():
+        costs = dict(known)
+        if left and left[0] in costs:
+            pairs.append((dimension, left[0]))
+            cost += costs[left.pop(0)]
+    return Action(key, tuple(pairs), cost)
+
+
 @dataclass(frozen=True, slots=True)
 class Bound:
     """The least and greatest share of the actions in `mask` (K,)."""

@@ -103,11 +103,12 @@ def add_constraint(
     faults += _constraint_faults(kind, options, values, segment)
     if faults:
         raise Invalid(faults)
-    rule = Constraint.objects.create(
-        policy=policy, kind=kind, options=list(options), values=values,
-        segment=segment if kind == Constraint.Kind.ELIGIBILITY else None,
-    )  # fmt: skip
-    _check_left(policy)
+    with transaction.atomic():  # one that leaves nothing to choose is not kept
+        rule = Constraint.objects.create(
+            policy=policy, kind=kind, options=list(options), values=values,
+            segment=segment if kind == Constraint.Kind.ELIGIBILITY else None,
+        )  # fmt: skip
+        _check_left(policy)
     audit.record("strategy.add_constraint", rule, policy=str(policy.pk), kind=kind)
     return rule
 
@@ -151,7 +152,9 @@ def _check_left(policy: Policy) -> None:
 
 
 def set_in_force(rule: Constraint, in_force: bool) -> None:
-    Constraint.objects.filter(pk=rule.pk).update(in_force=in_force)
+    with transaction.atomic():
+        Constraint.objects.filter(pk=rule.pk).update(in_force=in_force)
+        _check_left(rule.policy)
     verb = "strategy.enforce_constraint" if in_force else "strategy.lift_constraint"
     audit.record(verb, rule, policy=str(rule.policy_id))
 

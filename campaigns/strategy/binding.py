@@ -16,10 +16,12 @@ from campaigns.contacts import selectors as contacts
 from campaigns.contacts.models import Consent, Contact
 from campaigns.decisions.models import Decision
 from campaigns.segments import selectors as segments
+from campaigns.strategy import selectors
 from campaigns.strategy.actions import WAIT, Action, Bound
 from campaigns.strategy.models import Constraint, Policy, PolicySpend
 
 CONSENT = "consent"  # not a constraint that anyone could lift
+LOCK_SQL = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 PERIODS = ("day", "week", "month")
 SPEND_SQL = """
 INSERT INTO policy_spend (id, tenant_id, constraint_id, period, cents)
@@ -62,17 +64,22 @@ def bound(
 
 def _refused(found: Bindings, actions: Sequence[Action], person: Contact) -> None:
     """A channel that a person refused is no action for them, whatever the constraints say."""
+    for channel in refused_channels(actions, person):
+        mask = np.array([a.has([f"channel:{channel}"]) for a in actions])
+        found.forbid(actions, mask, say("The contact refused this channel."), CONSENT)
+
+
+def refused_channels(actions: Sequence[Action], person: Contact) -> list[str]:
+    """Of the channels that these actions use, those that a person refused."""
     channels = {key for a in actions for dimension, key in a.options if dimension == "channel"}
-    for channel in sorted(channels):
-        consent = contacts.latest_consent(person.pk, channel)
-        if consent is not None and consent.state == Consent.State.REFUSED:
-            mask = np.array([a.has([f"channel:{channel}"]) for a in actions])
-            found.forbid(actions, mask, say("The contact refused this channel."), CONSENT)
+    told = {channel: contacts.latest_consent(person.pk, channel) for channel in channels}
+    return sorted(channel for channel, consent in told.items()
+                  if consent is not None and consent.state == Consent.State.REFUSED)  # fmt: skip
 
 
 def _ask(
     found: Bindings, rule: Constraint, mask: np.ndarray, actions: Sequence[Action],
-    person: Contact, now: datetime, done: list[tuple[str, datetime]],
+    person: Contact, now: datetime, done: list[tuple[Action, datetime]],
 ) -> None:  # fmt: skip
     values = rule.values
     if rule.kind == Constraint.Kind.ELIGIBILITY and rule.segment is not None:
@@ -81,8 +88,7 @@ def _ask(
             found.forbid(actions, mask, told, str(rule.pk))
     elif rule.kind == Constraint.Kind.CAP:
         since = now - timedelta(days=values["days"])
-        keys = {a.key for a, own in zip(actions, mask, strict=True) if own}
-        n = sum(key in keys for key, at in done if at >= since)
+        n = sum(act.key != WAIT and act.has(rule.options) for act, at in done if at >= since)
         if n >= values["most"]:
             told = say_many(
                 "Had it %(n)s time in %(days)s days; %(most)s are allowed.",
@@ -147,11 +153,21 @@ def spend(found: Bindings, action: Action) -> None:
 
 def _done(
     policy: Policy, rules: Sequence[Constraint], person: Contact, now: datetime
-) -> list[tuple[str, datetime]]:
-    """What this policy did with a person, as far back as a cap looks."""
+) -> list[tuple[Action, datetime]]:
+    """What this policy did with a person (and with the visitor they were), as far back as a cap
+    looks. The person stays locked until the choice is written, so two requests at once cannot pass
+    a cap together."""
     days = [r.values["days"] for r in rules if r.kind == Constraint.Kind.CAP]
     if not days:
         return []
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK_SQL, [f"{policy.pk}:{person.pk}"])
     since = now - timedelta(days=max(days))
-    rows = Decision.objects.filter(source_id=policy.pk, contact=person, at__gte=since)
-    return list(rows.values_list("action", "at"))
+    people = contacts.same_person(person.pk)
+    rows = list(
+        Decision.objects.filter(
+            source_id=policy.pk, contact_id__in=people, at__gte=since
+        ).values_list("action", "at")
+    )  # fmt: skip
+    known = selectors.parsed_actions(policy.bank_id, [key for key, _ in rows]) if rows else {}
+    return [(known[key], at) for key, at in rows]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -35,9 +36,10 @@ from campaigns.strategy import binding, features, selectors
 from campaigns.strategy.actions import WAIT, Action
 from campaigns.strategy.binding import Bindings
 from campaigns.strategy.models import Policy, PolicyVersion, Ramp
+from campaigns.strategy.services import CONTROL
 from campaigns.strategy.snapshots import EVEN, Snapshot
 
-CONTROL, INCUMBENT, CANDIDATE = "control", "incumbent", "candidate"
+INCUMBENT, CANDIDATE = "incumbent", "candidate"
 SOURCE = "policy"
 PROFILE = ("first_seen_at", "last_seen_at", "last_order_at")
 
@@ -86,18 +88,22 @@ def planned(policy: Policy, now: datetime) -> Plan:
     serving = selectors.serving(policy)
     ramp = selectors.open_ramp(policy)
     return Plan(policy, selectors.actions_of(policy, rules), rules, serving, ramp,
-                _fallback(policy, serving, now))  # fmt: skip
+                _fallback(policy, serving, ramp, now))  # fmt: skip
 
 
-def _fallback(policy: Policy, serving: PolicyVersion | None, now: datetime) -> Phrase | None:
+def _fallback(
+    policy: Policy, serving: PolicyVersion | None, ramp: Ramp | None, now: datetime
+) -> Phrase | None:  # fmt: skip
     if policy.state == Policy.State.PAUSED:
         return say("The policy is stopped; everybody gets the default.")
     if serving is None:
         return say("The policy has no version that serves.")
     if policy.stalled:
         return policy.stalled
-    old = now - serving.until > timedelta(hours=policy.stale_hours)
-    if serving.kind != EVEN and old:
+    learned = serving.until
+    if ramp is not None and ramp.in_force:  # what is on its way may heal it
+        learned = max(learned, ramp.version.until)
+    if serving.kind != EVEN and now - learned > timedelta(hours=policy.stale_hours):
         return say("What it learned is older than %(hours)s hours; everybody gets the default "
                    "until it learns anew.", hours=policy.stale_hours)  # fmt: skip
     return None
@@ -116,9 +122,28 @@ def decide(plan: Plan, person: Contact, context: dict[str, Any], now: datetime) 
     slot = slot_of(plan.policy, now)
     known = log.decided(plan.policy.pk, person.pk, slot) if plan.policy.every_hours else None
     if known is not None:
-        return known
+        why = _no_longer(plan, known, person)
+        return known if why is None else _withheld(plan, known, why)
     with transaction.atomic():  # a budget stays locked from the look at it to the log
         return _fresh(plan, person, context, now, slot)
+
+
+def _no_longer(plan: Plan, known: Decision, person: Contact) -> Phrase | None:
+    """Why what was decided for this stretch of time may not be done any more."""
+    if plan.policy.state == Policy.State.PAUSED and known.mode != Decision.Mode.FALLBACK:
+        return say("The policy is stopped; everybody gets the default.")
+    actions = selectors.parsed_actions(plan.policy.bank_id, [known.action])
+    if binding.refused_channels(list(actions.values()), person):
+        return say("The contact refused this channel.")
+    return None
+
+
+def _withheld(plan: Plan, known: Decision, why: Phrase) -> Decision:
+    """The same decision answered as doing nothing; the log keeps what was answered before."""
+    told = copy(known)
+    told.action, told.propensity, told.propensities = WAIT, 1.0, {WAIT: 1.0}
+    told.mode, told.context = Decision.Mode.FALLBACK, {**known.context, "fallback": why.stored()}
+    return told
 
 
 def _fresh(
@@ -214,8 +239,11 @@ def _chosen(
     version = _version_of(plan, group)
     if version is not None and version.kind == EVEN:
         mode = Decision.Mode.EXPLORE
-    step = plan.ramp.step if plan.ramp is not None else 0
-    told = {**_context(context, group, shares.bound[group]), "step": step}
+    ramp = plan.ramp
+    step = ramp.step if ramp is not None and ramp.in_force else None
+    told = {**_context(context, group, shares.bound[group]), "step": step, "own": {
+        k: float(p) for k, p in zip(keys, own, strict=True) if p > 0
+    }}  # fmt: skip
     return _choice(
         plan, person, now, slot, row, told, mode=mode, action=keys[at], draw=draw,
         propensities={k: float(p) for k, p in zip(keys, marginal, strict=True) if p > 0},
@@ -260,7 +288,7 @@ def _shadow(
 ) -> dict[str, Any]:  # fmt: skip
     """What a version that only watches (a ramp at no share) would have done."""
     ramp = plan.ramp
-    if ramp is None or ramp.state not in {Ramp.State.RUNNING, Ramp.State.READY} or ramp.coverage:
+    if ramp is None or not ramp.in_force or ramp.coverage:
         return {}
     shares, _ = _shares(plan, found, ramp.version, row, keys)
     told = {k: round(float(p), 5) for k, p in zip(keys, shares, strict=True) if p > 0}
@@ -293,6 +321,7 @@ def _choice(
         source=SOURCE, source_id=plan.policy.pk, contact_id=person.pk, propensities=propensities,
         action=action, draw=draw, at=now, slot=slot, version=version, mode=mode, shadow=shadow,
         window_closes_at=now + timedelta(hours=plan.policy.window_hours), context=context,
+        eligible=[a.key for a, may in zip(plan.actions, found.eligible, strict=True) if may],
         profile=row, excluded=[
             {"action": key, "why": why.stored(), "rule": rule}
             for key, (why, rule) in found.why.items()

@@ -7,10 +7,11 @@ from typing import Any
 from attune.kernel.phrases import Phrase, as_is, say, say_many
 from campaigns.decisions.models import Decision, Metric
 from campaigns.strategy import deciding
-from campaigns.strategy.features import name_of
+from campaigns.strategy.features import CONTEXT, TRAIT, name_of
 from campaigns.strategy.models import Constraint, Policy, PolicyVersion
 
 MOST = 5
+HIDDEN = "•••"
 
 
 def summary(policy: Policy, results: dict[str, Any] | None, metric: Metric) -> Phrase:
@@ -90,9 +91,9 @@ def shares(decision: Decision) -> list[dict[str, Any]]:
     return [{"action": key, "share": p, "chosen": key == decision.action} for key, p in rows]
 
 
-def reasons(policy: Policy, decision: Decision) -> list[dict[str, Any]]:
+def reasons(policy: Policy, decision: Decision, *, personal: bool) -> list[dict[str, Any]]:
     """What spoke for the action rather than the others, in units of the reward; none where chance
-    or the default decided."""
+    or the default decided. Traits are shown to those alone who may see them."""
     if decision.mode != Decision.Mode.EXPLOIT:
         return []
     version = PolicyVersion.objects.filter(policy=policy, number=decision.version).first()
@@ -101,10 +102,18 @@ def reasons(policy: Policy, decision: Decision) -> list[dict[str, Any]]:
     found = deciding.loaded(version).reasons(
         decision.profile, decision.action, list(decision.propensities)
     )
-    return [{"name": _named(name, level), "value": decision.profile.get(name), "part": part}
-            for name, level, part in found[:MOST]]  # fmt: skip
+    return [
+        {"name": _named(name, level) if personal else name_of(name), "part": part,
+         "value": _shown(name, decision.profile.get(name), personal=personal)}
+        for name, level, part in found[:MOST]
+    ]  # fmt: skip
 
 
-def known(decision: Decision) -> list[dict[str, Any]]:
+def known(decision: Decision, *, personal: bool) -> list[dict[str, Any]]:
     """The features as they were."""
-    return [{"name": name_of(k), "value": v} for k, v in decision.profile.items()]
+    return [{"name": name_of(k), "value": _shown(k, v, personal=personal)}
+            for k, v in decision.profile.items()]  # fmt: skip
+
+
+def _shown(name: str, value: Any, *, personal: bool) -> Any:
+    return value if personal or not name.startswith((TRAIT, CONTEXT)) else HIDDEN

@@ -39,6 +39,7 @@ LATELY_DAYS = 30
 KINDS = frozenset({"lifecycle", "top_category", "hour", "weekday", "locale"})
 TRAIT, CONTEXT, SCORE = "trait:", "context:", "score:"
 MOST_LEVELS, LEAST_ROWS, WIDEST = 12, 10, 64
+LARGEST = 1e12  # a number beyond it says no more
 SKEWED = 30.0  # a greatest value from which counts are taken by their logarithm
 FARTHEST = 4.0  # standard deviations
 
@@ -169,7 +170,7 @@ def _part(name: str, values: Sequence[Any]) -> Part | None:
     """How the values of one feature are told apart; None where they do not differ."""
     numbers = [float(v) for v in values if isinstance(v, bool | int | float)]
     if name not in KINDS and len(numbers) >= 0.95 * len(values) and numbers:
-        seen = np.array(numbers)
+        seen = np.array(numbers).clip(-LARGEST, LARGEST)
         log = bool(seen.min() >= 0 and seen.max() > SKEWED)
         seen = np.log1p(seen) if log else seen
         spread = float(seen.std())
@@ -190,6 +191,7 @@ def _fill(out: np.ndarray, part: Part, value: Any) -> None:
         number = float(value)
     except (TypeError, ValueError):
         return
+    number = min(LARGEST, max(-LARGEST, number))
     if part.log:
         number = math.log1p(max(0.0, number))
     out[0] = min(FARTHEST, max(-FARTHEST, (number - part.mean) / part.spread))

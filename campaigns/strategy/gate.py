@@ -92,9 +92,20 @@ def weighed(
     largest, heaviest = float(w.max(initial=0.0)), float(own.max(initial=0.0))
     return Health(
         n, total**2 / squares if squares else 0.0, largest, heaviest / total if total else 0.0,
-        total / n if n else 0.0, float(w.std()) / np.sqrt(n) if n else 0.0, untried, rewarded,
+        total / n if n else 0.0, _misfit(w, units), untried, rewarded,
         len(own),
     )  # fmt: skip
+
+
+def _misfit(w: np.ndarray, units: np.ndarray | None) -> float:
+    """The standard error of the mean weight; the rounds of a person belong together."""
+    n = len(w)
+    if not n:
+        return 0.0
+    apart = w - w.mean()
+    if units is not None:
+        apart = np.bincount(np.unique(units, return_inverse=True)[1], weights=apart)
+    return float(np.sqrt((apart**2).sum())) / n
 
 
 def judged(log: Log, logged: np.ndarray | None = None) -> Verdict:

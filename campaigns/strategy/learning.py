@@ -34,7 +34,8 @@ class Rounds:
     """A log, oldest first: raw features, `actions` (n,) as indices of `keys`, `rewards` (n,),
     `propensities` (n,) of what was chosen, `logged` (n, K) of all (None: not kept), `eligible`
     (n, K), `units` (n,) whose round, `ages` (n,) in hours, `window` in hours, `delays` (n,) hours
-    to the first reward (NaN: none)."""
+    to the first reward (NaN: none), `costs` (n,) what was taken off the rewards at once, `arrivals`
+    (m, 2) when (hours) how much came in, of decisions whose time is over."""
 
     keys: tuple[str, ...]
     rows: Sequence[Raw]
@@ -47,6 +48,8 @@ class Rounds:
     window: float
     delays: np.ndarray
     logged: np.ndarray | None = None
+    costs: np.ndarray | None = None
+    arrivals: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.actions)
@@ -62,18 +65,24 @@ class Rounds:
             self.keys, rows, self.actions[mask], self.rewards[mask], self.propensities[mask],
             self.eligible[mask], self.units[mask], self.ages[mask], self.window, self.delays[mask],
             None if self.logged is None else self.logged[mask],
+            None if self.costs is None else self.costs[mask], self.arrivals,
         )  # fmt: skip
 
 
 def arrived(rounds: Rounds) -> np.ndarray:
     """The share of its rewards that a decision of that age has (n,): 1 where its time is over."""
     over = rounds.over
-    known = rounds.delays[over]
-    known = np.sort(known[np.isfinite(known)])
-    if len(known) < LEAST_DELAYS:
+    came = rounds.arrivals
+    if came is None:  # first rewards alone
+        first = rounds.delays[over]
+        first = first[np.isfinite(first)]
+        came = np.stack([first, np.ones(len(first))], 1)
+    if len(came) < LEAST_DELAYS or came[:, 1].sum() <= 0:
         return over.astype(float)
-    share = np.searchsorted(known, rounds.ages, side="right") / len(known)
-    return np.where(over, 1.0, share)
+    order = np.argsort(came[:, 0], kind="stable")
+    total = np.concatenate([[0.0], came[order, 1].cumsum()])
+    share = total[np.searchsorted(came[order, 0], rounds.ages, side="right")] / total[-1]
+    return np.where(over, 1.0, share.clip(0.0, 1.0))
 
 
 def enough(rounds: Rounds) -> bool:
@@ -100,8 +109,10 @@ def _summed(x: np.ndarray, rounds: Rounds, mask: np.ndarray) -> Sums:
     share = arrived(rounds)
     kept = mask & (share > 0)
     sums = Sums.none(len(rounds.keys), x.shape[1])
-    # weight F on xx'; on xr the reward as it is: F * (r / F)
-    sums.add(x[kept], rounds.actions[kept], rounds.rewards[kept] / share[kept], share[kept])
+    # weight F on xx'; on xr what came in as it is, F (r / F), and the cost, which is known at once
+    costs = rounds.costs[kept] if rounds.costs is not None else 0.0
+    worth = (rounds.rewards[kept] + costs) / share[kept] - costs
+    sums.add(x[kept], rounds.actions[kept], worth, share[kept])
     return sums
 
 

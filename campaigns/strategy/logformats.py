@@ -16,14 +16,16 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
-from attune.kernel.phrases import Phrase, say
+from attune.kernel.phrases import Phrase, as_is, say
+from attune.kernel.storable import unstorable
+from campaigns.contacts.imports import guard_formula
 
-LABEL = re.compile(r"(\d+):(-?[\d.eE+-]+):([\d.eE+-]+)$")
+LABEL = re.compile(r"(\d{1,6}):(-?[\d.eE+-]+):([\d.eE+-]+)$")
 TOLERANCE = 1e-3  # by which propensities may miss 1
 OBP_COLUMNS = ("item_id", "click", "propensity_score")
 UNSAFE = re.compile(r"[\s:|=]+")
@@ -111,6 +113,8 @@ def _json_line(number: int, line: str, actions: Sequence[str]) -> Round:
     features = row.get("features") or {}
     if not isinstance(features, dict):
         raise _Wrong("features", say("Features are an object of names and values."))
+    if why := unstorable([features, action, str(row.get("unit") or "")]):
+        raise _Wrong("features", as_is(why))
     return Round(number, action, _number(row.get("reward", 0), "reward"), propensity, known,
                  features, str(row.get("unit") or "")[:120], at)  # fmt: skip
 
@@ -128,16 +132,17 @@ def _all(value: Any, action: str) -> dict[str, float]:
     if found.get(action, 0) <= 0:
         raise _Wrong("propensities", say("The action “%(action)s” was chosen with no probability.",
                                          action=action))  # fmt: skip
-    return found
+    return {key: p / total for key, p in found.items()}
 
 
 def _time(value: Any, name: str) -> datetime | None:
     if value in (None, ""):
         return None
     try:
-        return datetime.fromisoformat(str(value))
+        found = datetime.fromisoformat(str(value))
     except ValueError:
         raise _Wrong(name, say("“%(value)s” is no ISO date.", value=str(value)[:40])) from None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def _vw_line(number: int, line: str, actions: Sequence[str]) -> Round:
@@ -167,7 +172,16 @@ def _obp(lines: Iterable[str], actions: Sequence[str]) -> Iterator[Round | Refus
     if missing:
         yield Refused(1, missing[0], say("The column “%(name)s” is missing.", name=missing[0]))
         return
-    for row in reader:
+    while True:
+        try:
+            row = next(reader, None)
+        except csv.Error:  # a quote that is never closed takes the rest of the file with it
+            yield Refused(
+                reader.line_num, "line", say("This line is no CSV: a quote is not closed.")
+            )
+            continue
+        if row is None:
+            return
         try:
             yield _obp_row(reader.line_num, row, actions)
         except _Wrong as wrong:
@@ -237,7 +251,7 @@ def _obp_lines(rows: Iterable[Round], actions: Sequence[str]) -> Iterator[str]:
         out.seek(0)
         out.truncate()
         when = row.at.isoformat() if row.at else ""
-        own = [row.features.get(n, "") for n in names]
+        own = [guard_formula(row.features.get(n, "")) for n in names]
         writer.writerow([when, at.get(row.action, ""), 1, row.reward, row.propensity, row.action,
                          row.unit, *own])  # fmt: skip
         yield out.getvalue()

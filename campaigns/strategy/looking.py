@@ -9,15 +9,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
+import orjson
 from django.db import connection
+from django.db.models.fields.json import KeyTransform
 
 from attune.kernel.phrases import Phrase, say
 from attune.kernel.tenancy import current_tenant
 from campaigns.contacts.models import Contact
-from campaigns.decisions.models import Decision
+from campaigns.decisions import selectors as log
 from campaigns.strategy import fairness, learning, offpolicy, rounds, selectors, services
-from campaigns.strategy.actions import Action
-from campaigns.strategy.deciding import CONTROL
+from campaigns.strategy.deciding import CANDIDATE, CONTROL
 from campaigns.strategy.models import FairnessRule, Policy, PolicyLook
 from campaigns.strategy.rounds import Logged
 
@@ -28,22 +29,40 @@ WHERE d.tenant_id = %(tenant)s AND d.source_id = %(source)s AND d.at >= %(since)
 UNION ALL
 SELECT b, count(*) FROM decision d, jsonb_array_elements_text(d.context->'bound') b
 WHERE d.tenant_id = %(tenant)s AND d.source_id = %(source)s AND d.at >= %(since)s GROUP BY 1"""
+FELL_SQL = """
+SELECT context->'fallback', count(*) FROM decision
+WHERE tenant_id = %(tenant)s AND source_id = %(source)s AND at >= %(since)s AND mode = 'fallback'
+GROUP BY 1 ORDER BY 2 DESC LIMIT 5"""
+LAST_SQL = """
+SELECT max(r.observed_at) FROM reward r JOIN decision d ON d.tenant_id = %(tenant)s
+  AND d.id = r.decision_id AND d.source_id = %(source)s
+WHERE r.tenant_id = %(tenant)s AND r.metric_id = %(metric)s AND r.observed_at < %(until)s"""
 FAIR_DAYS = 30
+LEAST_PEOPLE = 20  # of the policy and of its control, before the two are compared
 QUIET_FACTOR = 3  # so many times the longest pause without a reward, and something is broken
 
 
-def look(policy: Policy, now: datetime) -> PolicyLook:
-    """Keep what is seen now; and let the policy fall back where its rewards dried up."""
-    seen = rounds.logged(policy, since=now - services.LEARN_FROM, until=now)
+def read(policy: Policy, now: datetime) -> Logged:
+    """The log that a look is made of."""
+    return rounds.logged(policy, since=now - services.LEARN_FROM, until=now)
+
+
+def look(
+    policy: Policy, now: datetime, seen: Logged | None = None, regret: np.ndarray | None = None
+) -> PolicyLook:  # fmt: skip
+    """Keep what is seen now; and let the policy fall back where its rewards dried up. The log and
+    the regrets may have been worked out before, with no transaction waiting for them."""
+    seen = read(policy, now) if seen is None else seen
+    regret = regrets(seen) if regret is None else regret
     found = seen.rounds
-    dried = dried_up(found, now, seen.at)
+    dried = dried_up(found, now, seen.at, _last(policy, now))
     if str(policy.stalled or "") != str(dried or ""):
         Policy.objects.filter(pk=policy.pk).update(stalled=dried or "")
     bound, fallbacks = _bound(policy, now - timedelta(days=30))
     results: dict[str, Any] = {
         "decisions": len(found), "people": len(np.unique(found.units)),
         "value": _value(seen), "gain": _gain(seen),
-        "periods": _periods(seen), "keys": list(found.keys),
+        "periods": _periods(seen, regret), "keys": list(found.keys),
         "bound": bound, "fallbacks": fallbacks, "shadow": _agreement(seen),
         "fairness": [_fair(policy, rule, seen, now) for rule in policy.fairness.order_by("id")],
         "drivers": _drivers(policy), "stalled": dried.stored() if dried else None,
@@ -78,7 +97,7 @@ def _gain(seen: Logged) -> dict[str, Any] | None:
     done, control = seen.rounds.over, seen.groups == CONTROL
     parts = []
     for mask in (done & ~control, done & control):
-        if mask.sum() < 20:
+        if len(np.unique(seen.rounds.units[mask])) < LEAST_PEOPLE:
             return None
         parts.append(offpolicy.interval(seen.rounds.rewards[mask], seen.rounds.units[mask]))
     (own, own_low, own_high), (usual, usual_low, usual_high) = parts
@@ -87,14 +106,13 @@ def _gain(seen: Logged) -> dict[str, Any] | None:
             "high": gain + float(np.hypot(own_high - own, usual - usual_low))}  # fmt: skip
 
 
-def _periods(seen: Logged) -> list[dict[str, Any]]:
+def _periods(seen: Logged, regret: np.ndarray) -> list[dict[str, Any]]:
     """The log in stretches of whole days: value of both groups, shares of the actions, regret."""
     if not seen.at:
         return []
     first, last = seen.at[0].date(), seen.at[-1].date()
     days = max(1, -(-((last - first).days + 1) // PERIODS))
     number = np.array([(at.date() - first).days // days for at in seen.at])
-    regret = _regrets(seen)
     found = []
     for k in range(int(number.max()) + 1):
         here = number == k
@@ -104,7 +122,7 @@ def _periods(seen: Logged) -> list[dict[str, Any]]:
             "from": str(first + timedelta(days=k * days)), "days": days,
             "open": int((here & ~seen.rounds.over).sum()),
             "shares": [round(float(s), 4) for s in shares / max(1, shares.sum())],
-            "regret": float(regret[mine].mean()) if mine.any() else None,
+            "regret": _finite(regret[mine]),
         }  # fmt: skip
         for name, mask in (("control", here & ~mine), ("policy", mine)):
             told = _interval(seen.rounds.rewards[mask], seen.rounds.units[mask])
@@ -113,7 +131,13 @@ def _periods(seen: Logged) -> list[dict[str, Any]]:
     return found
 
 
-def _regrets(seen: Logged) -> np.ndarray:
+def _finite(values: np.ndarray) -> float | None:
+    """Their mean, as JSON holds it; None where nothing is known."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else None
+
+
+def regrets(seen: Logged) -> np.ndarray:
     """By how much the best allowed action is believed to be better than the one done (n,), by a
     model that did not see the person."""
     found = seen.rounds
@@ -134,16 +158,19 @@ def _bound(policy: Policy, since: datetime) -> tuple[dict[str, int], list[dict[s
         bound: Counter[str] = Counter()
         for rule, n in cursor.fetchall():
             bound[rule] += n
-    fell = Decision.objects.filter(
-        source_id=policy.pk, at__gte=since, mode=Decision.Mode.FALLBACK
-    ).values_list("context__fallback", flat=True)
-    why: Counter[str] = Counter()
-    kept: dict[str, Any] = {}
-    for stored in fell.iterator():
-        text = stored.get("text", "") if isinstance(stored, dict) else str(stored)
-        why[text] += 1
-        kept[text] = stored
-    return dict(bound), [{"why": kept[t], "n": n} for t, n in why.most_common(5)]
+        cursor.execute(FELL_SQL, values)
+        fell = [{"why": orjson.loads(why), "n": n} for why, n in cursor.fetchall() if why]
+    return dict(bound), fell
+
+
+def _last(policy: Policy, now: datetime) -> datetime | None:
+    """When the newest reward came, of any decision: of those that fell back, too."""
+    metric = log.goals(policy.pk)[0].metric
+    with connection.cursor() as cursor:
+        cursor.execute(LAST_SQL, {"tenant": current_tenant(), "source": policy.pk,
+                                  "metric": metric.pk, "until": now})  # fmt: skip
+        found: datetime | None = cursor.fetchone()[0]
+    return found
 
 
 def _agreement(seen: Logged) -> float | None:
@@ -156,9 +183,12 @@ def _agreement(seen: Logged) -> float | None:
     return float(1 - apart.mean())
 
 
-def dried_up(found: learning.Rounds, now: datetime, at: Sequence[datetime]) -> Phrase | None:
+def dried_up(
+    found: learning.Rounds, now: datetime, at: Sequence[datetime], last: datetime | None = None
+) -> Phrase | None:
     """Rewards used to come, and stopped: much longer ago than they ever paused, while decisions
-    went on. Learning from such a log would teach that nothing works."""
+    went on. Learning from such a log would teach that nothing works. `last` is when the newest
+    reward came, of decisions that are not in the log, too."""
     rewarded = np.flatnonzero(np.isfinite(found.delays))
     if len(rewarded) < learning.LEAST_DELAYS:
         return None
@@ -166,8 +196,9 @@ def dried_up(found: learning.Rounds, now: datetime, at: Sequence[datetime]) -> P
         at[int(i)].timestamp() + found.delays[i] * 3600 for i in rewarded
     ]))  # fmt: skip
     usual = float(np.diff(came).max())
-    silent = now.timestamp() - float(came[-1])
-    since = sum(a.timestamp() > came[-1] for a in at)
+    newest = max(float(came[-1]), last.timestamp() if last is not None else 0.0)
+    silent = now.timestamp() - newest
+    since = sum(a.timestamp() > newest for a in at)
     if since < 50 or silent < max(QUIET_FACTOR * usual, 6 * 3600):
         return None
     return say("No reward came for %(hours)s hours, though they used to come at least every "
@@ -183,12 +214,31 @@ def _drivers(policy: Policy) -> list[dict[str, Any]]:
 def _fair(policy: Policy, rule: FairnessRule, seen: Logged, now: datetime) -> dict[str, Any]:
     """One rule, by the people of the last 30 days (the control group left out)."""
     since = now - timedelta(days=FAIR_DAYS)
-    mine = (seen.groups != CONTROL) & np.array([at >= since for at in seen.at], dtype=bool)
+    lately = np.array([at >= since for at in seen.at], dtype=bool)
+    judged, groups, unknown = _groups(policy, rule, seen, lately & (seen.groups != CONTROL))
+    own, _, _ = _groups(policy, rule, seen, lately & (seen.groups == CANDIDATE))
+    return {
+        "rule": str(rule.pk), "state": judged.state, "broken": judged.state == "broken",
+        "on_its_way": own.sentence.stored() if own.state == "broken" else None,
+        "on_breach": rule.on_breach, "sentence": judged.sentence.stored(), "unknown": unknown,
+        "groups": [
+            {"name": name, "n": g.n, "mean": g.mean, "error": g.error}
+            for name, g in sorted(groups.items(), key=lambda item: -item[1].n)[:12]
+            if g.n >= LEAST_PEOPLE
+        ],
+    }  # fmt: skip
+
+
+def _groups(
+    policy: Policy, rule: FairnessRule, seen: Logged, mine: np.ndarray
+) -> tuple[fairness.Judged, dict[str, fairness.Group], int]:
+    """What a rule says of some rounds, its groups, and how many people are in none."""
     units = seen.rounds.units[mine]
     people, index = np.unique(units, return_inverse=True)
     told = dict(
-        Contact.objects.filter(pk__in=list(people)).values_list("pk", f"traits__{rule.trait}")
-    )
+        Contact.objects.filter(pk__in=list(people))
+        .annotate(group=KeyTransform(rule.trait, "traits")).values_list("pk", "group")
+    )  # fmt: skip
     values = _measured(policy, rule, seen, mine)
     total = np.bincount(index, weights=values, minlength=len(people))
     times = np.maximum(np.bincount(index, minlength=len(people)), 1)
@@ -207,24 +257,15 @@ def _fair(policy: Policy, rule: FairnessRule, seen: Logged, now: datetime) -> di
         for name, v in by.items()
     }
     judged = fairness.judged(groups, unknown, tolerance=rule.tolerance, least=rule.least_people)
-    return {
-        "rule": str(rule.pk), "state": judged.state, "broken": judged.state == "broken",
-        "on_breach": rule.on_breach, "sentence": judged.sentence.stored(), "unknown": unknown,
-        "groups": [
-            {"name": name, "n": g.n, "mean": g.mean, "error": g.error}
-            for name, g in sorted(groups.items(), key=lambda item: -item[1].n)[:12]
-        ],
-    }  # fmt: skip
+    return judged, groups, unknown
 
 
 def _measured(policy: Policy, rule: FairnessRule, seen: Logged, mine: np.ndarray) -> np.ndarray:
     """Of each round: whether it did the option (exposure), or what it was worth (benefit)."""
     if rule.measure == FairnessRule.Measure.BENEFIT:
         return seen.rounds.rewards[mine]
-    actions = {a.key: a for a in selectors.actions_of(policy, [])}
+    actions = selectors.parsed_actions(policy.bank_id, seen.rounds.keys)
     wanted = [rule.option] if rule.option else []
-    does = np.array([
-        float(actions.get(key, Action(key)).has(wanted)) for key in seen.rounds.keys
-    ])  # fmt: skip
+    does = np.array([float(actions[key].has(wanted)) for key in seen.rounds.keys])
     found: np.ndarray = does[seen.rounds.actions[mine]]
     return found

@@ -100,7 +100,7 @@ class Policy(TenantModel):
     every_hours = models.PositiveIntegerField(default=24)
     window_hours = models.PositiveIntegerField(default=168)
     discount = models.FloatField(default=0.9)
-    stale_hours = models.PositiveIntegerField(default=168)
+    stale_hours = models.PositiveIntegerField(default=720)
     refreshes = models.BooleanField(default=False)
     version = models.PositiveIntegerField(default=0)  # the number of the one that serves
     reason = PhraseField(default=str)  # why it is as it is: who stopped it, what rolled it back
@@ -227,8 +227,12 @@ class Ramp(TenantModel):
     @property
     def coverage(self) -> float:
         """The share of people whom the version serves now; nobody before it runs."""
-        running = self.state in {self.State.RUNNING, self.State.READY}
-        return float(self.steps[self.step]["coverage"]) if running else 0.0
+        return float(self.steps[self.step]["coverage"]) if self.in_force else 0.0
+
+    @property
+    def in_force(self) -> bool:
+        """Whether its step holds now; not before it runs, and not while it is paused."""
+        return self.state in {self.State.RUNNING, self.State.READY}
 
 
 class RampLook(TenantModel):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
@@ -14,10 +13,11 @@ from attune.kernel import audit
 from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.phrases import say
 from campaigns.strategy import logformats, rounds, selectors, services
+from campaigns.strategy.features import TRAIT
 from campaigns.strategy.jobs import READ_LOG, ReadPastLog
+from campaigns.strategy.learning import Rounds
 from campaigns.strategy.logformats import Refused, Round
 from campaigns.strategy.models import (
-    OffPolicyEstimate,
     PastLog,
     PastRound,
     Policy,
@@ -83,9 +83,9 @@ def _row(past: PastLog, row: Round) -> PastRound:
     )  # fmt: skip
 
 
-def judge(version: PolicyVersion, past: PastLog, now: datetime) -> OffPolicyEstimate:
-    """The gate's report on a version by a log that was brought in. It tells; it lets nothing go
-    live, since that log was made elsewhere."""
+def log_for(version: PolicyVersion, past: PastLog) -> Rounds:
+    """A log that was brought in, to judge a version by. That tells; it lets nothing go live, since
+    the log was made elsewhere."""
     if past.state != PastLog.State.READY:
         raise Conflict(say("That log cannot be used: it is %(state)s.",
                            state=past.get_state_display()))  # fmt: skip
@@ -96,11 +96,12 @@ def judge(version: PolicyVersion, past: PastLog, now: datetime) -> OffPolicyEsti
         told = say("The log's actions are not this policy's: “%(name)s” and %(n)s others.",
                    name=strangers[0], n=len(strangers) - 1)  # fmt: skip
         raise Conflict(told)
-    return services.report(version, found, until=now, log=str(past.pk))
+    return found
 
 
-def handed_out(policy: Policy, kind: str) -> Iterator[str]:
-    """Our own log as a file: people by a number, not by name."""
+def handed_out(policy: Policy, kind: str, *, personal: bool = True) -> Iterator[str]:
+    """Our own log as a file: people by a number, not by name; traits for those alone who may see
+    them."""
     now = timezone.now()
     seen = rounds.logged(policy, since=now - services.LEARN_FROM, until=now)
     found = seen.rounds
@@ -112,7 +113,8 @@ def handed_out(policy: Policy, kind: str) -> Iterator[str]:
             {} if found.logged is None else {
                 key: float(p) for key, p in zip(found.keys, found.logged[i], strict=True) if p > 0
             },
-            dict(found.rows[i]), people.setdefault(str(found.units[i]), f"p{len(people) + 1}"),
+            {k: v for k, v in found.rows[i].items() if personal or not k.startswith(TRAIT)},
+            people.setdefault(str(found.units[i]), f"p{len(people) + 1}"),
             seen.at[i],
         )
         for i in range(len(found))

@@ -17,6 +17,7 @@ from scipy import special
 from scipy.linalg import solve_triangular
 
 GRID = 48  # points of the quadrature
+AT_ONCE = 4_096  # rows, so that many actions need no memory for all of them
 RULES = ("thompson", "ucb", "greedy")
 
 
@@ -98,6 +99,15 @@ def _solved(root: np.ndarray, b: np.ndarray) -> np.ndarray:
 def best_shares(mean: np.ndarray, spread: np.ndarray) -> np.ndarray:
     """P(action is the best), (n, K), of independent normal beliefs: the integral of one's density
     times the others' distribution functions, over the grid where any of them may be best."""
+    if len(mean) <= AT_ONCE:
+        return _best_shares(mean, spread)
+    parts = range(0, len(mean), AT_ONCE)
+    return np.concatenate([
+        _best_shares(mean[i : i + AT_ONCE], spread[i : i + AT_ONCE]) for i in parts
+    ])  # fmt: skip
+
+
+def _best_shares(mean: np.ndarray, spread: np.ndarray) -> np.ndarray:
     top = mean.max(1, keepdims=True)
     wide = np.maximum(spread, 1e-6)
     low = (top - 5 * wide.max(1, keepdims=True)).min(1, keepdims=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from campaigns.decisions import selectors as log
 from campaigns.decisions.models import Goal, Metric
 from campaigns.experiments import guardrails, statistics
 from campaigns.experiments.statistics import Effect, Moments, Strata
-from campaigns.strategy import ramping, selectors, services
+from campaigns.strategy import ramping, rounds, selectors, services
 from campaigns.strategy.models import OffPolicyEstimate, Policy, PolicyVersion, Ramp, RampLook
 from campaigns.strategy.ramping import Move, Seen
 from campaigns.strategy.states import RAMP
@@ -24,16 +25,20 @@ from campaigns.strategy.states import RAMP
 SERVED_SQL = """
 WITH worth AS (
   SELECT (d.context->>'step')::int AS step, d.context->>'group' AS who, d.contact_id,
-    sum(r.value) AS value
-  FROM decision d LEFT JOIN reward r ON r.tenant_id = %(tenant)s AND r.decision_id = d.id
-    AND r.metric_id = %(metric)s
+    coalesce((SELECT sum(r.value) FROM reward r WHERE r.tenant_id = %(tenant)s
+      AND r.decision_id = d.id AND r.metric_id = %(metric)s), 0)
+      - coalesce((%(costs)s::jsonb->>d.action)::float8, 0) AS value
+  FROM decision d
   WHERE d.tenant_id = %(tenant)s AND d.source_id = %(source)s AND d.at >= %(since)s
     AND d.mode NOT IN ('fallback', 'control')
-  GROUP BY 1, 2, 3)
+    AND d.context->>'step' IS NOT NULL),  -- not what was decided while the ramp was paused
+people AS (SELECT step, who, contact_id, sum(value) AS value FROM worth GROUP BY 1, 2, 3)
 SELECT step, who, count(*), sum(v)::float8, sum(v * v)::float8, count(*) FILTER (WHERE v <> 0)
-FROM (SELECT step, who, CASE WHEN %(binary)s THEN least(coalesce(value, 0), 1)
-      ELSE coalesce(value, 0) END AS v FROM worth) shaped
+FROM (SELECT step, who, CASE WHEN %(binary)s THEN least(value, 1) ELSE value END AS v
+      FROM people) shaped
 GROUP BY step, who"""
+ACTIONS_SQL = """
+SELECT DISTINCT action FROM decision WHERE tenant_id = %s AND source_id = %s AND at >= %s"""
 SHADOWED_SQL = """
 SELECT count(*) FROM decision WHERE tenant_id = %s AND source_id = %s AND at >= %s
   AND (shadow->>'version')::int = %s"""
@@ -123,7 +128,10 @@ def _step(ramp: Ramp, now: datetime) -> None:
 
 
 def look(ramp: Ramp, now: datetime) -> Move:
-    """Look at a ramp and do what follows. Looks that say what the last one said are not kept."""
+    """Look at a ramp and do what follows. Looks that say what the last one said are not kept; of a
+    paused ramp nothing follows."""
+    if ramp.state == Ramp.State.PAUSED:
+        return Move("wait", say("It is paused."))
     results = _results(ramp, now)
     move = ramping.next_move(ramp.steps, ramp.step, _seen(ramp, results, now))
     if move.did == "roll_back":
@@ -192,7 +200,8 @@ def _row(goal: Goal, strata: dict[str, Strata], effect: Effect | None) -> dict[s
 
 
 def served(ramp: Ramp, metric: Metric) -> dict[str, Strata]:
-    """People served since the ramp began, with what they were worth: group → step → moments."""
+    """People served since the ramp began, with what they were worth (of money less what it cost to
+    do): group → step → moments."""
     first = RampLook.objects.filter(ramp=ramp).order_by("at", "id").first()
     if first is None:
         return {}
@@ -201,12 +210,22 @@ def served(ramp: Ramp, metric: Metric) -> dict[str, Strata]:
     with connection.cursor() as cursor:
         cursor.execute(SERVED_SQL, {
             "tenant": current_tenant(), "source": ramp.policy_id, "metric": metric.pk,
-            "since": first.at, "binary": binary,
+            "since": first.at, "binary": binary, "costs": _costs(ramp, metric, first.at),
         })  # fmt: skip
         for step, who, n, total, squares, hits in cursor.fetchall():
             moments = Moments(n, total, squares, None if binary else hits)
             found.setdefault(who, {})[step] = moments
     return found
+
+
+def _costs(ramp: Ramp, metric: Metric, since: datetime) -> str:
+    """What each action costs of the metric, in its unit, as JSON; of a loss it adds up."""
+    with connection.cursor() as cursor:
+        cursor.execute(ACTIONS_SQL, [current_tenant(), ramp.policy_id, since])
+        keys = [row[0] for row in cursor.fetchall()]
+    sign = 1 if metric.higher_is_better else -1
+    known = selectors.parsed_actions(ramp.policy.bank_id, keys)
+    return json.dumps({k: sign * rounds.cost(metric, action) for k, action in known.items()})
 
 
 def _shadowed(ramp: Ramp) -> int:
@@ -242,7 +261,11 @@ def _seen(ramp: Ramp, results: dict[str, Any], now: datetime) -> Seen:
 
 
 def broken(policy: Policy) -> list[Phrase]:
-    """Fairness rules that block and were broken at the last look."""
+    """Fairness rules that block and were broken at the last look, by the people whom a version on
+    its way served."""
     last = selectors.latest_look(policy)
     rows = last.results.get("fairness", []) if last is not None else []
-    return [restored(r["sentence"]) for r in rows if r["broken"] and r["on_breach"] == "block"]
+    return [
+        restored(r["on_its_way"]) for r in rows
+        if r.get("on_its_way") is not None and r["on_breach"] == "block"
+    ]  # fmt: skip

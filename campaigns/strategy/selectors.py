@@ -93,12 +93,22 @@ def bank_actions(
     return acting.combined(options, never, may_wait)
 
 
+def parsed_actions(bank_id: uuid.UUID, keys: Sequence[str]) -> dict[str, Action]:
+    """What past actions did, by options that may be out of use since: {key: Action}."""
+    options: dict[str, list[tuple[str, int]]] = {}
+    for option in options_of(bank_id):
+        options.setdefault(option.dimension, []).append((option.key, option.cost_cents))
+    return {key: acting.parsed(key, options) for key in keys}
+
+
 def serving(of: Policy) -> PolicyVersion | None:
-    return PolicyVersion.objects.filter(policy=of, number=of.version).first()
+    rows = PolicyVersion.objects.defer("snapshot")  # what it knows is read once a process
+    return rows.filter(policy=of, number=of.version).first()
 
 
-def versions(of: Policy) -> list[PolicyVersion]:
-    return list(PolicyVersion.objects.filter(policy=of).order_by("-number"))
+def versions(of: Policy, most: int = 100) -> list[PolicyVersion]:
+    rows = PolicyVersion.objects.defer("snapshot").filter(policy=of)
+    return list(rows.order_by("-number")[:most])
 
 
 def version(version_id: uuid.UUID | str) -> PolicyVersion:
@@ -118,12 +128,13 @@ def estimate_of(of: PolicyVersion) -> OffPolicyEstimate | None:
 
 
 def open_ramp(of: Policy) -> Ramp | None:
-    rows = Ramp.objects.select_related("version")
+    rows = Ramp.objects.select_related("version").defer("version__snapshot")
     return rows.filter(policy=of, state__in=Ramp.OPEN).first()
 
 
 def ramps(of: Policy) -> QuerySet[Ramp]:
-    return Ramp.objects.filter(policy=of).select_related("version").order_by("-id")
+    rows = Ramp.objects.filter(policy=of).select_related("version").defer("version__snapshot")
+    return rows.order_by("-id")
 
 
 def ramp(ramp_id: uuid.UUID | str, *, lock: bool = False) -> Ramp:

@@ -26,22 +26,14 @@ class Paths:
     """Of the n rounds of a log: `after` (n,) the round that came next for the same person (-1:
     none), `steps` (n,) the time until then, `first` (n,) whether it is a person's first, `ended`
     (n,) whether nothing came after it, `known` (n,) whether it can be learned from: its reward and
-    what followed are settled."""
+    what followed are settled; `order` (n,) the rounds person by person, each oldest first."""
 
     after: np.ndarray
     steps: np.ndarray
     first: np.ndarray
     ended: np.ndarray
     known: np.ndarray
-
-    def following(self, starts: np.ndarray, most: int) -> np.ndarray:
-        """The rounds that follow each of `starts`, itself first (m, most); -1 where a path ends."""
-        found = np.full((len(starts), most), -1, dtype=int)
-        at = starts.copy()
-        for t in range(most):
-            found[:, t] = at
-            at = np.where(at >= 0, self.after[at], -1)
-        return found
+    order: np.ndarray
 
 
 def paths(rounds: Rounds, hours: float) -> Paths:
@@ -64,7 +56,7 @@ def paths(rounds: Rounds, hours: float) -> Paths:
     ended = ~has & rounds.over & (rounds.ages > max(rounds.window, away))
     newest = np.zeros(n, dtype=int)
     newest[order] = _from_the_end(person[order])
-    return Paths(after, steps, first, ended, (has | ended) & (newest < LONGEST))
+    return Paths(after, steps, first, ended, (has | ended) & (newest < LONGEST), order)
 
 
 def _from_the_end(groups: np.ndarray) -> np.ndarray:
@@ -78,7 +70,7 @@ def _from_the_end(groups: np.ndarray) -> np.ndarray:
 def returns(rounds: Rounds, found: Paths, discount: float) -> np.ndarray:
     """What followed each round, discounted (n,): as far as the log goes."""
     total = rounds.rewards.astype(float).copy()
-    for i in np.argsort(rounds.ages, kind="stable"):  # the newest first
+    for i in found.order[::-1]:  # of each person the newest first
         j = found.after[i]
         if j >= 0:
             total[i] += discount ** found.steps[i] * total[j]

@@ -16,10 +16,12 @@ from django.utils.text import slugify
 
 from attune.kernel import audit, live
 from attune.kernel.errors import Conflict, FieldError, Invalid
+from attune.kernel.models import JobRow
 from attune.kernel.phrases import Phrase, say
 from attune.kernel.states import advance
 from attune.kernel.tenancy import current_tenant
 from campaigns.content.services import verify
+from campaigns.decisions import selectors as decisions_log
 from campaigns.decisions import services as decisions
 from campaigns.decisions.models import Metric
 from campaigns.experiments.bandits import draw_of
@@ -34,7 +36,7 @@ from campaigns.strategy import (
     sequential,
     snapshots,
 )
-from campaigns.strategy.features import CONTEXT, KNOWN, SCORE, TRAIT
+from campaigns.strategy.features import CONTEXT, KNOWN, OWN, SCORE, TRAIT
 from campaigns.strategy.jobs import LEARN, LEARN_RETURN, LearnPolicy
 from campaigns.strategy.models import (
     ActionBank,
@@ -47,6 +49,8 @@ from campaigns.strategy.states import POLICY
 
 LEARN_FROM = timedelta(days=120)
 LEAST_CONTROL = 0.01
+LEAST_STALE = 240  # hours: longer than a ramp takes
+CONTROL = "control"  # the group that gets the default for good
 HELD = 0.4  # of the people, those whom networks never learn from: they are judged by
 
 
@@ -69,7 +73,7 @@ class PolicyPlan:
     every_hours: int = 24
     window_hours: int = 168
     discount: float = 0.9
-    stale_hours: int = 168
+    stale_hours: int = 720
     refreshes: bool = False
     key: str = ""
 
@@ -95,6 +99,11 @@ def change(policy: Policy, plan: PolicyPlan) -> None:
     _check(plan)
     if policy.state != Policy.State.DRAFT:
         _check_kept(policy, plan)
+    watched = {f"{TRAIT}{rule.trait}" for rule in policy.fairness.all()}
+    if both := sorted(watched & set(plan.features)):
+        told = say("“%(name)s” is watched for fairness: it may be no feature.",
+                   name=both[0].removeprefix(TRAIT))  # fmt: skip
+        raise Invalid.one("features", told)
     before = {k: getattr(policy, k) for k in _columns()}
     for k in _columns():
         setattr(policy, k, getattr(plan, k))
@@ -115,10 +124,11 @@ def _set_goals(policy: Policy, plan: PolicyPlan) -> None:
 
 
 def _check_kept(policy: Policy, plan: PolicyPlan) -> None:
-    for name in ("bank", "kind", "features", "every_hours", "window_hours"):
-        if getattr(policy, name) != getattr(plan, name):
-            raise Conflict(say("A policy that decides keeps its actions, kind, features and times; "
-                               "make another one beside it."))  # fmt: skip
+    kept = ("bank", "kind", "features", "every_hours", "window_hours", "may_wait")
+    same = all(getattr(policy, name) == getattr(plan, name) for name in kept)
+    if not same or decisions_log.goals(policy.pk)[0].metric != plan.primary:
+        raise Conflict(say("A policy that decides keeps its actions, reward, kind, features and "
+                           "times; make another one beside it."))  # fmt: skip
 
 
 def _check(plan: PolicyPlan) -> None:
@@ -139,8 +149,10 @@ def _faults(plan: PolicyPlan) -> Iterator[FieldError]:
         yield FieldError("window_hours", say("The time to be rewarded is 1 hour to 90 days."))
     if not 0 <= plan.discount < 1:
         yield FieldError("discount", say("The discount is from 0 to below 1."))
-    if not 1 <= plan.stale_hours <= 24 * 365:
-        yield FieldError("stale_hours", say("Give 1 hour to 1 year."))
+    if not LEAST_STALE <= plan.stale_hours <= 24 * 365:
+        told = say("Give %(least)s hours to 1 year: a version takes that long to go live.",
+                   least=LEAST_STALE)  # fmt: skip
+        yield FieldError("stale_hours", told)
     for name in plan.features:
         if name not in KNOWN and not name.startswith((TRAIT, CONTEXT, SCORE)):
             yield FieldError("features", say("There is no feature “%(name)s”.", name=name))
@@ -151,15 +163,17 @@ def _faults(plan: PolicyPlan) -> Iterator[FieldError]:
 
 
 def _action_faults(plan: PolicyPlan) -> Iterator[FieldError]:
+    many = selectors.count_actions(selectors.options_of(plan.bank.pk)) + plan.may_wait
+    if many > acting.MOST:
+        told = say("The bank makes %(n)s actions; %(most)s are the most. Take options out, or "
+                   "split it into two banks.", n=many, most=acting.MOST)  # fmt: skip
+        yield FieldError("bank", told)
+        return
     found = selectors.bank_actions(plan.bank.pk, plan.may_wait)
     keys = [a.key for a in found]
     if len(found) < 2:
         told = say("There is nothing to choose from: give the bank “%(bank)s” at least two "
                    "options, or one and let the policy wait.", bank=plan.bank.name)  # fmt: skip
-        yield FieldError("bank", told)
-    elif len(found) > acting.MOST:
-        told = say("The bank makes %(n)s actions; %(most)s are the most. Take options out, or "
-                   "split it into two banks.", n=len(found), most=acting.MOST)  # fmt: skip
         yield FieldError("bank", told)
     elif plan.default_action not in {*keys, acting.WAIT}:
         yield FieldError("default_action", say("There is no action “%(key)s” in the bank.",
@@ -233,6 +247,20 @@ def ask_to_learn(policy: Policy) -> None:
     job.enqueue(LearnPolicy(policy.pk), dedupe_key=str(policy.pk))
 
 
+def log_is_long(policy: Policy) -> bool:
+    """Whether there are decisions enough to learn from, rewarded or not."""
+    return decisions_log.decisions(policy.pk)[: learning.LEAST_ROUNDS].count() >= (
+        learning.LEAST_ROUNDS
+    )  # fmt: skip
+
+
+def tried_lately(policy: Policy, since: datetime) -> bool:
+    """Whether it was to learn since then, whatever came of it."""
+    return JobRow.objects.filter(
+        kind__in=[LEARN.name, LEARN_RETURN.name], dedupe_key=str(policy.pk), created_at__gte=since
+    ).exists()  # fmt: skip
+
+
 def learn(policy: Policy, now: datetime) -> PolicyVersion:
     """A new version from the policy's own log. Raises Conflict where the log is too thin."""
     found = rounds.of_decisions(policy, since=now - LEARN_FROM, until=now)
@@ -245,17 +273,27 @@ def learn(policy: Policy, now: datetime) -> PolicyVersion:
 
 def judge(version: PolicyVersion, now: datetime) -> OffPolicyEstimate:
     """The gate's report on a version, by the policy's own log."""
+    found, refresh = log_for(version, now)
+    return keep(version, report(version, found, refresh=refresh), until=now)
+
+
+def log_for(version: PolicyVersion, now: datetime) -> tuple[learning.Rounds, bool]:
+    """What a version is judged by, and whether it only refreshes what serves. Where one decision
+    tells on the next, the probabilities are those within a person's group, and the control, which
+    has no chance at all, is left out."""
     policy = version.policy
     seen = rounds.logged(policy, since=now - LEARN_FROM, until=now)
     found = seen.rounds
-    if version.kind == snapshots.SEQUENTIAL:  # networks remember whom they learned from
+    sequence = version.kind == snapshots.SEQUENTIAL
+    if sequence:  # networks remember whom they learned from
         fresh = np.array([at >= version.until for at in seen.at], dtype=bool)
-        found = found.only(held_out(policy, found.units) | fresh)
+        known = ~held_out(policy, found.units) & ~fresh
+        seen = replace(seen, groups=np.where(known, CONTROL, seen.groups))
+    if sequence or OWN & set(policy.features):
+        found = seen.within(CONTROL)
     live_version = selectors.serving(policy)
     refresh = live_version is not None and live_version.kind == version.kind
-    estimate = report(version, found, refresh=refresh, until=now)
-    tell(policy)
-    return estimate
+    return found, refresh
 
 
 def held_out(policy: Policy, units: Sequence[str] | np.ndarray) -> np.ndarray:
@@ -264,31 +302,39 @@ def held_out(policy: Policy, units: Sequence[str] | np.ndarray) -> np.ndarray:
     return np.array([people[str(u)] for u in units], dtype=bool)
 
 
-def report(
-    version: PolicyVersion, found: learning.Rounds, *, until: datetime, log: str = "decisions",
-    refresh: bool = False,
-) -> OffPolicyEstimate:  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the gate says of a version; None where nothing can be said yet."""
+
+    verdict: gate.Verdict | None
+    reason: Phrase
+    sequence: sequential.Judged | None = None
+
+
+def report(version: PolicyVersion, found: learning.Rounds, *, refresh: bool = False) -> Report:
+    """Judge a version by a log. Takes its time: no transaction should wait for it."""
     policy, snapshot = version.policy, Snapshot.of(version.snapshot)
     if not found.over.any():
         told = say("No decision's time to be rewarded is over yet: the gate waits for the first.")
-        return _kept(version, log, until, None, told)
+        return Report(None, told)
     if snapshot.kind == snapshots.SEQUENTIAL:
         of = sequential.judged(found, snapshot, floor=policy.floor, hours=policy.every_hours or 1,
                                discount=policy.discount)  # fmt: skip
-        return _kept(version, log, until, of.verdict, of.verdict.reason, of)
+        return Report(of.verdict, of.verdict.reason, of)
     judged = gate.judged(*learning.judged_log(found, snapshot, policy.floor))
     if refresh and judged.kind == "hold" and judged.gain.value >= 0 and not judged.thin:
         told = say("A fresher version of what serves: not shown to earn less (%(gain)s a decision, "
                    "95 %% interval %(low)s to %(high)s).", gain=f"{judged.gain.value:+.4g}",
                    low=f"{judged.gain.low:+.4g}", high=f"{judged.gain.high:+.4g}")  # fmt: skip
         judged = replace(judged, kind="promote", reason=told)
-    return _kept(version, log, until, judged, judged.reason)
+    return Report(judged, judged.reason)
 
 
-def _kept(
-    version: PolicyVersion, log: str, until: datetime, judged: gate.Verdict | None, reason: Phrase,
-    sequence: sequential.Judged | None = None,
-) -> OffPolicyEstimate:  # fmt: skip
+def keep(
+    version: PolicyVersion, told: Report, *, until: datetime, log: str = "decisions"
+) -> OffPolicyEstimate:
+    """Keep what the gate says."""
+    judged, reason, sequence = told.verdict, told.reason, told.sequence
     values: dict[str, Any] = {"verdict": "refuse"}
     if judged is not None:
         health = judged.health
@@ -308,6 +354,7 @@ def _kept(
         version=version, log=log, until=until, reason=reason, **values
     )
     audit.record("strategy.judge", version, verdict=estimate.verdict, log=log)
+    tell(version.policy)
     return estimate
 
 

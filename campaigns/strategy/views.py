@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 
 from attune.kernel.errors import AttuneError, Invalid
 from attune.kernel.phrases import restored, say
+from attune.kernel.storable import as_uuid
 from attune.web.downloads import download
 from attune.web.forms import add_refusal
 from attune.web.pages import filters, form_status, paged
@@ -29,7 +30,7 @@ from campaigns.strategy import (
     services,
 )
 from campaigns.strategy.features import CONTEXT
-from campaigns.strategy.forms import FairnessForm, PastLogForm, PolicyForm
+from campaigns.strategy.forms import PastLogForm, PolicyForm
 from campaigns.strategy.jobs import JUDGE, LOOK, JudgeVersion, LookAtPolicy
 from campaigns.strategy.models import Constraint, PastLog, Policy
 from campaigns.strategy.services import PolicyPlan
@@ -78,7 +79,7 @@ def policy(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "regret_chart": charts.regret(results) if results else None,
         "formats": PastLog.Format.choices,
         "past_logs": selectors.past_logs(row)[:10], "rate": goals[0].metric.kind == "conversion",
-        "fairness_form": FairnessForm(policy=row), "log_form": PastLogForm(),
+        "log_form": PastLogForm(),
     }  # fmt: skip
     part = request.htmx and request.headers.get("HX-Target") == "results"
     name = "strategy/results.html" if part else "strategy/policy.html"
@@ -95,7 +96,7 @@ def _steps(ramp: Any) -> list[dict[str, Any]]:
 
 
 def _versions(row: Policy) -> list[dict[str, Any]]:
-    shown = selectors.versions(row)[:8]
+    shown = selectors.versions(row, 8)
     told = selectors.estimates_of(shown)
     return [{"row": v, "estimate": told.get(v.pk)} for v in shown]
 
@@ -218,7 +219,6 @@ def version(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "ramp": selectors.open_ramp(row.policy),
         "ready": [p for p in selectors.past_logs(row.policy) if p.state == "ready"],
         "serves": row.policy.version == row.number, "rehearsal": charts.rehearsal(row.rehearsal),
-        "sequential": row.kind == "sequential",
     }  # fmt: skip
     return render(request, "strategy/version.html", context)
 
@@ -229,7 +229,10 @@ def judge(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     row = selectors.version(pk)
     log_id = request.POST.get("log", "decisions")
     if log_id != "decisions":
-        log_id = str(selectors.past_log(log_id).pk)
+        known = as_uuid(log_id)
+        if known is None:
+            raise Invalid.one("log", say("Choose one of the logs."))
+        log_id = str(selectors.past_log(known).pk)
     JUDGE.enqueue(JudgeVersion(row.pk, log_id), dedupe_key=f"{row.pk}:{log_id}")
     return go(request, "strategy:version", pk)
 
@@ -274,12 +277,14 @@ def decision(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Why this, for this person: shares, what was forbidden, what spoke for it, what came of it."""
     row = log.decision(pk)
     of = selectors.policy(row.source_id)
+    personal = can(request, "contacts.view_personal")
     context = {
         "decision": row, "policy": of, "shares": explaining.shares(row),
-        "reasons": explaining.reasons(of, row), "rewards": row.rewards.select_related("metric"),
+        "reasons": explaining.reasons(of, row, personal=personal),
+        "rewards": row.rewards.select_related("metric"),
         "excluded": [{"action": e["action"], "why": restored(e["why"])} for e in row.excluded],
         "fallback": restored(row.context["fallback"]) if "fallback" in row.context else None,
-        "known": explaining.known(row), "personal": can(request, "contacts.view_personal"),
+        "known": explaining.known(row, personal=personal), "personal": personal,
         "control": row.mode == Decision.Mode.CONTROL,
         "who": contacts.contact(row.contact_id),
     }  # fmt: skip
@@ -295,7 +300,8 @@ def hand_out(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     row = selectors.policy(pk)
     ending, mime = KINDS[kind]
     file = tempfile.TemporaryFile()  # noqa: SIM115 - the answer closes it
-    for line in past.handed_out(row, kind):
+    personal = can(request, "contacts.view_personal")
+    for line in past.handed_out(row, kind, personal=personal):
         file.write(line.encode() + b"\n")
     return download(file, f"{row.key}.{ending}", mime)
 

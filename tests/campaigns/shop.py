@@ -111,7 +111,7 @@ def tiring(n: int = 120, days: int = 9, **fields: Any) -> Policy:
         for person in who:
             made = deciding.decide(plan, person, {}, at)
             rested = made.profile["since_action"] > 1.5
-            rate = (0.6 if rested else 0.05) if made.action == "letter" else 0.15 * rested
+            rate = (0.7 if rested else 0.01) if made.action == "letter" else 0.1 * rested
             if rng.random() < rate:
                 events.append(_event(person, "Order Completed", at + timedelta(hours=2)))
         Event.objects.bulk_create(events)

@@ -98,8 +98,10 @@ def test_our_log_goes_out_and_judges_a_version_when_it_comes_back(tenant):
     kept = selectors.past_log(kept.pk)
     assert (kept.state, kept.rounds, kept.refused) == ("ready", 600, 0)
     own = services.judge(selectors.version(version.pk), timezone.now())
-    theirs = past.judge(selectors.version(version.pk), kept, timezone.now())
-    assert theirs.estimates["ips"][0] == pytest.approx(own.estimates["ips"][0], rel=0.02)
+    row = selectors.version(version.pk)
+    theirs = services.report(row, past.log_for(row, kept)).verdict
+    assert theirs is not None
+    assert theirs.others["ips"].value == pytest.approx(own.estimates["ips"][0], rel=0.02)
     assert selectors.estimate_of(version).pk == own.pk  # what came from outside lets nothing live
 
 
@@ -112,4 +114,4 @@ def test_a_file_that_cannot_be_believed_is_refused_and_listed(tenant):
     assert (kept.state, kept.rounds, kept.refused, len(kept.problems)) == ("refused", 1, 60, 50)
     version = selectors.version(selectors.serving(row).pk)
     with pytest.raises(Conflict, match="cannot be used: it is Refused"):
-        past.judge(version, kept, timezone.now())
+        past.log_for(version, kept)

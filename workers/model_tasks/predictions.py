@@ -22,7 +22,7 @@ from campaigns.predictions.features import Moment
 from campaigns.predictions.jobs import REFRESH, RefreshPrediction
 from campaigns.predictions.models import Prediction
 from workers.engines import conversion
-from workers.engines.conversion import Model, Recipe
+from workers.engines.conversion import Model, Recipe, TooLittle
 from workers.runner import Run, handles
 
 MOMENTS, APART = 12, 7  # how many at most, and days between them at least
@@ -48,25 +48,34 @@ def refresh(payload: RefreshPrediction, run: Run) -> None:
             return
         goal = row.goal.event_name
         names = features.names_of(now)
+        parts = features.parts()
     past: list[Moment] = []
     times = moments(now, row.days)
     for done, at in enumerate(times):
         run.progress(done, len(times) + 3, say("Looks at %(day)s.", day=f"{at:%Y-%m-%d}"))
         with run.unit():
-            past.append(features.at_moment(goal, names, at, row.days))
-    with run.unit():
-        here = features.at_moment(goal, names, now, 0)
+            past.append(features.at_moment(goal, names, at, row.days, parts[0]))
     past = [moment for moment in past if len(moment.contacts)]
     run.progress(len(times), len(times) + 3, say("Learns and tries itself on what is known."))
     try:
         tried, model = learned(past, row.days)
-    except ValueError as thin:
+    except TooLittle:
         with run.unit():
-            services.refuse(selectors.prediction(row.pk), now, missing(past, thin))
+            services.refuse(selectors.prediction(row.pk), now, missing(past))
         return
-    run.progress(len(times) + 1, len(times) + 3, say("Foretells everybody."))
-    scores, foretold = scored(model, here)
-    told = card(row, past, tried, model, here, foretold)
+    scores: dict[str, list[Any]] = {"contacts": [], "values": [], "reasons": []}
+    here = None
+    for n, part in enumerate(parts):
+        with run.unit():
+            people = features.at_moment(goal, names, now, 0, part)
+        here = here or people
+        for name, values in scored(model, people).items():
+            scores[name] += values
+        told_of = say("Foretells everybody: %(share)s.", share=f"{(n + 1) / len(parts):.0%}")
+        run.progress(len(times) + 1, len(times) + 3, told_of)
+    assert here is not None  # noqa: S101 - there is one part at least
+    told = card(row, past, tried, model, here, np.array(scores["values"]))
+    scores["ranks"] = ranked(scores["values"])
     with run.unit():
         services.keep(selectors.prediction(row.pk), now, told, scores, sentence(row, told))
         run.progress(len(times) + 3, len(times) + 3, sentence(row, told))
@@ -79,16 +88,16 @@ def moments(now: datetime, days: int) -> list[datetime]:
 
 
 def learned(past: list[Moment], days: int) -> tuple[Tried, Model]:
-    """Raises ValueError where there is too little."""
+    """Raises TooLittle where there is too little."""
     if len(past) < 2:
-        raise ValueError("Too little time has passed.")
+        raise TooLittle("Too little time has passed.")
     last = past[-1]
     known = [m for m in past if m.at + timedelta(days=days) <= last.at]
     if not known:
-        raise ValueError("No earlier outcome was known at the last moment.")
+        raise TooLittle("No earlier outcome was known at the last moment.")
     before = _fitted(known, days)
     if not 0 < last.hits.sum() < len(last.hits):
-        raise ValueError("At the last moment all outcomes are alike.")
+        raise TooLittle("At the last moment all outcomes are alike.")
     return Tried(last, before.predict(last.columns), len(known)), _fitted(past, days)
 
 
@@ -97,7 +106,7 @@ def _fitted(of: list[Moment], days: int) -> Model:
     return conversion.fit(columns, hits, RECIPE, times, times + days * 86_400.0)
 
 
-def missing(past: list[Moment], thin: ValueError) -> Phrase:
+def missing(past: list[Moment]) -> Phrase:
     """What is missing, in words that say what helps."""
     people = len(past[-1].contacts) if past else 0
     hits = int(sum(m.hits.sum() for m in past))
@@ -109,22 +118,23 @@ def missing(past: list[Moment], thin: ValueError) -> Phrase:
     )  # fmt: skip
 
 
-def scored(model: Model, here: Moment) -> tuple[dict[str, list[Any]], np.ndarray]:
-    """The scores of everybody now with their reasons, and the bare probabilities."""
+def scored(model: Model, here: Moment) -> dict[str, list[Any]]:
+    """The scores of some people now with their reasons."""
     n = len(here.contacts)
     p = model.predict(here.columns) if n else np.zeros(0)
-    ranks = (np.argsort(np.argsort(p, kind="stable")) / max(1, n - 1)) if n else p
     reasons: list[str] = []
     for start in range(0, n, BATCH):
         part = {name: column[start : start + BATCH] for name, column in here.columns.items()}
         for i, row in enumerate(model.reasons(part, REASONS)):
             told = [[name, _plain(part[name][i]), round(by, 3)] for name, by in row if by]
             reasons.append(json.dumps(told))
-    scores: dict[str, list[Any]] = {
-        "contacts": list(here.contacts), "values": [float(v) for v in p],
-        "ranks": [float(v) for v in ranks], "reasons": reasons,
-    }  # fmt: skip
-    return scores, p
+    return {"contacts": list(here.contacts), "values": [float(v) for v in p], "reasons": reasons}
+
+
+def ranked(values: list[float]) -> list[float]:
+    """The share of the others that each leaves behind."""
+    order = np.argsort(np.argsort(np.array(values), kind="stable"))
+    return [float(v) for v in order / max(1, len(values) - 1)]
 
 
 def _plain(value: Any) -> Any:
@@ -167,8 +177,9 @@ def _largest(of: dict[str, float], most: int = 12) -> list[list[str | float]]:
 
 
 def _by_column(model: Model, here: Moment, most: int = 2_000) -> dict[str, list[tuple[str, float]]]:
-    """How each column moves some people's odds."""
-    part = {name: column[:most] for name, column in here.columns.items()}
+    """How each column moves the odds of some people, chosen by chance."""
+    some = np.random.default_rng(0).permutation(len(here.contacts))[:most]
+    part = {name: column[some] for name, column in here.columns.items()}
     found: dict[str, list[tuple[str, float]]] = {name: [] for name in part}
     if not here.contacts:
         return found

@@ -31,7 +31,11 @@ def steer() -> None:
         LOOK.enqueue(LookAtPolicy(policy.pk), dedupe_key=str(policy.pk))
         newest = policy.versions.order_by("-number").first()
         due = newest is None or now - newest.created_at > LEARN_EVERY
-        if policy.refreshes and due and selectors.open_ramp(policy) is None:
+        if not policy.refreshes or not due or selectors.open_ramp(policy) is not None:
+            continue
+        if services.tried_lately(policy, now - LEARN_EVERY):
+            continue
+        if services.log_is_long(policy):
             services.ask_to_learn(policy)
 
 
@@ -46,8 +50,11 @@ def learn(payload: LearnPolicy, run: Run) -> None:
         version = services.learn(policy, now)
     with run.unit():
         run.progress(1, 3, say("Judges it by the log."))
-        estimate = services.judge(selectors.version(version.pk), now)
+        version = selectors.version(version.pk)
+        found, refresh = services.log_for(version, now)
+    told = services.report(version, found, refresh=refresh)
     with run.unit():
+        estimate = services.keep(version, told, until=now)
         ramps.begin_if_free(selectors.version(version.pk), estimate, now)
         run.progress(3, 3, estimate.reason)
 
@@ -58,9 +65,12 @@ def judge(payload: JudgeVersion, run: Run) -> None:
     with run.unit():
         version = selectors.version(payload.version_id)
         if payload.log == "decisions":
-            services.judge(version, now)
+            found, refresh = services.log_for(version, now)
         else:
-            past.judge(version, selectors.past_log(payload.log), now)
+            found, refresh = past.log_for(version, selectors.past_log(payload.log)), False
+    told = services.report(version, found, refresh=refresh)
+    with run.unit():
+        services.keep(version, told, until=now, log=payload.log)
 
 
 @handles(LOOK)
@@ -71,7 +81,10 @@ def look(payload: LookAtPolicy, run: Run) -> None:
         policy = selectors.policy(payload.policy_id)
         if policy.started_at is None or policy.state == Policy.State.RETIRED:
             return
-        looking.look(policy, now)
+        seen = looking.read(policy, now)
+    regrets = looking.regrets(seen)
+    with run.unit():
+        looking.look(policy, now, seen, regrets)
     with run.unit():
         ramp = selectors.open_ramp(policy)
         if ramp is not None:
