@@ -20,12 +20,18 @@ def history(results: dict[str, Any]) -> dict[str, Any]:
 
 
 def parts(results: dict[str, Any]) -> dict[str, Any]:
-    """What each channel brought by week, on what would have come anyway."""
-    series = [{"name": say("Would have come anyway"), "values": results["base"]}]
+    """The share of each week that each channel brought, on what would have come anyway."""
+    whole = [max(v, 1e-9) for v in results["fitted"]]
+    series = [{"name": say("Would have come anyway"), "values": _share(results["base"], whole)}]
     pairs = zip(results["channels"], results["brought"], strict=True)
-    series += [{"name": c["name"], "values": brought} for c, brought in pairs]
-    return {"kind": "area", "unit": say("a week"), "time": True, "x": results["weeks"],
+    series += [{"name": c["name"], "values": _share(brought, whole)} for c, brought in pairs]
+    return {"kind": "area", "unit": "%", "time": True, "x": results["weeks"],
             "series": series}  # fmt: skip
+
+
+def _share(values: list[float], whole: list[float]) -> list[float]:
+    return [round(max(0.0, v) / all_of_it * 100, 2)
+            for v, all_of_it in zip(values, whole, strict=True)]  # fmt: skip
 
 
 def curve(channel: dict[str, Any]) -> dict[str, Any]:
