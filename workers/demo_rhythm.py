@@ -1,6 +1,6 @@
 """What the demo's shop foretells, and how often it should write.
 
-A policy of sequences with two weeks of its log, simulated: a letter is read by who had none for
+A policy of sequences with a week of its log, simulated: a letter is read by who had none for
 some days; who gets one every day stops reading. What it learns comes from the training queue, like
 the prediction of who will order.
 """
@@ -20,7 +20,7 @@ from campaigns.strategy import banks, deciding, looking, selectors, services
 from campaigns.strategy.models import Policy
 from campaigns.strategy.services import PolicyPlan
 
-DAYS, PEOPLE, SEED = 14, 100, 9
+DAYS, PEOPLE, SEED = 7, 350, 9
 NAME, EVENT = "Newsletter rhythm", "Newsletter Read"
 LETTERS = (("Short letter", "short", 1), ("Long letter", "long", 3))
 RESTED, TIRED = {"short": 0.35, "long": 0.5}, {"short": 0.08, "long": 0.03}

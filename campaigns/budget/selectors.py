@@ -116,6 +116,13 @@ def lifts(of: Mix) -> QuerySet[Lift]:
     return Lift.objects.filter(mix=of).order_by("since", "id")
 
 
+def lift(lift_id: uuid.UUID | str) -> Lift:
+    row = Lift.objects.select_related("mix").filter(pk=lift_id).first()
+    if row is None:
+        raise NotFound(say("There is no such lift in this workspace."))
+    return row
+
+
 def plans(of: Mix) -> QuerySet[BudgetPlan]:
     return BudgetPlan.objects.filter(mix=of).order_by("-starts", "-id")
 

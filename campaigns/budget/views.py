@@ -16,7 +16,7 @@ from attune.web.forms import add_refusal
 from attune.web.pages import form_status, paged
 from campaigns.budget import charts, selectors, services
 from campaigns.budget.forms import LiftForm, MixForm, PlanForm, SpendForm
-from campaigns.budget.models import BudgetPlan, Lift, Mix, MixDay, MixFit
+from campaigns.budget.models import BudgetPlan, Mix, MixDay, MixFit
 from campaigns.decisions import selectors as log
 from campaigns.experiments import selectors as experiments
 from tenants.pages import go, page
@@ -136,9 +136,7 @@ def lift(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 @page("strategy.edit")
 def remove_lift(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    row = Lift.objects.select_related("mix").filter(pk=pk).first()
-    if row is None:
-        raise Conflict(say("It was removed already."))
+    row = selectors.lift(pk)
     services.remove_lift(row)
     return go(request, "budget:budget", row.mix_id)
 

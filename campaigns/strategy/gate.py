@@ -146,9 +146,11 @@ def refusal(found: Health) -> Phrase | None:
         return say("The logged probabilities do not fit what was chosen: the mean weight is "
                    "%(mean)s and should be 1.", mean=f"{found.mean:.2f}")  # fmt: skip
     if found.effective < LEAST_EFFECTIVE:
-        return say("Of %(n)s rounds only %(ess)s count as if they were its own; at least %(least)s "
-                   "are needed. The two policies choose too differently.", n=found.n,
-                   ess=f"{found.effective:.1f}", least=round(LEAST_EFFECTIVE))  # fmt: skip
+        return say("Of %(people)s people in %(n)s rounds only %(ess)s count as if it had decided "
+                   "for them; at least %(least)s are needed. The two policies choose too "
+                   "differently, or too few people were decided for.", n=found.n,
+                   people=found.people, ess=f"{found.effective:.1f}",
+                   least=round(LEAST_EFFECTIVE))  # fmt: skip
     if found.heaviest > HEAVIEST_REFUSED:
         return say("One single person carries %(share)s of all weight: the figure would be "
                    "theirs.", share=f"{found.heaviest:.0%}")  # fmt: skip

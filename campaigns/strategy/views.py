@@ -32,7 +32,7 @@ from campaigns.strategy import (
 from campaigns.strategy.features import CONTEXT
 from campaigns.strategy.forms import PastLogForm, PolicyForm
 from campaigns.strategy.jobs import JUDGE, LOOK, JudgeVersion, LookAtPolicy
-from campaigns.strategy.models import Constraint, PastLog, Policy
+from campaigns.strategy.models import Constraint, PastLog, Policy, PolicyVersion
 from campaigns.strategy.services import PolicyPlan
 from tenants.pages import can, go, page
 
@@ -218,9 +218,16 @@ def version(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "drivers": explaining.drivers({"drivers": row.drivers}),
         "ramp": selectors.open_ramp(row.policy),
         "ready": [p for p in selectors.past_logs(row.policy) if p.state == "ready"],
-        "serves": row.policy.version == row.number, "rehearsal": charts.rehearsal(row.rehearsal),
+        "serves": row.policy.version == row.number, "passes": _passes(row),
+        "rehearsal": charts.rehearsal(row.rehearsal),
     }  # fmt: skip
     return render(request, "strategy/version.html", context)
+
+
+def _passes(row: PolicyVersion) -> bool:
+    """Whether the gate lets it through, by its own log."""
+    told = selectors.estimate_of(row)
+    return told is not None and told.verdict == "promote"
 
 
 @require_POST

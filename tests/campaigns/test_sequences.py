@@ -124,7 +124,7 @@ def test_what_the_log_cannot_tell_is_refused():
         _log(60, 6, 4), _version(q), floor=0.0, hours=24, discount=market.GAMMA
     )
     assert told.verdict.kind == "refuse"
-    assert "count as if they were its own" in str(told.verdict.reason)
+    assert "count as if it had decided" in str(told.verdict.reason)
 
 
 def test_reasons_of_a_network_add_up_to_what_it_believes_of_the_person():
