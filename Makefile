@@ -40,7 +40,7 @@ demo: setup
 	$(BIN)/python manage.py demo
 
 test: setup
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: setup
 	$(BIN)/ruff check .
