@@ -56,5 +56,20 @@ def over_time(runs: list[Any]) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
+def qini(arm: dict[str, Any]) -> dict[str, Any]:
+    """What is gained by sending an arm to the most persuadable share of the people first."""
+    rows = arm["curve"][::5]
+    end = rows[-1][1]
+    return {
+        "kind": "line", "unit": say("gained a person"),
+        "along": say("Percent of the people, the most persuadable first"),
+        "x": [f"{share * 100:.0f}" for share, _ in rows],
+        "series": [
+            {"name": say("The most persuadable first"), "values": [round(v, 5) for _, v in rows]},
+            {"name": say("By chance"), "values": [round(share * end, 5) for share, _ in rows]},
+        ],
+    }  # fmt: skip
+
+
 def _percent(share: float) -> float:
     return round(share * 100, 3)

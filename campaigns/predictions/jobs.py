@@ -13,4 +13,10 @@ class RefreshPrediction:
     prediction_id: uuid.UUID
 
 
+@dataclass(frozen=True, slots=True)
+class ReportUplift:
+    experiment_id: uuid.UUID
+
+
 REFRESH = Job("predictions.refresh", TRAINING, RefreshPrediction)
+REPORT_UPLIFT = Job("predictions.report_uplift", TRAINING, ReportUplift)

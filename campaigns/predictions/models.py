@@ -10,6 +10,7 @@ from attune.kernel.phrase_field import PhraseField
 from attune.kernel.phrases import known_words
 from attune.kernel.tenancy import TenantForeignKey
 from campaigns.decisions.models import Metric
+from campaigns.experiments.models import Experiment
 
 known_words("settled", "moving", "moved")  # what is said of drift
 
@@ -61,3 +62,18 @@ class PredictionRun(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.prediction_id} {self.at:%Y-%m-%d}"
+
+
+class UpliftReport(TenantModel):
+    """Whom an experiment's arms persuade, and whether choosing for each person pays. Appended."""
+
+    experiment = TenantForeignKey(Experiment, on_delete=models.CASCADE, related_name="uplifts")
+    at = models.DateTimeField()
+    reason = PhraseField(default=str)
+    results = models.JSONField(default=dict)  # empty: too little to tell
+
+    class Meta(TenantModel.Meta):
+        db_table = "uplift_report"
+
+    def __str__(self) -> str:
+        return f"{self.experiment_id} {self.at:%Y-%m-%d}"

@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from django.db.models import QuerySet
 
 from attune.kernel.errors import NotFound
+from attune.kernel.models import JobRow
 from attune.kernel.phrases import say
 from campaigns.contacts.models import Score
-from campaigns.predictions.models import Prediction, PredictionRun
+from campaigns.experiments.models import Experiment
+from campaigns.predictions.jobs import REPORT_UPLIFT
+from campaigns.predictions.models import Prediction, PredictionRun, UpliftReport
 
 
 def predictions(*, q: str = "", state: str = "") -> QuerySet[Prediction]:
@@ -49,3 +52,14 @@ def newest_of(of: Sequence[Prediction]) -> dict[uuid.UUID, PredictionRun]:
 def scores(of: Prediction) -> QuerySet[Score]:
     """Who was foretold, the likeliest first."""
     return Score.objects.filter(key=of.key).select_related("contact").order_by("-value", "id")
+
+
+def uplift(of: Experiment) -> UpliftReport | None:
+    """The newest report on whom an experiment's arms persuade."""
+    return UpliftReport.objects.filter(experiment=of).order_by("-at", "-id").first()
+
+
+def uplift_job(of: Experiment) -> JobRow | None:
+    """The work on it, while it lasts or where it failed."""
+    rows = JobRow.objects.filter(kind=REPORT_UPLIFT.name, dedupe_key=str(of.pk))
+    return rows.exclude(state="done").order_by("-id").first()

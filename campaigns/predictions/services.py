@@ -16,8 +16,14 @@ from attune.kernel.states import Machine, advance
 from attune.kernel.tenancy import current_tenant
 from campaigns.contacts.models import Score
 from campaigns.decisions.models import Metric
-from campaigns.predictions.jobs import REFRESH, RefreshPrediction
-from campaigns.predictions.models import Prediction, PredictionRun
+from campaigns.experiments.models import Experiment
+from campaigns.predictions.jobs import (
+    REFRESH,
+    REPORT_UPLIFT,
+    RefreshPrediction,
+    ReportUplift,
+)
+from campaigns.predictions.models import Prediction, PredictionRun, UpliftReport
 from campaigns.segments import services as segments
 
 MACHINE = Machine("prediction", {("active", "pause"): "paused", ("paused", "resume"): "active"})
@@ -103,3 +109,20 @@ def keep(
 
 def tell(row: Prediction) -> None:
     live.push(current_tenant(), "predictions", str(row.pk))
+
+
+def ask_uplift(of: Experiment) -> None:
+    """Find out soon whom its arms persuade."""
+    if of.state == Experiment.State.DRAFT:
+        raise Conflict(say("The experiment has not begun; nobody was decided for."))
+    REPORT_UPLIFT.enqueue(ReportUplift(of.pk), dedupe_key=str(of.pk))
+    live.push(current_tenant(), "predictions", str(of.pk))
+
+
+def keep_uplift(
+    of: Experiment, at: datetime, *, results: dict[str, Any], why: Phrase
+) -> UpliftReport:
+    row = UpliftReport.objects.create(experiment=of, at=at, results=results, reason=why)
+    audit.record("predictions.report_uplift", of)
+    live.push(current_tenant(), "predictions", str(of.pk))
+    return row

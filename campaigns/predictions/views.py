@@ -13,7 +13,8 @@ from attune.kernel.phrases import say
 from attune.web.forms import add_refusal
 from attune.web.pages import filters, form_status, paged
 from campaigns.decisions import selectors as log
-from campaigns.predictions import charts, explaining, selectors, services
+from campaigns.experiments import selectors as experiments
+from campaigns.predictions import charts, explaining, selectors, services, trials
 from campaigns.predictions.forms import PredictionForm
 from campaigns.predictions.models import Prediction
 from tenants.pages import can, go, page
@@ -96,3 +97,28 @@ def move(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     else:
         raise Invalid.one("verb", say("Choose refresh, pause or resume."))
     return go(request, "predictions:prediction", pk)
+
+
+@page("strategy.view")
+def uplift(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Whom an experiment's arms persuade, and whether choosing for each person pays."""
+    of = experiments.experiment(pk)
+    row = selectors.uplift(of)
+    arms = row.results.get("arms", []) if row is not None else []
+    context = {
+        "experiment": of, "report": row, "job": selectors.uplift_job(of),
+        "arms": [
+            {**arm, "chart": charts.qini(arm), "who": [
+                {**w, "title": trials.title(w["name"])} for w in arm["who"]
+            ]} for arm in arms
+        ],
+    }  # fmt: skip
+    part = request.htmx and request.headers.get("HX-Target") == "results"
+    return render(request, f"predictions/uplift{'_results' if part else ''}.html", context)
+
+
+@require_POST
+@page("strategy.edit")
+def ask_uplift(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    services.ask_uplift(experiments.experiment(pk))
+    return go(request, "predictions:uplift", pk)

@@ -70,7 +70,7 @@ def paths(shop: int) -> dict[str, str]:
         "strategy:policy": Policy, "strategy:bank": ActionBank, "strategy:version": PolicyVersion,
         "strategy:decisions": Policy, "strategy:edit": Policy, "strategy:fairness": Policy,
         "strategy:constraint": Policy,
-        "predictions:prediction": Prediction, "predictions:people": Prediction,
+        "predictions:prediction": Prediction, "predictions:people": Prediction, "predictions:uplift": Experiment,
         "budget:budget": Mix, "budget:lift": Mix,
         "graph:entity": Entity, "graph:relation": Relation,
         "dialogue:intent": Intent, "dialogue:task": Task, "dialogue:log": Conversation,

@@ -12,7 +12,8 @@ from attune.kernel.phrases import say
 from campaigns.budget.models import BudgetPlan, Lift, Mix, MixDay, MixFit
 from campaigns.contacts.models import Contact, Score
 from campaigns.decisions import selectors as log
-from campaigns.predictions.models import Prediction, PredictionRun
+from campaigns.experiments.models import Experiment
+from campaigns.predictions.models import Prediction, PredictionRun, UpliftReport
 from campaigns.strategy import banks, deciding, looking, selectors, services
 from campaigns.strategy.models import (
     Constraint,
@@ -70,6 +71,9 @@ def steered(number: int = 0) -> dict[str, Any]:
                                 curves={"channels": [CANARY], "k": [[1]], "b": [[1]]})  # fmt: skip
     plan = BudgetPlan.objects.create(mix=mix, fit=fit, name=f"{CANARY} {number}", weeks=4,
                                      starts=now.date(), total=1)  # fmt: skip
+    trial = Experiment.objects.order_by("id").first()
+    if trial is not None:
+        UpliftReport.objects.create(experiment=trial, at=now, reason=told)
     score = Score.objects.create(contact=person, key=f"p{number}", value=0.5, rank=0.5, at=now)
     return {
         "mix": mix.pk, "lift": lift.pk, "budget-plan": plan.pk,

@@ -187,6 +187,7 @@ FROZEN: dict[str, int] = {
     "predictions:new": 6,
     "predictions:prediction": 9,
     "predictions:people": 8,
+    "predictions:uplift": 8,
     "budget:budgets": 8,
     "budget:new": 6,
     "budget:budget": 10,
@@ -225,6 +226,7 @@ ROWS: dict[str, Any] = {
     "strategy:fairness": Policy, "strategy:bank": ActionBank, "strategy:version": PolicyVersion,
     "strategy:past_log": PastLog,
     "predictions:prediction": Prediction, "predictions:people": Prediction,
+    "predictions:uplift": Experiment,
     "budget:budget": Mix, "budget:lift": Mix, "budget:plan": BudgetPlan,
     "graph:competitor": Entity, "graph:entity": Entity, "graph:relation": Relation,
 }  # fmt: skip

@@ -14,9 +14,10 @@ from workers.model_tasks import (
     talking,
     topics,
     training,
+    uplift,
 )
 
 __all__ = [
     "answering", "budget", "dialogue", "generation", "naming", "policies", "predictions", "reading",
-    "reports", "response", "talking", "topics", "training",
+    "reports", "response", "talking", "topics", "training", "uplift",
 ]  # fmt: skip
