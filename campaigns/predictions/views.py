@@ -14,7 +14,7 @@ from attune.web.forms import add_refusal
 from attune.web.pages import filters, form_status, paged
 from campaigns.decisions import selectors as log
 from campaigns.experiments import selectors as experiments
-from campaigns.predictions import charts, explaining, selectors, services, trials
+from campaigns.predictions import charts, explaining, measures, selectors, services, trials
 from campaigns.predictions.forms import PredictionForm
 from campaigns.predictions.models import Prediction
 from tenants.pages import can, go, page
@@ -44,6 +44,7 @@ def prediction(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "latest": runs[0] if runs else None,
         "calibration": charts.calibration(card), "gains": charts.gains(card),
         "over_time": charts.over_time(runs), "drivers": explaining.drivers(card),
+        "auc_wide": measures.Z * card.get("auc_error", 0.0),
         "drift": explaining.drift(card), "likeliest": _people(request, row, 8),
     }  # fmt: skip
     part = request.htmx and request.headers.get("HX-Target") == "results"
