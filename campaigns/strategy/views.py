@@ -32,7 +32,7 @@ from campaigns.strategy import (
 from campaigns.strategy.features import CONTEXT
 from campaigns.strategy.forms import PastLogForm, PolicyForm
 from campaigns.strategy.jobs import JUDGE, LOOK, JudgeVersion, LookAtPolicy
-from campaigns.strategy.models import Constraint, PastLog, Policy, PolicyVersion
+from campaigns.strategy.models import Constraint, OffPolicyEstimate, PastLog, Policy
 from campaigns.strategy.services import PolicyPlan
 from tenants.pages import can, go, page
 
@@ -218,16 +218,16 @@ def version(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "drivers": explaining.drivers({"drivers": row.drivers}),
         "ramp": selectors.open_ramp(row.policy),
         "ready": [p for p in selectors.past_logs(row.policy) if p.state == "ready"],
-        "serves": row.policy.version == row.number, "passes": _passes(row),
+        "serves": row.policy.version == row.number, "passes": _passes([r["row"] for r in reports]),
         "rehearsal": charts.rehearsal(row.rehearsal),
     }  # fmt: skip
     return render(request, "strategy/version.html", context)
 
 
-def _passes(row: PolicyVersion) -> bool:
+def _passes(newest: list[OffPolicyEstimate]) -> bool:
     """Whether the gate lets it through, by its own log."""
-    told = selectors.estimate_of(row)
-    return told is not None and told.verdict == "promote"
+    own = next((e for e in newest if e.log == "decisions"), None)
+    return own is not None and own.verdict == "promote"
 
 
 @require_POST
