@@ -31,6 +31,7 @@ from workers.runner import Run, handles
 CAUTIONS = (0.0, 0.02)
 REHEARSED, LONGEST = 1_000, 30
 RECIPE = Recipe()
+LEAST, LONG = 1_500, 10_000  # updates; decisions from which the batches are whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,11 @@ def _learned(policy: Policy, log: Log, caution: float, run: Run, turn: int) -> S
         run.progress(1 + turn, 5, say("Learns what follows each action: %(share)s.",
                                       share=f"{update / of:.0%}"))  # fmt: skip
 
-    recipe = replace(RECIPE, caution=caution, floor=policy.floor)
+    n = int(log.steps.known.sum())  # a short log is learned in fewer updates
+    recipe = replace(
+        RECIPE, caution=caution, floor=policy.floor, updates=min(RECIPE.updates, max(LEAST, n)),
+        batch=RECIPE.batch if n >= LONG else RECIPE.batch // 2,
+    )  # fmt: skip
     return snapshot(log, offline_q.learn(log.steps, recipe, tell))
 
 
