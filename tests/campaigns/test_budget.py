@@ -15,7 +15,10 @@ from campaigns.budget import checks, curves, selectors, services, tables
 from campaigns.budget.curves import Curves, Limits
 from campaigns.budget.models import BudgetPlan, Mix, MixDay
 from campaigns.contacts.models import Event
+from campaigns.decisions.models import Decision
+from campaigns.experiments import services as experiments
 from tests import make
+from tests.campaigns.test_persuaded import persuaded
 from workers.engines import mix as engine
 from workers.model_tasks import budget as task
 from workers.tasks.budget import close_due
@@ -263,6 +266,22 @@ def test_what_an_experiment_found_is_taken_over(tenant):
     trial = make.experiment([make.approved()], holdout=0.5)
     with pytest.raises(Conflict, match="nothing to tell"):
         services.take_lift(of, trial, "Radio", timezone.now())
+
+
+def test_the_lift_of_an_experiment_is_all_that_its_people_did_more(tenant):
+    trial = persuaded(400)
+    of = mix(outcome=make.metric())
+    services.bring_in(of, file_of(*world(weeks=30)))
+    row = services.take_lift(of, trial, "Radio", timezone.now())
+    got = Decision.objects.filter(source_id=trial.pk)
+    control = next(arm.key for arm in experiments.arms_of(trial) if arm.is_control)
+    treated = got.exclude(action=control).count()
+    # half of them like tea, and order for it with a chance of a half more
+    assert row.outcome == pytest.approx(0.25 * treated, abs=4 * row.error)
+    assert 0 < row.error < 0.25 * treated
+    assert (row.channel, row.experiment_id, row.note) == ("Radio", trial.pk, trial.name)
+    again = services.take_lift(of, trial, "Search", timezone.now())
+    assert [one.pk for one in selectors.lifts(of)] == [again.pk]  # each experiment once
 
 
 def test_pages(tenant, client, quick):
