@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
+from campaigns.tuning.lessons import wilson
+
 BINS = 10
 Z = 1.959964
 SETTLED, MOVED = 0.1, 0.25  # the usual reading of a population stability index
@@ -60,14 +62,6 @@ def bins(p: np.ndarray, y: np.ndarray, many: int = BINS) -> list[dict[str, float
         found.append({"n": len(own), "foretold": float(p[own].mean()),
                       "happened": float(y[own].mean()), "low": low, "high": high})  # fmt: skip
     return found
-
-
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share."""
-    share = hits / n
-    middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
-    wide = Z / (1 + Z**2 / n) * (share * (1 - share) / n + Z**2 / (4 * n**2)) ** 0.5
-    return max(0.0, middle - wide), min(1.0, middle + wide)
 
 
 def lift(p: np.ndarray, y: np.ndarray) -> list[tuple[float, float]]:

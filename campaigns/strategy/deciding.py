@@ -36,10 +36,9 @@ from campaigns.strategy import binding, features, selectors
 from campaigns.strategy.actions import WAIT, Action
 from campaigns.strategy.binding import Bindings
 from campaigns.strategy.models import Policy, PolicyVersion, Ramp
-from campaigns.strategy.services import CONTROL
 from campaigns.strategy.snapshots import EVEN, Snapshot
+from campaigns.strategy.states import CANDIDATE, CONTROL, INCUMBENT
 
-INCUMBENT, CANDIDATE = "incumbent", "candidate"
 SOURCE = "policy"
 PROFILE = ("first_seen_at", "last_seen_at", "last_order_at")
 
@@ -123,7 +122,7 @@ def decide(plan: Plan, person: Contact, context: dict[str, Any], now: datetime) 
     known = log.decided(plan.policy.pk, person.pk, slot) if plan.policy.every_hours else None
     if known is not None:
         why = _no_longer(plan, known, person)
-        return known if why is None else _withheld(plan, known, why)
+        return known if why is None else _withheld(plan, known, person, why)
     with transaction.atomic():  # a budget stays locked from the look at it to the log
         return _fresh(plan, person, context, now, slot)
 
@@ -138,10 +137,15 @@ def _no_longer(plan: Plan, known: Decision, person: Contact) -> Phrase | None:
     return None
 
 
-def _withheld(plan: Plan, known: Decision, why: Phrase) -> Decision:
-    """The same decision answered as doing nothing; the log keeps what was answered before."""
-    told = copy(known)
-    told.action, told.propensity, told.propensities = WAIT, 1.0, {WAIT: 1.0}
+def _withheld(plan: Plan, known: Decision, person: Contact, why: Phrase) -> Decision:
+    """The same decision answered with the default, or with nothing where that may not be either;
+    the log keeps what was answered before."""
+    told, usual = copy(known), plan.policy.default_action
+    default = selectors.parsed_actions(plan.policy.bank_id, [usual])
+    paused = plan.policy.state == Policy.State.PAUSED
+    refused = binding.refused_channels(list(default.values()), person)
+    told.action = usual if paused and not refused else WAIT
+    told.propensity, told.propensities = 1.0, {told.action: 1.0}
     told.mode, told.context = Decision.Mode.FALLBACK, {**known.context, "fallback": why.stored()}
     return told
 

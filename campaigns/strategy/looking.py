@@ -18,9 +18,9 @@ from attune.kernel.tenancy import current_tenant
 from campaigns.contacts.models import Contact
 from campaigns.decisions import selectors as log
 from campaigns.strategy import fairness, learning, offpolicy, rounds, selectors, services
-from campaigns.strategy.deciding import CANDIDATE, CONTROL
 from campaigns.strategy.models import FairnessRule, Policy, PolicyLook
 from campaigns.strategy.rounds import Logged
+from campaigns.strategy.states import CANDIDATE, CONTROL
 
 PERIODS = 16  # stretches of time that a picture shows
 BOUND_SQL = """

@@ -26,15 +26,17 @@ SERVED_SQL = """
 WITH worth AS (
   SELECT (d.context->>'step')::int AS step, d.context->>'group' AS who, d.contact_id,
     coalesce((SELECT sum(r.value) FROM reward r WHERE r.tenant_id = %(tenant)s
-      AND r.decision_id = d.id AND r.metric_id = %(metric)s), 0)
-      - coalesce((%(costs)s::jsonb->>d.action)::float8, 0) AS value
+      AND r.decision_id = d.id AND r.metric_id = %(metric)s), 0) AS came,
+    coalesce((%(costs)s::jsonb->>d.action)::float8, 0) AS cost
   FROM decision d
   WHERE d.tenant_id = %(tenant)s AND d.source_id = %(source)s AND d.at >= %(since)s
     AND d.mode NOT IN ('fallback', 'control')
     AND d.context->>'step' IS NOT NULL),  -- not what was decided while the ramp was paused
-people AS (SELECT step, who, contact_id, sum(value) AS value FROM worth GROUP BY 1, 2, 3)
-SELECT step, who, count(*), sum(v)::float8, sum(v * v)::float8, count(*) FILTER (WHERE v <> 0)
-FROM (SELECT step, who, CASE WHEN %(binary)s THEN least(value, 1) ELSE value END AS v
+people AS (
+  SELECT step, who, contact_id, sum(came) AS came, sum(came) - sum(cost) AS value
+  FROM worth GROUP BY 1, 2, 3)
+SELECT step, who, count(*), sum(v)::float8, sum(v * v)::float8, count(*) FILTER (WHERE came <> 0)
+FROM (SELECT step, who, came, CASE WHEN %(binary)s THEN least(value, 1) ELSE value END AS v
       FROM people) shaped
 GROUP BY step, who"""
 ACTIONS_SQL = """
@@ -173,7 +175,7 @@ def _results(ramp: Ramp, now: datetime) -> dict[str, Any]:
     alpha = statistics.ALPHA / max(1, len(goals))
     people: dict[str, int] = {}
     for goal in goals:
-        strata = served(ramp, goal.metric)
+        strata = served(ramp, goal.metric, net=goal.role == Goal.Role.PRIMARY)
         effect = statistics.effect(
             strata.get("incumbent", {}), strata.get("candidate", {}), alpha=alpha
         )
@@ -199,9 +201,9 @@ def _row(goal: Goal, strata: dict[str, Strata], effect: Effect | None) -> dict[s
     }  # fmt: skip
 
 
-def served(ramp: Ramp, metric: Metric) -> dict[str, Strata]:
-    """People served since the ramp began, with what they were worth (of money less what it cost to
-    do): group → step → moments."""
+def served(ramp: Ramp, metric: Metric, *, net: bool = False) -> dict[str, Strata]:
+    """People served since the ramp began, with what they were worth (`net`: money less what it cost
+    to do, as the gate counts it): group → step → moments."""
     first = RampLook.objects.filter(ramp=ramp).order_by("at", "id").first()
     if first is None:
         return {}
@@ -210,7 +212,8 @@ def served(ramp: Ramp, metric: Metric) -> dict[str, Strata]:
     with connection.cursor() as cursor:
         cursor.execute(SERVED_SQL, {
             "tenant": current_tenant(), "source": ramp.policy_id, "metric": metric.pk,
-            "since": first.at, "binary": binary, "costs": _costs(ramp, metric, first.at),
+            "since": first.at, "binary": binary,
+            "costs": _costs(ramp, metric, first.at) if net else "{}",
         })  # fmt: skip
         for step, who, n, total, squares, hits in cursor.fetchall():
             moments = Moments(n, total, squares, None if binary else hits)

@@ -45,12 +45,11 @@ from campaigns.strategy.models import (
     PolicyVersion,
 )
 from campaigns.strategy.snapshots import Snapshot
-from campaigns.strategy.states import POLICY
+from campaigns.strategy.states import CONTROL, POLICY
 
 LEARN_FROM = timedelta(days=120)
 LEAST_CONTROL = 0.01
 LEAST_STALE = 240  # hours: longer than a ramp takes
-CONTROL = "control"  # the group that gets the default for good
 HELD = 0.4  # of the people, those whom networks never learn from: they are judged by
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from attune.kernel.states import Machine
 
+CONTROL, INCUMBENT, CANDIDATE = "control", "incumbent", "candidate"  # whose choice a person gets
+
 POLICY = Machine(
     "policy",
     {

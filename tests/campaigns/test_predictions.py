@@ -91,7 +91,8 @@ def test_measures_of_probabilities():
     assert measures.lift(np.arange(10, 0, -1.0), np.array([1, 1] + [0] * 8))[:3] == [
         (0.1, 0.5), (0.2, 1.0), (0.3, 1.0)
     ]  # fmt: skip
-    assert measures.wilson(0, 10) == pytest.approx((0.0, 0.2775), abs=1e-4)
+    (low,) = measures.bins(np.full(10, 0.1), np.zeros(10), many=1)
+    assert (low["low"], low["high"]) == pytest.approx((0.0, 0.2775), abs=1e-4)
     with pytest.raises(ValueError, match="alike"):
         measures.quality(p, np.ones(4))
 

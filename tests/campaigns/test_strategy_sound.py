@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from attune.kernel.errors import Conflict, Invalid
+from attune.kernel.phrases import say
 from campaigns.contacts import services as contacts
 from campaigns.contacts.models import Contact
 from campaigns.decisions.models import Decision, Metric
@@ -236,6 +237,36 @@ def test_a_channel_refused_after_the_choice_is_not_answered_again(tenant):
     assert again.pk == made.pk
     assert (again.action, again.mode) == ("wait", "fallback")
     assert Decision.objects.get(pk=made.pk).action == made.action  # the log is as it was
+
+
+def test_a_stopped_policy_answers_with_the_default_within_a_slot_too(tenant):
+    row = shop.policy(default_action="delivery", may_wait=False)
+    person = shop.people(1)[0]
+    now = timezone.now()
+    made = deciding.decide(deciding.planned(row, now), person, {}, now)
+    services.kill(row, say("Stopped by hand."))
+    again = deciding.decide(deciding.planned(selectors.policy(row.pk), now), person, {}, now)
+    assert (again.pk, again.action, again.mode) == (made.pk, "delivery", "fallback")
+    assert again.propensities == {"delivery": 1.0}
+
+
+def test_a_ramp_counts_the_reward_net_and_a_guardrail_as_it_came(tenant):
+    sales = make.metric("revenue", kind="value")
+    row = shop.policy(of=shop.bank(discount=200, delivery=200), primary=sales, may_wait=False,
+                      control_share=0.01)  # fmt: skip
+    version = selectors.version(selectors.serving(row).pk)
+    now = timezone.now()
+    ramp = Ramp.objects.create(policy=row, version=version, steps=STEPS[1:], state="running",
+                               step_since=now)  # fmt: skip
+    RampLook.objects.create(ramp=ramp, at=now, did="begin")
+    plan = deciding.planned(selectors.policy(row.pk), now)
+    for person in shop.people(30):
+        deciding.decide(plan, person, {}, now)
+    ramp = selectors.ramp(ramp.pk)
+    for net, mean in ((True, -2.0), (False, 0.0)):
+        told = [m for s in ramps.served(ramp, sales, net=net).values() for m in s.values()]
+        assert sum(m.total for m in told) == pytest.approx(mean * sum(m.n for m in told))
+        assert {m.events for m in told} == {0}  # nobody bought anything
 
 
 def test_a_policy_that_decides_keeps_its_reward(tenant):
