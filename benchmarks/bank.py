@@ -3,8 +3,8 @@ random folds and by date.
 
     pip install lightgbm && python -m benchmarks.run bank
 
-By date the file is walked from the oldest to the newest: the model is fitted anew every 1,000 rows on
-what came before, and foretells the next 1,000. LightGBM is refitted the same way, and once.
+By date the newest fifth is foretold, where buyers go from 6 to 31 %: the model is fitted anew every
+1,000 rows on what came before. LightGBM is refitted the same way, and once.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from workers.engines.conversion import Recipe
 DATA = Path(bench.ROOT).parent / "shared/data/bank_marketing/bank-additional-full.csv.gz"
 NUMBERS = ("age", "campaign", "pdays", "previous", "emp.var.rate", "cons.price.idx",
            "cons.conf.idx", "euribor3m", "nr.employed")  # fmt: skip
-FIRST, BLOCK, FOLDS = 5_000, 1_000, 5
+NEWEST, BLOCK, FOLDS = 0.2, 1_000, 5
 RANDOM = Recipe(halves=(float("inf"),), newest=0.15, blocks=3, leaves=24, trees=160, rate=0.03,
                 lately=False)  # fmt: skip
 Columns = dict[str, np.ndarray]
@@ -85,11 +85,15 @@ def by_folds(columns: Columns, labels: np.ndarray, told: Told) -> np.ndarray:
     return found
 
 
+def first_of(labels: np.ndarray) -> int:
+    return int(len(labels) * (1 - NEWEST))
+
+
 def by_date(columns: Columns, labels: np.ndarray, told: Told, once: bool = False) -> np.ndarray:
-    """Foretold by what came before, from row FIRST on."""
-    found = []
-    for start in range(FIRST, len(labels), BLOCK):
-        seen = np.arange(FIRST if once else start)
+    """Foretold by what came before: the newest fifth."""
+    found, first = [], first_of(labels)
+    for start in range(first, len(labels), BLOCK):
+        seen = np.arange(first if once else start)
         block = np.arange(start, min(len(labels), start + BLOCK))
         found.append(told(some(columns, seen), labels[seen], some(columns, block)))
     return np.concatenate(found)
@@ -98,7 +102,7 @@ def by_date(columns: Columns, labels: np.ndarray, told: Told, once: bool = False
 def main() -> None:
     columns, labels = read()
     peer = lightgbm()
-    after = labels[FIRST:]
+    after = labels[first_of(labels) :]
     own = measures.quality(by_folds(columns, labels, ours(RANDOM)), labels)
     dated = measures.quality(by_date(columns, labels, ours(Recipe())), after)
     folds = refits = once = None

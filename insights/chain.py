@@ -14,6 +14,8 @@ from campaigns.content.models import Brief, GenerationRun, Revision
 from campaigns.decisions.models import Decision
 from campaigns.delivery.models import Send
 from campaigns.experiments.models import Arm, Experiment
+from campaigns.strategy import deciding as policies
+from campaigns.strategy.models import Policy
 
 VERDICTS = {kind: state for (_, kind), state in REVIEW.moves.items()}
 
@@ -34,7 +36,7 @@ def of_send(send: Send) -> list[Step]:
     decision = send.decision
     steps = [_event(send), _profile(decision)]
     steps += _content(send.revision)
-    steps += [_experiment(decision), _send(send), _reward(decision)]
+    steps += [_decision(decision), _send(send), _reward(decision)]
     return steps
 
 
@@ -157,6 +159,29 @@ def _revision(revision: Revision) -> Step:
         say("Revision %(number)s of “%(asset)s”.", number=revision.number, asset=revision.asset),
         revision.created_at.isoformat(),
         {"revision_id": str(revision.pk), "hash": revision.hash, "components": revision.components},
+    )  # fmt: skip
+
+
+def _decision(decision: Decision) -> Step:
+    return _policy(decision) if decision.source == policies.SOURCE else _experiment(decision)
+
+
+def _policy(decision: Decision) -> Step:
+    """Of a policy: the version that chose; its page tells the reasons of the choice."""
+    policy = Policy.objects.filter(pk=decision.source_id).first()
+    return Step(
+        "decision", say("Why this variant"),
+        say(
+            "Version %(version)s of “%(policy)s” chose “%(action)s” with probability %(chance)s "
+            "of %(n)s alternatives.",
+            version=decision.version, policy=policy or "?", action=decision.action,
+            chance=f"{decision.propensity:.1%}", n=len(decision.eligible),
+        ),
+        decision.at.isoformat(),
+        {"decision_id": str(decision.pk), "policy_id": str(decision.source_id),
+         "propensities": decision.propensities, "propensity": decision.propensity,
+         "draw": decision.draw, "version": decision.version, "mode": decision.mode,
+         "excluded": decision.excluded},
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -100,6 +101,15 @@ def decided(source_id: uuid.UUID, contact_id: uuid.UUID, slot: str = "") -> Deci
     rows = Decision.objects.filter(source_id=source_id, contact_id__in=same, slot=slot)
     # the first of a few is found here: ordered and limited, the planner walks the whole source
     return min(rows, key=lambda row: (row.at, row.pk), default=None)
+
+
+def newest_of(
+    source_id: uuid.UUID, contact_ids: Sequence[uuid.UUID], *, since: datetime
+) -> dict[uuid.UUID, Decision]:
+    """The newest decision of each of these people since then that somebody chose: no fallback."""
+    rows = Decision.objects.filter(source_id=source_id, contact_id__in=contact_ids, at__gte=since)
+    rows = rows.exclude(mode=Decision.Mode.FALLBACK)
+    return {row.contact_id: row for row in sorted(rows, key=lambda row: (row.at, row.pk))}
 
 
 def done(

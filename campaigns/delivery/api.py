@@ -20,14 +20,15 @@ from campaigns.delivery import deciding, email, planning, selectors, sending, se
 from campaigns.delivery.models import Campaign, Endpoint, Send
 from campaigns.experiments import selectors as experiments
 from campaigns.segments import selectors as segments
+from campaigns.strategy import selectors as strategy
 
 
 class CampaignOut(ModelSerializer):
     class Meta:
         model = Campaign
         fields = (
-            "id", "name", "via", "channel", "state", "audience_id", "experiment_id", "launch_at",
-            "launched_at", "planned", "created_at",
+            "id", "name", "via", "channel", "state", "audience_id", "experiment_id", "policy_id",
+            "launch_at", "launched_at", "planned", "created_at",
         )  # fmt: skip
 
 
@@ -35,12 +36,13 @@ class CampaignIn(serializers.Serializer):
     name = serializers.CharField(max_length=120)
     via = serializers.ChoiceField(choices=Campaign.Via.choices, default="email")
     audience = serializers.UUIDField()
-    experiment = serializers.UUIDField()
+    experiment = serializers.UUIDField(required=False, help_text="This or a policy.")
+    policy = serializers.UUIDField(required=False, help_text="It goes on by itself.")
 
 
 class VerbIn(serializers.Serializer):
     verb = serializers.ChoiceField(
-        choices=["launch", "schedule", "unschedule", "pause", "resume", "cancel"]
+        choices=["launch", "schedule", "unschedule", "pause", "resume", "cancel", "finish"]
     )
     at = serializers.DateTimeField(
         required=False,
@@ -77,7 +79,7 @@ class EndpointOut(ModelSerializer):
 
 
 class CampaignViewSet(ReadViewSet):
-    """Campaigns: audience, experiment, channel."""
+    """Campaigns: audience, experiment or policy, channel."""
 
     model = Campaign
     serializer_class = CampaignOut
@@ -96,7 +98,9 @@ class CampaignViewSet(ReadViewSet):
         campaign = services.create(
             name=values["name"], via=values["via"],
             audience=segments.segment(values["audience"]),
-            experiment=experiments.experiment(values["experiment"]),
+            experiment=experiments.experiment(values["experiment"])
+            if "experiment" in values else None,
+            policy=strategy.policy(values["policy"]) if "policy" in values else None,
         )  # fmt: skip
         campaign.refresh_from_db()
         return Response(CampaignOut(campaign).data, status=201)
@@ -104,7 +108,7 @@ class CampaignViewSet(ReadViewSet):
     @extend_schema(request=VerbIn, responses=CampaignOut)
     @action(detail=True, methods=["post"])
     def move(self, request: Request, pk: str) -> Response:
-        """Launch, schedule, take the time back, pause, resume or cancel."""
+        """Launch, schedule, take the time back, pause, resume, cancel; finish one by a policy."""
         data = VerbIn(data=request.data)
         data.is_valid(raise_exception=True)
         campaign = self.get_object()

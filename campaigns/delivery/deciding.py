@@ -74,9 +74,10 @@ def decide_by_policy(
 ) -> PolicyAnswer:
     """The action of one person, logged before it is answered."""
     policy = strategy.by_key(key)
+    _check_asked(policy)
     plan = policies.planned(policy, now)
     person = contacts.contact(contact_of(user_id, anonymous_id))
-    if reason := _outside(policy, person):
+    if reason := outside(policy, person):
         return PolicyAnswer(reason=reason)
     decision = policies.decide(plan, person, context, now)
     known = {a.key: a for a in plan.actions}
@@ -85,7 +86,18 @@ def decide_by_policy(
     return PolicyAnswer(decision, options, _texts(policy, options, person))
 
 
-def _outside(policy: Policy, person: Contact) -> str:
+def _check_asked(policy: Policy) -> None:
+    """A policy whose campaign sends by itself is not asked by others too: they would take its
+    decisions and send nothing."""
+    over = [Campaign.State.DRAFT, Campaign.State.FINISHED, Campaign.State.CANCELLED]
+    campaign = Campaign.objects.filter(policy=policy).exclude(state__in=over).first()
+    if campaign is not None:
+        raise Conflict(say("“%(campaign)s” sends by itself (%(via)s).", campaign=campaign,
+                           via=campaign.get_via_display()))  # fmt: skip
+
+
+def outside(policy: Policy, person: Contact) -> str:
+    """Why a policy does not decide for this person, or an empty string."""
     if person.status != Contact.Status.ENABLED:
         return say("The contact is %(status)s.", status=word(person.status))
     audience = policy.audience

@@ -12,6 +12,7 @@ from campaigns.delivery import selectors
 from campaigns.delivery.models import Campaign
 from campaigns.experiments import selectors as experiments
 from campaigns.segments import selectors as segments
+from campaigns.strategy import selectors as strategy
 
 
 class CampaignForm(forms.Form):
@@ -19,8 +20,13 @@ class CampaignForm(forms.Form):
     via = forms.ChoiceField(choices=Campaign.Via.choices, label=_("How it leaves"))
     audience = forms.ChoiceField(label=_("Audience"))
     experiment = forms.ChoiceField(
-        label=_("Experiment"), help_text=_("Its arms are the variants people may get.")
-    )
+        label=_("Experiment"), required=False,
+        help_text=_("Its arms are the variants people may get, once."),
+    )  # fmt: skip
+    policy = forms.ChoiceField(
+        label=_("Or policy"), required=False,
+        help_text=_("It decides for each person again and again, until you end the campaign."),
+    )  # fmt: skip
     endpoint = forms.ChoiceField(
         label=_("Endpoint"), required=False, help_text=_("Only for signed webhooks.")
     )
@@ -31,11 +37,15 @@ class CampaignForm(forms.Form):
             ("", say("choose")), *segments.as_choices(own.audience if own else None),
         ]  # fmt: skip
         free = [
-            *([own.experiment] if own else []),
+            *([own.experiment] if own and own.experiment else []),
             *experiments.experiments().filter(campaigns=None, state__in=["draft", "running"]),
         ]
         self.fields["experiment"].choices = [
             ("", say("choose")), *((str(e.pk), e.name) for e in free),
+        ]  # fmt: skip
+        policies = strategy.policies().exclude(state="retired")
+        self.fields["policy"].choices = [
+            ("", say("choose")), *((str(p.pk), p.name) for p in policies),
         ]  # fmt: skip
         self.fields["endpoint"].choices = [
             ("", "–"),

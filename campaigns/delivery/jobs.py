@@ -27,6 +27,20 @@ class LaunchCampaign:
     at: str  # the time it was scheduled for, ISO 8601: another time since then is another job
 
 
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Decide for whom a campaign by a policy has to decide now."""
+
+    campaign_id: uuid.UUID
+
+
+@dataclass(frozen=True, slots=True)
+class SendDue:
+    campaign_id: uuid.UUID
+
+
 LAUNCH_CAMPAIGN = Job("delivery.launch_campaign", LIGHT, LaunchCampaign)
 LOAD_CAMPAIGN = Job("delivery.load_campaign", LIGHT, LoadCampaign)
 SEND_BATCH = Job("delivery.send_batch", LIGHT, SendBatch)
+SEND_DUE = Job("delivery.send_due", LIGHT, SendDue)
+VISIT = Job("delivery.visit", LIGHT, Visit)

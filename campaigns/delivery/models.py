@@ -14,6 +14,7 @@ from campaigns.content.models import Channel, Revision
 from campaigns.decisions.models import Decision
 from campaigns.experiments.models import Experiment
 from campaigns.segments.models import Segment
+from campaigns.strategy.models import Policy
 
 
 class Endpoint(TenantModel):
@@ -32,7 +33,8 @@ class Endpoint(TenantModel):
 
 
 class Campaign(TenantModel):
-    """Whom, what, when. The experiment says which variant; launch makes the sends."""
+    """Whom, what, when. An experiment says which variant, once; launch makes the sends. Or a policy
+    says it, again and again: the campaign goes on until somebody ends it."""
 
     class State(models.TextChoices):
         DRAFT = "draft", _("Draft")
@@ -52,7 +54,12 @@ class Campaign(TenantModel):
     via = models.CharField(max_length=8, choices=Via, default=Via.EMAIL)
     channel = models.CharField(max_length=10, choices=Channel, default=Channel.EMAIL)
     audience = TenantForeignKey(Segment, on_delete=models.PROTECT, related_name="campaigns")
-    experiment = TenantForeignKey(Experiment, on_delete=models.PROTECT, related_name="campaigns")
+    experiment = TenantForeignKey(
+        Experiment, null=True, blank=True, on_delete=models.PROTECT, related_name="campaigns"
+    )
+    policy = TenantForeignKey(
+        Policy, null=True, blank=True, on_delete=models.PROTECT, related_name="campaigns"
+    )
     endpoint = TenantForeignKey(Endpoint, null=True, blank=True, on_delete=models.PROTECT)
     state = models.CharField(max_length=10, choices=State, default=State.DRAFT)
     job = TenantForeignKey(JobRow, null=True, blank=True, on_delete=models.SET_NULL)
@@ -60,6 +67,8 @@ class Campaign(TenantModel):
     launched_by = models.BigIntegerField(null=True, blank=True)  # or scheduled: who is told
     launched_at = models.DateTimeField(null=True, blank=True)
     planned = models.IntegerField(default=0)
+    visit_at = models.DateTimeField(null=True, blank=True)  # by a policy: the next time
+    last_visit = models.JSONField(default=dict)  # what it found, in people
 
     class Meta(TenantModel.Meta):
         db_table = "campaign"
@@ -67,6 +76,15 @@ class Campaign(TenantModel):
             models.UniqueConstraint(name="one_campaign_a_name", fields=["tenant_id", "name"]),
             models.UniqueConstraint(
                 name="one_campaign_an_experiment", fields=["tenant_id", "experiment"]
+            ),
+            models.UniqueConstraint(
+                name="one_open_campaign_a_policy",
+                fields=["tenant_id", "policy"],
+                condition=~models.Q(state__in=["finished", "cancelled"]),
+            ),
+            models.CheckConstraint(
+                name="a_campaign_is_by_an_experiment_or_a_policy",
+                condition=models.Q(experiment=None) ^ models.Q(policy=None),
             ),
             models.CheckConstraint(
                 name="what_is_scheduled_has_a_time",
@@ -80,13 +98,23 @@ class Campaign(TenantModel):
     @property
     def plan(self) -> str:
         """What it would send to whom, as one word: launching says which plan was seen."""
-        return f"{self.audience_id}:{self.experiment_id}:{self.via}"
+        return f"{self.audience_id}:{self.experiment_id or self.policy_id}:{self.via}"
+
+    @property
+    def decided_by(self) -> Experiment | Policy | None:
+        return self.experiment or self.policy
+
+    @property
+    def standing(self) -> bool:
+        """Whether it goes on by itself."""
+        return self.policy_id is not None
 
 
 class Send(TenantModel):
     """One message to one person: who, what revision, by which decision, and what became of it.
 
-    Once a campaign, whatever crashes; `uncertain` is not sent again by itself.
+    Once a campaign and slot, whatever crashes; `uncertain` is not sent again by itself. What a
+    policy chose has the slot of its decision, and leaves when it is due.
     """
 
     class State(models.TextChoices):
@@ -103,6 +131,8 @@ class Send(TenantModel):
     contact = TenantForeignKey(Contact, on_delete=models.CASCADE, related_name="sends")
     decision = TenantForeignKey(Decision, on_delete=models.PROTECT, related_name="sends")
     revision = TenantForeignKey(Revision, on_delete=models.PROTECT, related_name="sends")
+    slot = models.CharField(max_length=40, blank=True, default="")
+    due_at = models.DateTimeField(null=True, blank=True)
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
     reason = PhraseField(default=str)
     address = models.CharField(max_length=254, blank=True, default="")
@@ -114,8 +144,8 @@ class Send(TenantModel):
         db_table = "send"
         constraints = [
             models.UniqueConstraint(
-                name="one_send_a_person_and_campaign",
-                fields=["tenant_id", "campaign", "contact"],
+                name="one_send_a_person_campaign_and_slot",
+                fields=["tenant_id", "campaign", "contact", "slot"],
             ),
             models.CheckConstraint(
                 name="what_is_sent_has_a_text",
@@ -125,6 +155,11 @@ class Send(TenantModel):
         indexes = [
             models.Index(fields=["tenant_id", "campaign", "state"], name="send_by_state"),
             models.Index(fields=["tenant_id", "contact", "sent_at"], name="send_by_contact"),
+            models.Index(
+                fields=["tenant_id", "campaign", "due_at"],
+                name="send_due",
+                condition=models.Q(state="pending", due_at__isnull=False),
+            ),
             models.Index(
                 "tenant_id",
                 models.F("sent_at").desc(nulls_last=True),
@@ -142,6 +177,10 @@ class Send(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.campaign} to {self.contact}"
+
+    @property
+    def channel(self) -> str:
+        return str(self.revision.asset.channel)
 
     @property
     def title(self) -> str:

@@ -6,7 +6,11 @@ depends on what else is sent before. The address is judged by its shape, so the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
@@ -14,9 +18,10 @@ from attune.kernel.phrases import Phrase, say_many
 from attune.kernel.tenancy import current_tenant
 from campaigns.delivery.models import Campaign
 from campaigns.experiments.services import arms_of
+from tenants.models import Tenant
 
-REACH_SQL = """
-SELECT CASE
+KIND_SQL = """
+CASE
     WHEN c.status <> 'enabled' THEN 'blocked'
     WHEN %(channel)s = 'email' AND c.email !~ '^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$' THEN 'address'
     WHEN %(channel)s = 'email' AND EXISTS (
@@ -29,11 +34,19 @@ SELECT CASE
             WHERE i.tenant_id = %(tenant)s AND i.target_id = c.id AND i.undone_at IS NULL)
           ORDER BY k.created_at DESC, k.id DESC LIMIT 1) = 'refused'
       THEN 'refused'
-    ELSE 'reachable' END AS kind, count(*)
+    ELSE 'reachable' END"""
+REACH_SQL = f"""
+SELECT {KIND_SQL} AS kind, count(*)
 FROM segment_membership m
 JOIN contact c ON c.tenant_id = m.tenant_id AND c.id = m.contact_id
 WHERE m.tenant_id = %(tenant)s AND m.segment_id = %(segment)s AND m.left_at IS NULL
-GROUP BY 1"""
+GROUP BY 1"""  # noqa: S608 - our own words
+REACHABLE_SQL = f"""
+SELECT c.id FROM contact c
+WHERE c.tenant_id = %(tenant)s AND c.id = ANY(%(people)s) AND {KIND_SQL} = 'reachable'
+  AND (SELECT count(*) FROM send s WHERE s.tenant_id = c.tenant_id AND s.contact_id = c.id
+       AND s.state IN ('sent', 'sending', 'uncertain') AND s.sent_at >= %(since)s) < %(cap)s
+"""  # noqa: S608 - our own words
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +85,21 @@ def of(campaign: Campaign) -> Reach:
         )
     if n := found.get("refused"):
         others.append(say_many("%(n)s refused this channel", "%(n)s refused this channel", n=n))
+    if campaign.experiment is None:  # how many wait, the policy decides
+        return Reach(found.get("reachable", 0), others, 1.0)
     arms = arms_of(campaign.experiment)
     shown = sum(arm.weight for arm in arms if arm.revision_id is not None)
     return Reach(found.get("reachable", 0), others, shown)
+
+
+def reachable(people: Sequence[UUID], channel: str, now: datetime) -> set[UUID]:
+    """Of these people, those who may be written to now: by status, address, list, consent and the
+    workspace's frequency cap."""
+    tenant = Tenant.objects.get(pk=current_tenant())
+    values: dict[str, Any] = {
+        "tenant": tenant.pk, "people": list(people), "channel": channel,
+        "cap": tenant.frequency_cap, "since": now - timedelta(days=tenant.frequency_days),
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(REACHABLE_SQL, values)
+        return {row[0] for row in cursor.fetchall()}

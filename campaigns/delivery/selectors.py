@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
+from typing import Any
 
 from django.db.models import F, QuerySet
 
 from attune.kernel.errors import NotFound
-from attune.kernel.phrases import say
+from attune.kernel.phrases import restored, say
 from campaigns.delivery.models import Campaign, Endpoint, Send, Suppression
 
 
 def campaigns(*, q: str = "", state: str = "") -> QuerySet[Campaign]:
-    rows = Campaign.objects.select_related("audience", "experiment").order_by("-id")
+    rows = Campaign.objects.select_related("audience", "experiment", "policy__bank").order_by("-id")
     rows = rows.filter(name__icontains=q) if q else rows
     return rows.filter(state=state) if state else rows
 
@@ -25,8 +27,17 @@ def campaign(campaign_id: uuid.UUID | str, *, lock: bool = False) -> Campaign:
     return row
 
 
+def visit_of(campaign: Campaign) -> dict[str, Any] | None:
+    """What the newest visit of a campaign by a policy found: numbers of people, `at`, `problem`."""
+    if not campaign.last_visit:
+        return None
+    kept = dict(campaign.last_visit)
+    at = datetime.fromisoformat(kept.pop("at"))
+    return {**kept, "at": at, "problem": restored(kept.get("problem"))}
+
+
 def sends(campaign_id: uuid.UUID | None = None) -> QuerySet[Send]:
-    rows = Send.objects.select_related("campaign", "contact", "revision", "decision")
+    rows = Send.objects.select_related("campaign", "contact", "revision__asset", "decision")
     rows = rows.order_by(F("sent_at").desc(nulls_last=True), "-id")
     return rows.filter(campaign_id=campaign_id) if campaign_id else rows
 

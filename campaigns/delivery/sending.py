@@ -23,7 +23,7 @@ from attune.kernel.tenancy import current_tenant
 from campaigns.content.models import BriefProduct
 from campaigns.content.rendering import contact_values, render
 from campaigns.content.services import verify
-from campaigns.delivery import email, endpoints, services, tracking, webhook
+from campaigns.delivery import email, endpoints, services, standing, tracking, webhook
 from campaigns.delivery.models import Campaign, Send
 from campaigns.delivery.suppression import may_send
 from tenants.models import Tenant
@@ -54,15 +54,19 @@ def prepare(send_id: UUID, *, now: datetime) -> Prepared | None:
     """Claim one send; None when it may not leave (its row says why) or is someone else's."""
     send = (
         Send.objects.select_for_update(of=("self",))
-        .select_related("campaign", "campaign__endpoint", "contact", "revision", "revision__asset")
+        .select_related(
+            "campaign__endpoint", "campaign__policy", "contact", "decision", "revision__asset"
+        )
         .filter(pk=send_id, state=Send.State.PENDING)
         .first()
     )
     if send is None or send.campaign.state not in {"running", "loading"}:
         return None
+    if send.campaign.standing and _not_now(send, now):
+        return None
     tenant = Tenant.objects.get(pk=current_tenant())
     permission = may_send(
-        send.contact, channel=send.campaign.channel, cap=tenant.frequency_cap,
+        send.contact, channel=send.channel, cap=tenant.frequency_cap,
         days=tenant.frequency_days, now=now,
     )  # fmt: skip
     if not permission.allowed:
@@ -76,6 +80,15 @@ def prepare(send_id: UUID, *, now: datetime) -> Prepared | None:
     return _render(send, tenant)
 
 
+def _not_now(send: Send, now: datetime) -> bool:
+    """Whether what a policy chose may not leave now: too late, or for the quiet hours to end."""
+    late = standing.over(send, now)
+    if late is not None:
+        _close(send, Send.State.ABORTED, late)
+        return True
+    return standing.put_off(send, now)
+
+
 def _close(send: Send, state: str, reason: str) -> None:
     Send.objects.filter(pk=send.pk).update(state=state, reason=reason)
 
@@ -85,7 +98,7 @@ def _render(send: Send, tenant: Tenant) -> Prepared:
     unsubscribe = tracking.unsubscribe_url(send)
     values = contact_values(contact.name, contact.email, tenant.name, unsubscribe)
     send.components = {k: render(v, values) for k, v in send.revision.components.items()}
-    send.address = contact.email if send.campaign.channel == "email" else ""
+    send.address = contact.email if send.channel == "email" else ""
     domain = (tenant.sender_email or "attune.local").partition("@")[2] or "attune.local"
     send.message_id = f"<{send.pk}@{domain}>"
     send.state, send.sent_at = Send.State.SENDING, timezone.now()
@@ -99,7 +112,7 @@ def _render(send: Send, tenant: Tenant) -> Prepared:
         "data": {
             "send_id": str(send.pk),
             "campaign": send.campaign.name,
-            "channel": send.campaign.channel,
+            "channel": send.channel,
             "contact": {"id": str(contact.pk), "external_id": contact.external_id},
             "revision_id": str(send.revision_id),
             "components": send.components,

@@ -21,13 +21,16 @@ from attune.kernel.models import new_id
 from attune.kernel.phrases import Phrase, say, word
 from attune.kernel.states import Machine, advance
 from attune.kernel.tenancy import current_tenant
-from campaigns.content.models import Channel
+from campaigns.content.models import Channel, Revision
 from campaigns.content.services import verify
 from campaigns.delivery.jobs import LOAD_CAMPAIGN, SEND_BATCH, LoadCampaign, SendBatch
 from campaigns.delivery.models import Campaign, Endpoint, Send
 from campaigns.experiments import services as experiments
 from campaigns.experiments.models import Experiment
 from campaigns.segments.models import Segment, SegmentMembership
+from campaigns.strategy import selectors as strategy
+from campaigns.strategy import services as policies
+from campaigns.strategy.models import Policy
 from tenants import notices
 from tenants.models import Tenant
 
@@ -47,6 +50,7 @@ CAMPAIGN = Machine(
         ("paused", "resume"): "loading",
         ("paused", "reopen"): "running",
         ("running", "finish"): "finished",
+        ("paused", "finish"): "finished",
         ("draft", "cancel"): "cancelled",
         ("loading", "cancel"): "cancelled",
         ("running", "cancel"): "cancelled",
@@ -56,16 +60,16 @@ CAMPAIGN = Machine(
 BATCH = 500
 MAKE_SENDS_SQL = """
 INSERT INTO send (id, tenant_id, campaign_id, contact_id, decision_id, revision_id, state,
-                  reason, address, message_id, components)
+                  reason, address, message_id, components, slot)
 SELECT n.id, %(tenant)s, %(campaign)s, d.contact_id, d.id, a.revision_id, 'pending',
-       '{"text": ""}', '', '', '{}'
+       '{"text": ""}', '', '', '{}', ''
 FROM unnest(%(contacts)s::uuid[], %(ids)s::uuid[]) AS n(contact_id, id)
 JOIN decision d ON d.tenant_id = %(tenant)s AND d.source_id = %(experiment)s
   AND d.contact_id = n.contact_id
 JOIN arm a ON a.tenant_id = %(tenant)s AND a.experiment_id = d.source_id
   AND a.key = d.action
 WHERE a.revision_id IS NOT NULL
-ON CONFLICT (tenant_id, campaign_id, contact_id) DO NOTHING RETURNING id"""
+ON CONFLICT (tenant_id, campaign_id, contact_id, slot) DO NOTHING RETURNING id"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +85,16 @@ def create(
     name: str,
     via: str,
     audience: Segment,
-    experiment: Experiment,
+    experiment: Experiment | None = None,
+    policy: Policy | None = None,
     endpoint: Endpoint | None = None,
 ) -> Campaign:
-    """A draft campaign. Its channel is the one of the variants, all alike."""
+    """A draft campaign, by an experiment or by a policy. Its channel is the one of the variants,
+    all alike; by webhook a policy may use several."""
     campaign = Campaign(
-        name=name, via=via, audience=audience, experiment=experiment, endpoint=endpoint
-    )
+        name=name, via=via, audience=audience, experiment=experiment, policy=policy,
+        endpoint=endpoint,
+    )  # fmt: skip
     _save_sound(campaign)
     audit.record("campaigns.create", campaign)
     return campaign
@@ -100,7 +107,8 @@ def change(
     name: str,
     via: str,
     audience: Segment,
-    experiment: Experiment,
+    experiment: Experiment | None,
+    policy: Policy | None,
     endpoint: Endpoint | None,
 ) -> None:
     """Change a draft. What was launched or scheduled stays as it is."""
@@ -108,29 +116,26 @@ def change(
     if campaign.state != Campaign.State.DRAFT:
         raise Conflict(say("Only a draft can be changed; this campaign is %(state)s.",
                            state=word(campaign.state)))  # fmt: skip
-    fields = ("name", "via", "audience", "experiment", "endpoint")
+    fields = ("name", "via", "audience", "experiment", "policy", "endpoint")
     before = {field: str(getattr(campaign, field)) for field in fields}
     campaign.name, campaign.via, campaign.endpoint = name, via, endpoint
-    campaign.audience, campaign.experiment = audience, experiment
+    campaign.audience, campaign.experiment, campaign.policy = audience, experiment, policy
     _save_sound(campaign)
     audit.record("campaigns.change", campaign, before=before)
 
 
 def _save_sound(campaign: Campaign) -> None:
     """Save a draft, or refuse it with every wrong field."""
-    channels = {
-        arm.revision.asset.channel
-        for arm in experiments.arms_of(campaign.experiment)
-        if arm.revision
-    }
+    channels = _channels(campaign)
     if errors := list(_faults(campaign, channels)):
         raise Invalid(errors)
-    campaign.name, campaign.channel = campaign.name.strip()[:120], channels.pop()
+    campaign.name, campaign.channel = campaign.name.strip()[:120], min(channels)
     try:
         with transaction.atomic():
             campaign.save()
     except IntegrityError as clash:
-        field = "experiment" if "one_campaign_an_experiment" in str(clash) else "name"
+        of = {"one_campaign_an_experiment": "experiment", "one_open_campaign_a_policy": "policy"}
+        field = next((of[name] for name in of if name in str(clash)), "name")
         raise Invalid.one(field, say("Another campaign has this one already.")) from clash
 
 
@@ -145,21 +150,58 @@ def _faults(campaign: Campaign, channels: set[str]) -> Iterator[FieldError]:
         yield FieldError("audience", wrong)
     if campaign.via == Campaign.Via.WEBHOOK and campaign.endpoint is None:
         yield FieldError("endpoint", say("Choose the endpoint that gets the messages."))
-    if len(channels) != 1:
+    if (campaign.experiment is None) == (campaign.policy is None):
+        yield FieldError("experiment", say("Choose an experiment or a policy, one of the two."))
+    elif campaign.policy is not None:
+        yield from _policy_faults(campaign, channels)
+    elif len(channels) != 1:
         yield FieldError("experiment", say("Its variants must be of one channel."))
     elif campaign.via == Campaign.Via.EMAIL and channels != {Channel.EMAIL}:
         yield FieldError("experiment", say("E-mail campaigns need e-mail variants."))
 
 
+def _channels(campaign: Campaign) -> set[str]:
+    return {text.asset.channel for _, text in shown(campaign)}
+
+
+def shown(campaign: Campaign) -> list[tuple[str, Revision]]:
+    """What people may get: the name of each arm or option, and its text."""
+    if campaign.experiment is not None:
+        arms = experiments.arms_of(campaign.experiment)
+        return [(arm.name, arm.revision) for arm in arms if arm.revision is not None]
+    if campaign.policy is None:
+        return []
+    options = strategy.options_of(campaign.policy.bank_id)
+    return [(o.name, o.revision) for o in options if o.in_use and o.revision is not None]
+
+
+def _policy_faults(campaign: Campaign, channels: set[str]) -> Iterator[FieldError]:
+    policy = campaign.policy
+    assert policy is not None  # noqa: S101
+    if campaign.via == Campaign.Via.DECIDE:
+        told = say("A policy is asked by POST /v1/decide without a campaign. Choose how it leaves.")
+        yield FieldError("via", told)
+    if policy.state == Policy.State.RETIRED:
+        yield FieldError("policy", say("The policy is retired."))
+    if not policy.every_hours:
+        told = say("It decides at each request; let it decide anew after hours instead.")
+        yield FieldError("policy", told)
+    if not channels:
+        told = say("No option of “%(bank)s” shows a text: there is nothing to send.",
+                   bank=policy.bank)  # fmt: skip
+        yield FieldError("policy", told)
+    elif campaign.via == Campaign.Via.EMAIL and Channel.EMAIL not in channels:
+        yield FieldError("policy", say("None of its texts is an e-mail."))
+
+
 def preflight(campaign: Campaign) -> Preflight:
     """The checklist before launch: approved, unaltered variants; an audience; a sender."""
     problems: list[Phrase] = []
-    for arm in experiments.arms_of(campaign.experiment):
-        if arm.revision is not None:
-            try:
-                verify(arm.revision)
-            except Conflict as refusal:
-                problems.append(say("%(arm)s: %(problem)s", arm=arm.name, problem=refusal.detail))
+    for name, text in shown(campaign):
+        try:
+            verify(text)
+        except Conflict as refusal:
+            problems.append(say("%(arm)s: %(problem)s", arm=name, problem=refusal.detail))
     people = SegmentMembership.objects.filter(segment=campaign.audience, left_at=None).count()
     if campaign.audience.state == Segment.State.ARCHIVED:
         problems.append(
@@ -180,8 +222,11 @@ def preflight(campaign: Campaign) -> Preflight:
     tenant = Tenant.objects.get(pk=current_tenant())
     if campaign.via == Campaign.Via.EMAIL and not tenant.sender_email:
         problems.append(say("The workspace has no sender address; set one in Settings."))
-    if campaign.experiment.state not in {Experiment.State.DRAFT, Experiment.State.RUNNING}:
-        problems.append(say("The experiment is %(state)s.", state=word(campaign.experiment.state)))
+    of = campaign.experiment
+    if of is not None and of.state not in {Experiment.State.DRAFT, Experiment.State.RUNNING}:
+        problems.append(say("The experiment is %(state)s.", state=word(of.state)))
+    if campaign.policy is not None and campaign.policy.state == Policy.State.RETIRED:
+        problems.append(say("The policy is retired."))
     return Preflight(people, problems)
 
 
@@ -204,9 +249,11 @@ def launch(*, campaign: Campaign, seen: str | None = None) -> None:
         raise Conflict(say("This campaign was changed since you looked; look again."))
     locked(campaign.audience)
     check = cleared(campaign)
-    if campaign.experiment.state == Experiment.State.DRAFT:
+    if campaign.experiment is not None and campaign.experiment.state == Experiment.State.DRAFT:
         experiments.start(experiment=campaign.experiment)
-    verb = "open" if campaign.via == Campaign.Via.DECIDE else "launch"
+    if campaign.policy is not None and campaign.policy.state == Policy.State.DRAFT:
+        policies.start(campaign.policy)
+    verb = "open" if campaign.via == Campaign.Via.DECIDE or campaign.standing else "launch"
     advance(CAMPAIGN, campaign, verb, people=check.people)
     values: dict[str, object] = {"launched_at": timezone.now(), "planned": check.people}
     if by_id := audit.user_id():
@@ -218,18 +265,24 @@ def launch(*, campaign: Campaign, seen: str | None = None) -> None:
 
 
 def move(*, campaign: Campaign, verb: str) -> None:
-    """Pause, resume or cancel. A pause holds what is not sent yet; a cancel aborts it."""
-    if verb not in {"pause", "resume", "cancel"}:
+    """Pause, resume or cancel; one by a policy is finished instead. A pause holds what is not sent
+    yet; an end aborts it."""
+    if verb not in {"pause", "resume", "cancel"} and not (verb == "finish" and campaign.standing):
         raise Invalid.one("verb", say("Choose pause, resume or cancel."))
     decides = campaign.via == Campaign.Via.DECIDE
-    advance(CAMPAIGN, campaign, "reopen" if decides and verb == "resume" else verb)
-    if decides:  # its channel is the partner's: what holds it is the experiment
+    goes_on = decides or campaign.standing
+    advance(CAMPAIGN, campaign, "reopen" if goes_on and verb == "resume" else verb)
+    if decides and campaign.experiment is not None:  # what holds a partner's channel
         _move_experiment(campaign.experiment, verb)
+    if verb == "finish":
+        Send.objects.filter(campaign=campaign, state=Send.State.PENDING).update(
+            state=Send.State.ABORTED, reason=say("The campaign had ended.")
+        )
     if verb == "cancel":
         Send.objects.filter(campaign=campaign, state=Send.State.PENDING).update(
             state=Send.State.ABORTED, reason=say("The campaign was cancelled.")
         )
-    if verb == "resume" and not decides:
+    if verb == "resume" and not goes_on:
         LOAD_CAMPAIGN.enqueue(LoadCampaign(campaign.pk, resumed=True))
     live.push(current_tenant(), "campaigns", str(campaign.pk))
 
@@ -250,6 +303,7 @@ def load_batch(*, campaign: Campaign, contact_ids: list[UUID], now: datetime) ->
 
     Running twice makes nothing twice: decisions are sticky, sends unique.
     """
+    assert campaign.experiment is not None  # noqa: S101
     experiments.decide_many(experiment=campaign.experiment, contact_ids=contact_ids, now=now)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -291,6 +345,7 @@ def finish_if_done(*, campaign: Campaign) -> None:
     if (
         campaign.state == Campaign.State.RUNNING
         and campaign.via != Campaign.Via.DECIDE
+        and not campaign.standing
         and not Send.objects.filter(campaign=campaign, state__in=waiting).exists()
     ):
         with suppress(Conflict):  # another batch ended in the same moment and said so

@@ -98,7 +98,7 @@ def unsubscribe(*, send: Send, source: str) -> None:
     """RFC 8058: at once, without a question; the refusal is recorded as consent and as event."""
     if send.address:
         suppress(address=send.address, reason=Suppression.Reason.UNSUBSCRIBED, source=source)
-    _refuse(send.contact, send.campaign.channel, source)
+    _refuse(send.contact, send.channel, source)
 
 
 def unsubscribe_contact(*, contact: Contact, channel: str, source: str) -> None:

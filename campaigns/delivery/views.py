@@ -23,6 +23,7 @@ from campaigns.delivery.models import Campaign, Send
 from campaigns.experiments import selectors as experiments
 from campaigns.experiments import services as experiment_services
 from campaigns.segments import selectors as segments
+from campaigns.strategy import selectors as strategy
 from tenants.pages import can, go, page
 
 
@@ -40,7 +41,7 @@ def campaign(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 def _campaign(request: HttpRequest, row: Campaign, form: ScheduleForm) -> HttpResponse:
     counts = services.counts(row)
-    arms = experiment_services.arms_of(row.experiment)
+    arms = experiment_services.arms_of(row.experiment) if row.experiment else []
     waits = row.state in {"draft", "scheduled"}
     personal = can(request, "sends.view")
     context = {
@@ -49,7 +50,9 @@ def _campaign(request: HttpRequest, row: Campaign, form: ScheduleForm) -> HttpRe
         "total": sum(counts.values()),
         "arms": arms,
         "arm_names": {arm.key: arm.name for arm in arms},
-        "latest": experiments.latest(row.experiment),
+        "latest": experiments.latest(row.experiment) if row.experiment else None,
+        "shown": services.shown(row) if row.standing else [],
+        "visit": selectors.visit_of(row),
         "preflight": services.preflight(row) if waits else None,
         "sends": selectors.sends(row.pk)[:20] if personal else [],
         "schedule": form,
@@ -65,7 +68,10 @@ def _values(form: CampaignForm) -> dict[str, Any]:
         "name": values["name"],
         "via": values["via"],
         "audience": segments.segment(values["audience"]),
-        "experiment": experiments.experiment(values["experiment"]),
+        "experiment": experiments.experiment(values["experiment"])
+        if values["experiment"]
+        else None,
+        "policy": strategy.policy(values["policy"]) if values["policy"] else None,
         "endpoint": selectors.endpoints().filter(pk=values["endpoint"] or None).first(),
     }
 
@@ -86,7 +92,8 @@ def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     row = selectors.campaign(pk, lock=request.method == "POST")
     now = {
         "name": row.name, "via": row.via, "audience": str(row.audience_id),
-        "experiment": str(row.experiment_id), "endpoint": str(row.endpoint_id or ""),
+        "experiment": str(row.experiment_id or ""), "policy": str(row.policy_id or ""),
+        "endpoint": str(row.endpoint_id or ""),
     }  # fmt: skip
     form = CampaignForm(request.POST or None, initial=now, own=row)
     editing = Editing(form, now, audit.latest_of(row, "campaigns.change"))
@@ -103,7 +110,8 @@ def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @page("campaigns.edit")
 def new(request: HttpRequest) -> HttpResponse:
-    form = CampaignForm(request.POST or None, initial={"experiment": request.GET.get("experiment")})
+    given = {name: request.GET.get(name) for name in ("experiment", "policy")}
+    form = CampaignForm(request.POST or None, initial=given)
     if request.method == "POST" and form.is_valid():
         try:
             row = services.create(**_values(form))
@@ -122,7 +130,7 @@ def audience_reach(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 @page("campaigns.launch")
 def move(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """Launch, schedule, take the time back, pause, resume or cancel."""
+    """Launch, schedule, take the time back, pause, resume, end or cancel."""
     row, verb = selectors.campaign(pk), request.POST.get("verb", "")
     if verb == "schedule":
         form = ScheduleForm(request.POST)

@@ -37,12 +37,15 @@ def create_bank(name: str) -> ActionBank:
 
 def add_option(
     bank: ActionBank, *, dimension: str, name: str, key: str = "", revision: Revision | None = None,
-    cost_cents: int = 0,
+    cost_cents: int = 0, hour: int | None = None, days: int | None = None,
+    segment: Segment | None = None,
 ) -> Option:  # fmt: skip
     """A new option; policies that decide by this bank may choose it from the next decision on, as
-    one of which nothing is known."""
+    one of which nothing is known. `hour` is of a send time, `days` of a frequency, `segment` of an
+    audience."""
     key = slugify(key or name)[:30]
     faults = list(_option_faults(bank, dimension, name, key, cost_cents))
+    faults += _meaning_faults(dimension, hour, days, segment)
     if faults:
         raise Invalid(faults)
     same = Option.objects.filter(bank=bank, dimension=dimension)
@@ -50,7 +53,8 @@ def add_option(
         with transaction.atomic():
             option = Option.objects.create(
                 bank=bank, dimension=dimension, name=name.strip()[:120], key=key,
-                revision=revision, cost_cents=cost_cents, position=same.count(),
+                revision=revision, cost_cents=cost_cents, position=same.count(), hour=hour,
+                days=days, segment=segment,
             )  # fmt: skip
     except IntegrityError as clash:
         raise Invalid.one(
@@ -77,6 +81,25 @@ def _option_faults(
         told = say("A policy decides by this bank already: a new dimension would change every "
                    "action. Make another bank.")  # fmt: skip
         yield FieldError("dimension", told)
+
+
+def _meaning_faults(
+    dimension: str, hour: int | None, days: int | None, segment: Segment | None
+) -> Iterator[FieldError]:
+    if hour is not None and dimension != Option.Dimension.SEND_TIME:
+        yield FieldError("hour", say("Only a send time has an hour."))
+    elif hour is not None and not 0 <= hour <= 23:
+        yield FieldError(
+            "hour", say("Give a whole number from %(low)s to %(high)s.", low=0, high=23)
+        )
+    if days is not None and dimension != Option.Dimension.FREQUENCY:
+        yield FieldError("days", say("Only a frequency has days."))
+    elif days is not None and not 1 <= days <= 365:
+        yield FieldError(
+            "days", say("Give a whole number from %(low)s to %(high)s.", low=1, high=365)
+        )
+    if segment is not None and dimension != Option.Dimension.AUDIENCE:
+        yield FieldError("segment", say("Only an audience has a segment."))
 
 
 def set_in_use(option: Option, in_use: bool) -> None:

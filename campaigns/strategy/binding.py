@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
@@ -18,9 +18,9 @@ from campaigns.decisions.models import Decision
 from campaigns.segments import selectors as segments
 from campaigns.strategy import selectors
 from campaigns.strategy.actions import WAIT, Action, Bound
-from campaigns.strategy.models import Constraint, Policy, PolicySpend
+from campaigns.strategy.models import Constraint, Option, Policy, PolicySpend
 
-CONSENT = "consent"  # not a constraint that anyone could lift
+CONSENT, AUDIENCE = "consent", "audience"  # no constraints that anyone could lift
 LOCK_SQL = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 PERIODS = ("day", "week", "month")
 SPEND_SQL = """
@@ -48,18 +48,47 @@ class Bindings:
 
 
 def bound(
-    policy: Policy, rules: Sequence[Constraint], actions: Sequence[Action], person: Contact,
-    now: datetime,
+    policy: Policy, rules: Sequence[Constraint], actions: Sequence[Action],
+    options: Mapping[str, Option], person: Contact, now: datetime,
 ) -> Bindings:  # fmt: skip
     """Every constraint in force, asked for one person; `now` in the person's time zone. WAIT is
     bound by none: doing nothing is always allowed."""
     found = Bindings(np.ones(len(actions), dtype=bool))
     _refused(found, actions, person)
+    _outside(found, actions, options, person)
     done = _done(policy, rules, person, now)
+    hours = hours_of(actions, options, now)
     for rule in rules:
         mask = np.array([a.key != WAIT and a.has(rule.options) for a in actions])
-        _ask(found, rule, mask, actions, person, now, done)
+        _ask(found, rule, mask, actions, person, now, hours, done)
     return found
+
+
+def hours_of(
+    actions: Sequence[Action], options: Mapping[str, Option], now: datetime
+) -> np.ndarray:  # fmt: skip
+    """The hour of the person's day at which each action would be done (K,): of its send time, else
+    now."""
+    return np.array([hour_of(action, options, now.hour) for action in actions])
+
+
+def hour_of(action: Action, options: Mapping[str, Option], otherwise: int) -> int:
+    for dimension, key in action.options:
+        option = options.get(f"{dimension}:{key}")
+        if option is not None and option.hour is not None:
+            return option.hour
+    return otherwise
+
+
+def _outside(
+    found: Bindings, actions: Sequence[Action], options: Mapping[str, Option], person: Contact
+) -> None:
+    """An option that is for a segment is for its people alone."""
+    for name, option in options.items():
+        if option.segment is not None and not segments.holds(option.segment.rule, person.pk):
+            mask = np.array([a.has([name]) for a in actions])
+            told = say("Not in the segment “%(segment)s”.", segment=option.segment.name)
+            found.forbid(actions, mask, told, AUDIENCE)
 
 
 def _refused(found: Bindings, actions: Sequence[Action], person: Contact) -> None:
@@ -79,7 +108,7 @@ def refused_channels(actions: Sequence[Action], person: Contact) -> list[str]:
 
 def _ask(
     found: Bindings, rule: Constraint, mask: np.ndarray, actions: Sequence[Action],
-    person: Contact, now: datetime, done: list[tuple[Action, datetime]],
+    person: Contact, now: datetime, hours: np.ndarray, done: list[tuple[Action, datetime]],
 ) -> None:  # fmt: skip
     values = rule.values
     if rule.kind == Constraint.Kind.ELIGIBILITY and rule.segment is not None:
@@ -97,16 +126,43 @@ def _ask(
             )  # fmt: skip
             found.forbid(actions, mask, told, str(rule.pk))
     elif rule.kind == Constraint.Kind.QUIET:
-        if quiet(now.hour, values["from"], values["to"]):
-            told = say("Quiet from %(start)s to %(end)s o'clock; it is %(hour)s.",
-                       start=values["from"], end=values["to"], hour=now.hour)  # fmt: skip
-            found.forbid(actions, mask, told, str(rule.pk))
+        _hush(found, rule, mask, actions, hours)
     elif rule.kind == Constraint.Kind.BUDGET:
         _budget(found, rule, mask, actions, now)
     elif rule.kind == Constraint.Kind.SHARE:
         trait = values.get("trait", "")
         if not trait or str(person.traits.get(trait, "")) == values.get("value", ""):
             found.bounds.append(Bound(mask, values["least"], values["most"], str(rule.pk)))
+
+
+def _hush(
+    found: Bindings, rule: Constraint, mask: np.ndarray, actions: Sequence[Action],
+    hours: np.ndarray,
+) -> None:  # fmt: skip
+    """Forbid what would be done in quiet hours."""
+    start, end = rule.values["from"], rule.values["to"]
+    for hour in sorted({int(h) for h in hours[mask]}):
+        if quiet(hour, start, end):
+            told = say("Quiet from %(start)s to %(end)s o'clock; it would be %(hour)s.",
+                       start=start, end=end, hour=hour)  # fmt: skip
+            found.forbid(actions, mask & (hours == hour), told, str(rule.pk))
+
+
+def all_quiet(
+    rules: Sequence[Constraint], actions: Sequence[Action], options: Mapping[str, Option],
+    now: datetime,
+) -> bool:  # fmt: skip
+    """Whether quiet hours leave nothing but waiting at this moment of the person's day: who decides
+    by itself comes back when they are over."""
+    hours = hours_of(actions, options, now)
+    left = np.array([a.key != WAIT for a in actions])
+    for rule in rules:
+        if rule.kind != Constraint.Kind.QUIET:
+            continue
+        start, end = rule.values["from"], rule.values["to"]
+        left &= ~np.array([a.has(rule.options) and quiet(int(h), start, end)
+                           for a, h in zip(actions, hours, strict=True)])  # fmt: skip
+    return not left.any()
 
 
 def quiet(hour: int, start: int, end: int) -> bool:

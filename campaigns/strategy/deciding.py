@@ -11,7 +11,7 @@ the draw. So any version can be judged by the log later, whoever it served.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ from django.db import transaction
 
 from attune.kernel.errors import Conflict
 from attune.kernel.models import new_id
-from attune.kernel.phrases import Phrase, say
+from attune.kernel.phrases import Phrase, say, word
 from campaigns.contacts import selectors as contacts
 from campaigns.contacts.models import Contact
 from campaigns.decisions import selectors as log
@@ -35,7 +35,7 @@ from campaigns.strategy import actions as acting
 from campaigns.strategy import binding, features, selectors
 from campaigns.strategy.actions import WAIT, Action
 from campaigns.strategy.binding import Bindings
-from campaigns.strategy.models import Policy, PolicyVersion, Ramp
+from campaigns.strategy.models import Option, Policy, PolicyVersion, Ramp
 from campaigns.strategy.snapshots import EVEN, Snapshot
 from campaigns.strategy.states import CANDIDATE, CONTROL, INCUMBENT
 
@@ -53,6 +53,7 @@ class Plan:
     serving: PolicyVersion | None
     ramp: Ramp | None
     fallback: Phrase | None  # why everybody gets the default
+    options: Mapping[str, Option]  # those in use, by "dimension:key"
 
 
 @dataclass(slots=True)
@@ -82,12 +83,14 @@ def planned(policy: Policy, now: datetime) -> Plan:
     """Raises Conflict where the policy does not decide yet, or not any more."""
     if policy.state in {Policy.State.DRAFT, Policy.State.RETIRED}:
         raise Conflict(say("The policy “%(name)s” does not decide: it is %(state)s.",
-                           name=policy.name, state=policy.get_state_display()))  # fmt: skip
+                           name=policy.name, state=word(policy.state)))  # fmt: skip
     rules = selectors.constraints_in_force(policy)
     serving = selectors.serving(policy)
     ramp = selectors.open_ramp(policy)
-    return Plan(policy, selectors.actions_of(policy, rules), rules, serving, ramp,
-                _fallback(policy, serving, ramp, now))  # fmt: skip
+    options = [o for o in selectors.options_of(policy.bank_id) if o.in_use]
+    return Plan(policy, selectors.actions_of(policy, rules, options), rules, serving, ramp,
+                _fallback(policy, serving, ramp, now),
+                {o.code: o for o in options})  # fmt: skip
 
 
 def _fallback(
@@ -120,11 +123,30 @@ def decide(plan: Plan, person: Contact, context: dict[str, Any], now: datetime) 
     """The action of one person, logged before it is answered; in one slot always the same."""
     slot = slot_of(plan.policy, now)
     known = log.decided(plan.policy.pk, person.pk, slot) if plan.policy.every_hours else None
+    known = known or standing(plan, [person.pk], now).get(person.pk)
     if known is not None:
         why = _no_longer(plan, known, person)
         return known if why is None else _withheld(plan, known, person, why)
     with transaction.atomic():  # a budget stays locked from the look at it to the log
         return _fresh(plan, person, context, now, slot)
+
+
+def standing(
+    plan: Plan, people: Sequence[uuid.UUID], now: datetime
+) -> dict[uuid.UUID, Decision]:  # fmt: skip
+    """The decisions of people that hold beyond their slot: by the frequency that was chosen,
+    nothing is decided anew before its days are over."""
+    days = {name: o.days for name, o in plan.options.items() if o.days}
+    if not days:
+        return {}
+    newest = log.newest_of(plan.policy.pk, people, since=now - timedelta(days=max(days.values())))
+    known = selectors.parsed_actions(plan.policy.bank_id, [d.action for d in newest.values()])
+    found = {}
+    for person, made in newest.items():
+        held = [days[f"{d}:{k}"] for d, k in known[made.action].options if f"{d}:{k}" in days]
+        if held and now < made.at + timedelta(days=max(held)):
+            found[person] = made
+    return found
 
 
 def _no_longer(plan: Plan, known: Decision, person: Contact) -> Phrase | None:
@@ -154,9 +176,9 @@ def _fresh(
     plan: Plan, person: Contact, context: dict[str, Any], now: datetime, slot: str
 ) -> Decision:
     policy = plan.policy
-    local = now.astimezone(_zone(person))
+    local = now.astimezone(zone_of(person))
     row = raw(policy, person, context, local)
-    found = binding.bound(policy, plan.rules, plan.actions, person, local)
+    found = binding.bound(policy, plan.rules, plan.actions, plan.options, person, local)
     stale = plan.fallback or _featureless(policy, row)
     if stale is not None or not found.eligible.any():
         why = stale or say("The constraints leave nothing to choose from.")
@@ -205,7 +227,8 @@ def _featureless(policy: Policy, row: dict[str, Any]) -> Phrase | None:
     return None
 
 
-def _zone(person: Contact) -> ZoneInfo:
+def zone_of(person: Contact) -> ZoneInfo:
+    """UTC where it is unknown."""
     try:
         return ZoneInfo(person.timezone or "UTC")
     except (KeyError, ValueError):

@@ -35,9 +35,22 @@ class OptionForm(forms.Form):
         label=_("What it costs each time"), min_value=0, max_value=100_000, decimal_places=2,
         initial=0,
     )  # fmt: skip
+    hour = forms.IntegerField(
+        label=_("Hour of a send time"), required=False, min_value=0, max_value=23,
+        help_text=_("In the person's own time zone. A campaign sends it at this hour."),
+    )  # fmt: skip
+    days = forms.IntegerField(
+        label=_("Days of a frequency"), required=False, min_value=1, max_value=365,
+        help_text=_("After it nothing is decided anew for so many days."),
+    )  # fmt: skip
+    segment = forms.ChoiceField(
+        label=_("Segment of an audience"), required=False,
+        help_text=_("Only its people may get this option."),
+    )  # fmt: skip
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.fields["segment"].choices = [("", _("none")), *segments.as_choices()]
         self.fields["revision"].choices = [
             ("", _("none")),
             *((str(r.pk), f"{r.asset.get_channel_display()} · {r}")

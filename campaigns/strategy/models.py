@@ -31,7 +31,8 @@ class ActionBank(TenantModel):
 
 
 class Option(TenantModel):
-    """One choice of a dimension. One that is taken out is chosen no more; the log keeps it."""
+    """One choice of a dimension. One that is taken out is chosen no more; the log keeps it.
+    Without an hour, days or a segment it is a name that the caller makes sense of."""
 
     class Dimension(models.TextChoices):
         CHANNEL = "channel", _("Channel")
@@ -47,6 +48,9 @@ class Option(TenantModel):
     name = models.CharField(max_length=120)
     revision = TenantForeignKey(Revision, null=True, blank=True, on_delete=models.PROTECT)
     cost_cents = models.PositiveIntegerField(default=0)
+    hour = models.PositiveSmallIntegerField(null=True)  # of the person's day: when it is done
+    days = models.PositiveSmallIntegerField(null=True)  # nothing is decided anew before they pass
+    segment = TenantForeignKey(Segment, null=True, blank=True, on_delete=models.PROTECT)
     in_use = models.BooleanField(default=True)
     position = models.PositiveSmallIntegerField(default=0)
 
@@ -60,6 +64,10 @@ class Option(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def code(self) -> str:  # as actions and constraints name it
+        return f"{self.dimension}:{self.key}"
 
     @property
     def cost(self) -> float:
@@ -191,7 +199,7 @@ class OffPolicyEstimate(TenantModel):
 
 
 class Ramp(TenantModel):
-    """How a version comes to serve: step by step, each with its share, time, people, approval."""
+    """How a version comes to serve: by steps, each with its share, time, people, approval."""
 
     class State(models.TextChoices):
         PENDING = "pending", _("Pending")

@@ -63,7 +63,7 @@ def bank(bank_id: uuid.UUID | str) -> ActionBank:
 
 
 def options_of(bank_id: uuid.UUID) -> list[Option]:
-    rows = Option.objects.filter(bank_id=bank_id).select_related("revision__asset")
+    rows = Option.objects.filter(bank_id=bank_id).select_related("revision__asset", "segment")
     order = list(Option.Dimension.values)
     return sorted(rows, key=lambda o: (order.index(o.dimension), o.position, o.key))
 
@@ -76,21 +76,24 @@ def constraints_in_force(of: Policy) -> list[Constraint]:
     return [rule for rule in constraints(of) if rule.in_force]
 
 
-def actions_of(of: Policy, rules: Sequence[Constraint]) -> list[Action]:
+def actions_of(
+    of: Policy, rules: Sequence[Constraint], options: Sequence[Option] | None = None
+) -> list[Action]:
     """The actions of the bank that no exclusion in force forbids, WAIT first."""
     never = [r.options for r in rules if r.kind == Constraint.Kind.EXCLUSION]
-    return bank_actions(of.bank_id, of.may_wait, never)
+    found = options_of(of.bank_id) if options is None else options
+    return combined_actions(found, of.may_wait, never)
 
 
-def bank_actions(
-    bank_id: uuid.UUID, may_wait: bool, never: Sequence[Sequence[str]] = ()
+def combined_actions(
+    options: Sequence[Option], may_wait: bool, never: Sequence[Sequence[str]] = ()
 ) -> list[Action]:
     """Every combination of the options in use."""
-    options: dict[str, list[tuple[str, int]]] = {}
-    for option in options_of(bank_id):
+    by: dict[str, list[tuple[str, int]]] = {}
+    for option in options:
         if option.in_use:
-            options.setdefault(option.dimension, []).append((option.key, option.cost_cents))
-    return acting.combined(options, never, may_wait)
+            by.setdefault(option.dimension, []).append((option.key, option.cost_cents))
+    return acting.combined(by, never, may_wait)
 
 
 def parsed_actions(bank_id: uuid.UUID, keys: Sequence[str]) -> dict[str, Action]:

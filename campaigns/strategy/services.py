@@ -168,7 +168,7 @@ def _action_faults(plan: PolicyPlan) -> Iterator[FieldError]:
                    "split it into two banks.", n=many, most=acting.MOST)  # fmt: skip
         yield FieldError("bank", told)
         return
-    found = selectors.bank_actions(plan.bank.pk, plan.may_wait)
+    found = selectors.combined_actions(selectors.options_of(plan.bank.pk), plan.may_wait)
     keys = [a.key for a in found]
     if len(found) < 2:
         told = say("There is nothing to choose from: give the bank “%(bank)s” at least two "

@@ -43,7 +43,8 @@ def bank(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
             banks.add_option(
                 row, dimension=told["dimension"], name=told["name"], key=told["key"],
                 revision=content.revision(told["revision"]) if told["revision"] else None,
-                cost_cents=int(told["cost"] * 100),
+                cost_cents=int(told["cost"] * 100), hour=told["hour"], days=told["days"],
+                segment=segments.segment(told["segment"]) if told["segment"] else None,
             )  # fmt: skip
             return go(request, "strategy:bank", pk)
         except AttuneError as refusal:

@@ -20,9 +20,9 @@ from insights.dashboards.models import CampaignCost
 WAYS = ("campaign", "segment", "channel")
 PORTION = 5_000  # people of an export at a time
 WHATS = ("reached", "clicked", "converted")
-# One row a person and campaign that was shown something: a message that was sent, or a decision
-# asked for by POST /v1/decide. A conversion is a reward of the experiment's primary metric, within
-# its window; revenue is the money of the rewarded events, each once.
+# One row a person and campaign that was shown something (by a policy: each time): a message that
+# was sent, or a decision asked for by POST /v1/decide. A conversion is a reward of the primary
+# metric of what decided, within its window; revenue is the money of the rewarded events, each once.
 REACHED_SQL = """
 WITH reached AS MATERIALIZED (
   SELECT d.id, d.contact_id, c.id AS campaign_id, c.via, coalesce(s.sent_at, d.at) AS at,
@@ -33,7 +33,14 @@ WITH reached AS MATERIALIZED (
    AND a.key = d.action AND a.revision_id IS NOT NULL
   LEFT JOIN send s ON s.tenant_id = c.tenant_id AND s.decision_id = d.id AND s.campaign_id = c.id
   WHERE c.tenant_id = %(tenant)s AND (s.state = 'sent' OR c.via = 'decide')
-    AND coalesce(s.sent_at, d.at) >= %(since)s AND coalesce(s.sent_at, d.at) < %(until)s),
+    AND coalesce(s.sent_at, d.at) >= %(since)s AND coalesce(s.sent_at, d.at) < %(until)s
+  UNION ALL  -- what a policy chose, again and again
+  SELECT d.id, d.contact_id, c.id, c.via, s.sent_at, s.id
+  FROM campaign c
+  JOIN send s ON s.tenant_id = c.tenant_id AND s.campaign_id = c.id AND s.state = 'sent'
+  JOIN decision d ON d.tenant_id = c.tenant_id AND d.id = s.decision_id
+  WHERE c.tenant_id = %(tenant)s AND c.policy_id IS NOT NULL
+    AND s.sent_at >= %(since)s AND s.sent_at < %(until)s),
 clicks AS MATERIALIZED (
   SELECT DISTINCT e.properties->>'send_id' AS send_id FROM event e
   WHERE e.tenant_id = %(tenant)s AND e.name = 'Message Clicked' AND NOT e.is_machine

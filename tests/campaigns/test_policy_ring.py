@@ -194,7 +194,7 @@ def test_old_knowledge_and_dried_up_rewards_fall_back(tenant):
 
 
 def test_a_look_tells_value_bounds_and_regret(tenant):
-    row = shop.explored(200, 4)
+    row = shop.explored(200, 4, control_share=0.2)  # 20 people of it are needed: 5 errors
     rule = banks.add_constraint(row, kind="share", options=["offer:discount"],
                                 values={"least": 0.0, "most": 0.1})  # fmt: skip
     shop.play(row, shop.people(50, seed=4), timezone.now() - timedelta(hours=30), seed=4)
@@ -204,7 +204,7 @@ def test_a_look_tells_value_bounds_and_regret(tenant):
     gain = results["gain"]
     assert gain["value"] == pytest.approx(0.2167 - 0.05, abs=0.15)  # 5 errors, of few in control
     assert gain["low"] < gain["value"] < gain["high"]
-    assert 35 <= results["bound"][str(rule.pk)] <= 50
+    assert 26 <= results["bound"][str(rule.pk)] <= 50
     # exploring thirds: the best is 0.5 for all, what was done earns about 0.2167
     regrets = [p["regret"] for p in results["periods"]]
     assert all(0.2 < r < 0.36 for r in regrets)

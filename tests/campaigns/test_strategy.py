@@ -30,7 +30,7 @@ def decide(of: Policy, person: Contact, at: datetime = NOON, **context: object) 
 def test_a_draft_decides_for_nobody_and_a_start_explores_evenly_beside_a_control(tenant):
     row = shop.policy(started=False)
     people = shop.people(400)
-    with pytest.raises(Conflict, match="does not decide: it is Draft"):
+    with pytest.raises(Conflict, match="does not decide: it is draft"):
         decide(row, people[0])
     services.start(row)
     plan = deciding.planned(selectors.policy(row.pk), NOON)

@@ -100,6 +100,12 @@ def steer() -> None:
     for_each_tenant(budget.close_due)
 
 
+@shared_task(name="attune.visit", ignore_result=True)
+def visit() -> None:
+    """Campaigns by a policy: decide for whoever is due, send what is due."""
+    for_each_tenant(delivery.keep_up)
+
+
 @shared_task(name="attune.age_segments", ignore_result=True)
 def age_segments() -> None:
     """Refresh stages and segments that change as time passes."""

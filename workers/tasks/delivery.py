@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import logging
+from uuid import UUID
 
 from django.utils import timezone
 
-from attune.kernel.errors import Invalid
-from attune.kernel.phrases import say
-from campaigns.delivery import planning, selectors, sending, services
+from attune.kernel.errors import AttuneError, Invalid
+from attune.kernel.phrases import as_is, say
+from campaigns.delivery import planning, selectors, sending, services, standing
 from campaigns.delivery.jobs import (
     LAUNCH_CAMPAIGN,
     LOAD_CAMPAIGN,
     SEND_BATCH,
+    SEND_DUE,
+    VISIT,
     LaunchCampaign,
     LoadCampaign,
     SendBatch,
+    SendDue,
+    Visit,
 )
 from campaigns.delivery.models import Send
 from workers.runner import Run, handles
@@ -72,6 +77,50 @@ def send_batch(payload: SendBatch, run: Run) -> None:
         if run.row.attempts > 1:
             sending.find_uncertain(payload.campaign_id, payload.first, payload.last)
         waiting = sending.waiting(payload.campaign_id, payload.first, payload.last)
+    _send_each(waiting, run)
+    with run.unit():
+        services.finish_if_done(campaign=campaign)
+
+
+@handles(VISIT)
+def visit(payload: Visit, run: Run) -> None:
+    """Decide for whoever is due, a few people at a time, so that a stop holds from the next few."""
+    after, seen, asked = None, standing.Seen(), 0
+    while True:
+        now = timezone.now()
+        with run.unit():
+            campaign = selectors.campaign(payload.campaign_id)
+            if campaign.state != "running":
+                return
+            try:
+                plan = standing.plan_of(campaign, now)
+            except AttuneError as refusal:  # the policy was retired, for one
+                standing.told(campaign, seen, now, as_is(refusal.detail))
+                return
+            people = standing.due_people(campaign, plan, after=after, now=now)
+            if not people:
+                break
+            seen.add(standing.visit(campaign, plan, people, now))
+        after, asked = people[-1], asked + len(people)
+        run.progress(done=asked, total=max(asked, campaign.planned),
+                     note=say("%(done)s people looked at", done=asked))  # fmt: skip
+    with run.unit():
+        standing.told(campaign, seen, now)
+
+
+@handles(SEND_DUE)
+def send_due(payload: SendDue, run: Run) -> None:
+    """The messages of a campaign by a policy whose time has come."""
+    with run.unit():
+        waiting = standing.waiting(payload.campaign_id, timezone.now())
+    _send_each(waiting, run)
+
+
+def keep_up() -> None:
+    standing.ask(timezone.now())
+
+
+def _send_each(waiting: list[UUID], run: Run) -> None:
     for done, send_id in enumerate(waiting, start=1):
         with run.unit():
             prepared = sending.prepare(send_id, now=timezone.now())
@@ -81,8 +130,6 @@ def send_batch(payload: SendBatch, run: Run) -> None:
                 sending.settle(send_id, failure=failure, unclear=unclear)
         if done % 20 == 0 or done == len(waiting):
             run.progress(done=done, total=len(waiting))
-    with run.unit():
-        services.finish_if_done(campaign=campaign)
 
 
 def _hand_over(prepared: sending.Prepared) -> tuple[str, bool]:

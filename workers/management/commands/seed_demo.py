@@ -14,7 +14,15 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from attune.kernel.tenancy import tenant_context
-from workers import demo, demo_budget, demo_chat, demo_policy, demo_reviews, demo_rhythm
+from workers import (
+    demo,
+    demo_budget,
+    demo_chat,
+    demo_letters,
+    demo_policy,
+    demo_reviews,
+    demo_rhythm,
+)
 
 
 class Command(BaseCommand):
@@ -53,6 +61,7 @@ class Command(BaseCommand):
             demo_reviews.take(timezone.now())
             demo_policy.explore(timezone.now())
             demo_rhythm.explore(timezone.now())
+            demo_letters.launch()
             demo_rhythm.foretell()
             demo_budget.spend(timezone.now())
         path = settings.VAR / "demo.json"

@@ -1,0 +1,308 @@
+"""Policies that send by themselves: each person is decided for in time, once; what was chosen leaves
+at its hour, and stops where people, policy or workspace say so."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from attune.kernel.errors import Conflict, Invalid
+from attune.kernel.phrases import say
+from campaigns.contacts import services as contacts
+from campaigns.contacts.models import Contact, Event
+from campaigns.decisions.models import Decision, Reward
+from campaigns.delivery import deciding, selectors, services, standing
+from campaigns.delivery.models import Campaign, Send
+from campaigns.strategy import banks
+from campaigns.strategy import selectors as strategy
+from campaigns.strategy import services as policies
+from campaigns.strategy.models import ActionBank, Constraint, Policy
+from insights import chain
+from tenants.models import Tenant
+from tests import make
+from tests.campaigns import shop
+from workers import tasks
+
+NOON = datetime(2026, 11, 30, 12, 5, tzinfo=UTC)
+
+
+def letters(**options: Any) -> ActionBank:
+    bank = banks.create_bank("Letters")
+    for key in ("plain", "offer"):
+        banks.add_option(bank, dimension="creative", name=key.title(), key=key,
+                         revision=make.approved(subject=f"The {key} tea"))  # fmt: skip
+    for dimension, values in options.items():
+        banks.add_option(bank, dimension=dimension, name=f"{dimension} option", **values)
+    return bank
+
+
+def people(n: int = 6, **traits: str) -> None:
+    make.record(
+        *[make.identify(f"p{i}", email=f"p{i}@example.com", name="Ada L", **traits)
+          for i in range(n)]
+    )  # fmt: skip
+
+
+def launched(bank: ActionBank | None = None, n: int = 6, **fields: Any) -> Campaign:
+    """Without a wait, so that whoever is no control gets a letter."""
+    people(n)
+    bank = bank or letters()
+    usual = strategy.combined_actions(strategy.options_of(bank.pk), False)[0].key
+    of = shop.policy(of=bank, started=False, features=[], may_wait=False, default_action=usual,
+                     floor=0.05, **fields)  # fmt: skip
+    audience = make.segment({"trait": "email", "exists": True})
+    row = services.create(name="Tea letters", via="email", audience=audience, policy=of)
+    services.launch(campaign=row)
+    return selectors.campaign(row.pk)
+
+
+def tick(monkeypatch: pytest.MonkeyPatch, at: datetime) -> None:
+    """What beat and workers do at a moment."""
+    monkeypatch.setattr("workers.tasks.delivery.timezone", SimpleNamespace(now=lambda: at))
+    tasks.delivery.keep_up()
+    make.run_jobs()
+
+
+def test_each_person_gets_one_letter_a_day(tenant, monkeypatch):
+    campaign = launched()
+    for minutes in (0, 20, 40, 60):
+        tick(monkeypatch, NOON + timedelta(minutes=minutes))
+    assert services.counts(campaign) == {"sent": 6}
+    assert Decision.objects.count() == 6
+    seen = selectors.visit_of(selectors.campaign(campaign.pk))
+    assert (seen["decided"], seen["waits"], seen["unreachable"]) == (0, 0, 0)
+    tick(monkeypatch, NOON + timedelta(days=1))
+    assert services.counts(campaign) == {"sent": 12}
+    assert selectors.visit_of(selectors.campaign(campaign.pk))["decided"] == 6
+    chosen = dict(Decision.objects.values_list("pk", "action"))
+    for send in selectors.sends():
+        assert send.components["subject"] == f"The {chosen[send.decision_id]} tea"
+    assert Event.objects.filter(name="Message Sent").count() == 12
+
+
+def test_what_comes_back_is_a_reward_of_the_decision(tenant, monkeypatch):
+    launched(n=1)
+    now = timezone.now()
+    tick(monkeypatch, now)
+    make.record(make.track("p0", "Order Completed"))
+    tick(monkeypatch, now + timedelta(minutes=1))
+    assert Reward.objects.get().decision_id == Decision.objects.get().pk
+    steps = {step.key: str(step.sentence) for step in chain.of_send(selectors.sends().get())}
+    assert steps["decision"].startswith("Version 1 of “Welcome” chose “")
+
+
+def test_whoever_waits_gets_nothing_and_is_counted(tenant, monkeypatch):
+    people(40)
+    of = shop.policy(of=letters(), features=[], floor=0.2)
+    audience = make.segment({"trait": "email", "exists": True})
+    campaign = services.create(name="Tea letters", via="email", audience=audience, policy=of)
+    services.launch(campaign=campaign)
+    tick(monkeypatch, NOON)
+    waits = Decision.objects.filter(action="wait").count()
+    assert 0 < waits < 40  # a third of 36, and the control
+    seen = selectors.visit_of(selectors.campaign(campaign.pk))
+    assert (seen["decided"], seen["waits"]) == (40, waits)
+    assert services.counts(campaign) == {"sent": 40 - waits}
+
+
+@pytest.mark.parametrize(
+    ("zone", "due"),
+    [("UTC", datetime(2026, 12, 1, 9, tzinfo=UTC)),
+     ("Asia/Shanghai", datetime(2026, 12, 1, 1, tzinfo=UTC)),
+     ("America/New_York", datetime(2026, 11, 30, 14, tzinfo=UTC))],
+)  # fmt: skip
+def test_a_send_time_is_of_the_persons_day(tenant, monkeypatch, zone, due):
+    campaign = launched(letters(send_time={"key": "nine", "hour": 9}), n=1)
+    Contact.objects.update(timezone=zone)
+    tick(monkeypatch, NOON)
+    send = selectors.sends().get()
+    assert (send.state, send.due_at) == ("pending", due)
+    tick(monkeypatch, due - timedelta(minutes=1))
+    assert services.counts(campaign) == {"pending": 1}
+    monkeypatch.setattr(standing, "EVERY", timedelta(days=9))
+    tick(monkeypatch, due)
+    assert Send.objects.get(pk=send.pk).state == "sent"
+
+
+def test_quiet_hours_put_off_and_drop_nothing(tenant, monkeypatch):
+    campaign = launched(n=2)
+    banks.add_constraint(campaign.policy, kind=Constraint.Kind.QUIET, options=[],
+                         values={"from": 20, "to": 8})  # fmt: skip
+    Contact.objects.filter(external_id="p1").update(timezone="Asia/Shanghai")  # 20:05 there
+    tick(monkeypatch, NOON)
+    seen = selectors.visit_of(selectors.campaign(campaign.pk))
+    assert (seen["decided"], seen["quiet"]) == (1, 1)
+    assert services.counts(campaign) == {"sent": 1}
+    tick(monkeypatch, NOON + timedelta(hours=11, minutes=54))  # 07:59 there
+    assert services.counts(campaign) == {"sent": 1}
+    tick(monkeypatch, NOON + timedelta(hours=12, minutes=10))
+    assert Send.objects.filter(contact__external_id="p1", state="sent").count() == 1
+
+
+def test_a_frequency_gives_rest(tenant, monkeypatch):
+    campaign = launched(letters(frequency={"key": "weekly", "days": 7}), n=3)
+    for day in range(8):
+        tick(monkeypatch, NOON + timedelta(days=day, minutes=day))
+        if day == 3:
+            assert selectors.visit_of(selectors.campaign(campaign.pk))["held"] == 3
+    assert services.counts(campaign) == {"sent": 6}
+    assert sorted({d.at.day for d in Decision.objects.all()}) == [7, 30]
+
+
+def test_an_option_for_a_segment_is_for_its_people(tenant, monkeypatch):
+    people(8)
+    gold = make.segment({"trait": "plan", "is": "gold"})
+    bank = letters(audience={"key": "gold", "segment": gold})
+    banks.add_option(bank, dimension="audience", name="All", key="all")
+    make.record(*[make.identify(f"p{i}", plan="gold") for i in range(4)])
+    launched(bank, n=8)
+    tick(monkeypatch, NOON)
+    for made in Decision.objects.select_related("contact"):
+        golden = made.contact.traits.get("plan") == "gold"
+        assert any("gold" in key for key in made.eligible) is golden
+        assert {e["rule"] for e in made.excluded} == (set() if golden else {"audience"})
+
+
+def test_who_may_not_be_written_to_is_not_decided_for(tenant, monkeypatch):
+    campaign = launched(n=5)
+    Contact.objects.filter(external_id="p0").update(email="not an address")
+    Contact.objects.filter(external_id="p1").update(status="blocklisted")
+    p2 = Contact.objects.get(external_id="p2")
+    contacts.record_consent(contact=p2, state="refused", channel="email", source="test")
+    Tenant.objects.filter(pk=tenant.id).update(frequency_cap=1)
+    tick(monkeypatch, NOON)
+    assert services.counts(campaign) == {"sent": 2}
+    assert selectors.visit_of(selectors.campaign(campaign.pk))["unreachable"] == 3
+    tick(monkeypatch, NOON + timedelta(days=1))  # the cap is one in seven days
+    assert Decision.objects.count() == 2
+    assert selectors.visit_of(selectors.campaign(campaign.pk))["unreachable"] == 5
+
+
+def test_the_kill_switch_stops_what_waits(tenant, monkeypatch):
+    campaign = launched(letters(send_time={"key": "nine", "hour": 9}), n=20, control_share=0.01)
+    tick(monkeypatch, NOON)
+    policies.kill(campaign.policy, say("Wrong price."))
+    tick(monkeypatch, NOON + timedelta(hours=21))
+    told = {s.reason for s in selectors.sends().filter(state="aborted")}
+    assert told == {"The policy is stopped; everybody gets the default."}
+    sent = set(selectors.sends().filter(state="sent").values_list("decision__action", flat=True))
+    assert sent <= {"plain.nine"}
+
+
+def test_a_retired_policy_is_said(tenant, monkeypatch):
+    campaign = launched(n=2)
+    Policy.objects.update(state=Policy.State.RETIRED)
+    tick(monkeypatch, NOON)
+    seen = selectors.visit_of(selectors.campaign(campaign.pk))
+    assert str(seen["problem"]) == "The policy “Welcome” does not decide: it is retired."
+    assert not Send.objects.exists()
+
+
+def test_a_pause_holds_and_what_is_too_late_is_not_sent(tenant, monkeypatch):
+    campaign = launched(letters(send_time={"key": "nine", "hour": 9}), n=3)
+    tick(monkeypatch, NOON)
+    services.move(campaign=selectors.campaign(campaign.pk), verb="pause")
+    tick(monkeypatch, NOON + timedelta(hours=22))
+    assert services.counts(campaign) == {"pending": 3}
+    services.move(campaign=selectors.campaign(campaign.pk), verb="resume")
+    monkeypatch.setattr(standing, "EVERY", timedelta(days=9))
+    tick(monkeypatch, NOON + timedelta(days=3))
+    assert services.counts(campaign)["aborted"] == 3
+    reason = selectors.sends().filter(state="aborted").first().reason
+    assert reason == "Its time was over before it could be sent."
+
+
+def test_an_end_aborts_and_frees_the_policy(tenant, monkeypatch):
+    campaign = launched(letters(send_time={"key": "nine", "hour": 9}), n=2)
+    tick(monkeypatch, NOON)
+    with pytest.raises(Invalid, match="has this one already"):
+        services.create(name="Again", via="email", audience=campaign.audience,
+                        policy=campaign.policy)  # fmt: skip
+    services.move(campaign=selectors.campaign(campaign.pk), verb="finish")
+    assert services.counts(campaign) == {"aborted": 2}
+    services.create(name="Again", via="email", audience=campaign.audience, policy=campaign.policy)
+
+
+def test_others_do_not_ask_a_policy_that_sends(tenant):
+    campaign = launched(n=1)
+    with pytest.raises(Conflict, match="“Tea letters” sends by itself"):
+        deciding.decide_by_policy(key=campaign.policy.key, user_id="p0", anonymous_id="",
+                                  context={}, now=NOON)  # fmt: skip
+
+
+def test_a_crash_while_handing_over_is_uncertain_and_not_sent_again(tenant, monkeypatch):
+    campaign = launched(n=1)
+    tick(monkeypatch, NOON)
+    Send.objects.update(state="sending", sent_at=NOON)
+    tick(monkeypatch, NOON + timedelta(minutes=10))
+    assert services.counts(campaign) == {"sending": 1}
+    tick(monkeypatch, NOON + timedelta(minutes=16))
+    assert services.counts(campaign) == {"uncertain": 1}
+
+
+def test_only_what_can_be_sent_is_chosen(tenant, monkeypatch):
+    bank = letters()
+    banks.add_option(bank, dimension="creative", name="Silent", key="silent")
+    banner = make.approved("banner")
+    banks.add_option(bank, dimension="creative", name="Banner", key="banner", revision=banner)
+    launched(bank, n=30)
+    tick(monkeypatch, NOON)
+    assert set(Decision.objects.values_list("action", flat=True)) == {"plain", "offer"}
+
+
+def test_a_plan_that_cannot_work_is_refused(tenant):
+    people(1)
+    audience = make.segment({"trait": "email", "exists": True})
+    asked = shop.policy(of=letters(), name="Asked", every_hours=0)
+    silent = shop.policy()
+    trial = make.experiment([make.approved()], holdout=0.1)
+    plans = [
+        ({"policy": asked}, "decides at each request"),
+        ({"policy": silent}, "there is nothing to send"),
+        ({"policy": asked, "experiment": trial}, "one of the two"),
+        ({}, "one of the two"),
+        ({"policy": asked, "via": "decide"}, "without a campaign"),
+        ({"policy": asked, "via": "webhook"}, "Choose the endpoint"),
+    ]
+    for plan, match in plans:
+        with pytest.raises(Invalid, match=match):
+            services.create(**{"name": "x", "via": "email", "audience": audience, **plan})
+
+
+@pytest.mark.parametrize(
+    ("dimension", "values", "match"),
+    [("offer", {"hour": 9}, "Only a send time"), ("send_time", {"hour": 24}, "from 0 to 23"),
+     ("offer", {"days": 7}, "Only a frequency"), ("frequency", {"days": 0}, "from 1 to 365")],
+)  # fmt: skip
+def test_an_option_means_what_its_dimension_can(tenant, dimension, values, match):
+    bank = banks.create_bank("Odd")
+    with pytest.raises(Invalid, match=match):
+        banks.add_option(bank, dimension=dimension, name="One", **values)
+
+
+def test_pages_and_api_make_and_show_one(tenant, client, monkeypatch):
+    people(2)
+    audience = make.segment({"trait": "email", "exists": True})
+    of = shop.policy(of=letters(), features=[], may_wait=False, default_action="plain")
+    client.force_login(tenant.owner)
+    found = client.get(f"/w/{tenant.slug}/campaigns/new", {"policy": str(of.pk)})
+    assert f'value="{of.pk}" selected' in found.content.decode()
+    posted = {"name": "Letters", "via": "email", "audience": audience.pk, "policy": of.pk}
+    made = client.post(f"/w/{tenant.slug}/campaigns/new", posted)
+    page = made.headers.get("Location") or made.headers.get("HX-Redirect")
+    assert "Let it decide for 2 people from now on?" in client.get(page).content.decode()
+    client.post(f"{page}/move", {"verb": "launch", "seen": Campaign.objects.get().plan})
+    tick(monkeypatch, NOON)
+    text = client.get(page).content.decode()
+    assert "decided for 2 people, of them 0 to wait." in text
+    key = make.key(tenant, "campaigns.view", "campaigns.launch")
+    api = {"HTTP_AUTHORIZATION": f"Bearer {key}"}
+    row = client.get(f"/v1/campaigns/{Campaign.objects.get().pk}", **api).json()
+    assert (row["policy_id"], row["experiment_id"]) == (str(of.pk), None)
+    ended = client.post(f"/v1/campaigns/{row['id']}/move", {"verb": "finish"},
+                        content_type="application/json", **api)  # fmt: skip
+    assert ended.json()["state"] == "finished"
