@@ -26,8 +26,8 @@ DATA = Path(bench.ROOT).parent / "shared/data/bank_marketing/bank-additional-ful
 NUMBERS = ("age", "campaign", "pdays", "previous", "emp.var.rate", "cons.price.idx",
            "cons.conf.idx", "euribor3m", "nr.employed")  # fmt: skip
 NEWEST, BLOCK, FOLDS = 0.2, 1_000, 5
-RANDOM = Recipe(halves=(float("inf"),), newest=0.15, blocks=3, leaves=24, trees=160, rate=0.03,
-                lately=False)  # fmt: skip
+RANDOM = Recipe(halves=(float("inf"),), newest=0.15, blocks=3, leaves=24, trees=300, rate=0.02,
+                share=0.3, ridge=10.0, lately=False)  # fmt: skip
 Columns = dict[str, np.ndarray]
 Told = Callable[[Columns, np.ndarray, Columns], np.ndarray]
 

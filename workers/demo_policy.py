@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from campaigns.contacts.models import Contact, Event, Profile
 from campaigns.decisions import services as decisions
 from campaigns.decisions.models import Decision
-from campaigns.strategy import banks, deciding, looking, selectors, services
+from campaigns.strategy import banks, deciding, looking, planning, selectors, services
 from campaigns.strategy.models import Policy
 from campaigns.strategy.services import PolicyPlan
 
@@ -36,7 +36,7 @@ def explore(now: datetime) -> Policy | None:
     rng = random.Random(SEED)  # noqa: S311 - the demo is the same each time
     for day in range(DAYS, 0, -1):
         at = now - timedelta(days=day)
-        plan = deciding.planned(policy, at)
+        plan = planning.planned(policy, at)
         events = []
         for person in people:
             made = deciding.decide(plan, person, {}, at)

@@ -16,7 +16,7 @@ from campaigns.decisions import services as decisions
 from campaigns.decisions.models import Decision
 from campaigns.predictions import services as predictions
 from campaigns.predictions.models import Prediction
-from campaigns.strategy import banks, deciding, looking, selectors, services
+from campaigns.strategy import banks, deciding, looking, planning, selectors, services
 from campaigns.strategy.models import Policy
 from campaigns.strategy.services import PolicyPlan
 
@@ -45,7 +45,7 @@ def explore(now: datetime) -> Policy | None:
     rng = random.Random(SEED)  # noqa: S311 - the demo is the same each time
     for day in range(DAYS, 0, -1):
         at = now - timedelta(days=day)
-        plan = deciding.planned(policy, at)
+        plan = planning.planned(policy, at)
         events = []
         for person in people:
             made = deciding.decide(plan, person, {}, at)

@@ -22,8 +22,9 @@ from campaigns.experiments.models import Arm, Experiment
 from campaigns.segments import selectors as segments
 from campaigns.strategy import actions as acting
 from campaigns.strategy import deciding as policies
-from campaigns.strategy import selectors as strategy
+from campaigns.strategy import planning
 from campaigns.strategy.models import Policy
+from campaigns.strategy.planning import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +74,9 @@ def decide_by_policy(
     *, key: str, user_id: str, anonymous_id: str, context: dict[str, Any], now: datetime
 ) -> PolicyAnswer:
     """The action of one person, logged before it is answered."""
-    policy = strategy.by_key(key)
+    plan = planning.planned_by_key(key, now)
+    policy = plan.policy
     _check_asked(policy)
-    plan = policies.planned(policy, now)
     person = contacts.contact(contact_of(user_id, anonymous_id))
     if reason := outside(policy, person):
         return PolicyAnswer(reason=reason)
@@ -83,15 +84,14 @@ def decide_by_policy(
     known = {a.key: a for a in plan.actions}
     action = known.get(decision.action, acting.Action(acting.WAIT))
     options = dict(action.options)
-    return PolicyAnswer(decision, options, _texts(policy, options, person))
+    return PolicyAnswer(decision, options, _texts(plan, options, person))
 
 
 def _check_asked(policy: Policy) -> None:
     """A policy whose campaign sends by itself is not asked by others too: they would take its
     decisions and send nothing."""
     over = [Campaign.State.DRAFT, Campaign.State.FINISHED, Campaign.State.CANCELLED]
-    campaign = Campaign.objects.filter(policy=policy).exclude(state__in=over).first()
-    if campaign is not None:
+    for campaign in Campaign.objects.filter(policy=policy).exclude(state__in=over):
         raise Conflict(say("“%(campaign)s” sends by itself (%(via)s).", campaign=campaign,
                            via=campaign.get_via_display()))  # fmt: skip
 
@@ -106,11 +106,11 @@ def outside(policy: Policy, person: Contact) -> str:
     return ""
 
 
-def _texts(policy: Policy, options: dict[str, str], person: Contact) -> dict[str, dict[str, str]]:
+def _texts(plan: Plan, options: dict[str, str], person: Contact) -> dict[str, dict[str, str]]:
     """The approved texts of the chosen options, in the person's name."""
     values = contact_values(person.name, person.email, "", "")
     found = {}
-    for option in strategy.options_of(policy.bank_id):
+    for option in plan.options.values():
         if option.revision is not None and options.get(option.dimension) == option.key:
             verify(option.revision)  # nothing unapproved is shown, whatever was decided before
             parts = option.revision.components

@@ -27,11 +27,11 @@ from campaigns.delivery import deciding, reach
 from campaigns.delivery.jobs import SEND_DUE, VISIT, SendDue, Visit
 from campaigns.delivery.models import Campaign, Send
 from campaigns.segments.models import SegmentMembership
-from campaigns.strategy import binding
+from campaigns.strategy import binding, planning
 from campaigns.strategy import deciding as policies
 from campaigns.strategy.actions import WAIT, Action
-from campaigns.strategy.deciding import Plan
 from campaigns.strategy.models import Option, Policy
+from campaigns.strategy.planning import Plan
 
 EVERY = timedelta(minutes=15)  # between two visits
 LATER = timedelta(minutes=30)  # a message that meets quiet hours asks again after
@@ -76,7 +76,7 @@ def plan_of(campaign: Campaign, now: datetime) -> Plan:
     """What its policy may choose and this campaign can send. Raises Conflict where the policy does
     not decide."""
     assert campaign.policy is not None  # noqa: S101
-    plan = policies.planned(campaign.policy, now)
+    plan = planning.planned(campaign.policy, now)
     texts = texts_of(plan.actions, plan.options, campaign.via)
     return replace(plan, actions=[a for a in plan.actions if a.key == WAIT or a.key in texts])
 
@@ -179,7 +179,7 @@ def over(send: Send, now: datetime) -> Phrase | None:
         return say("The policy is stopped; everybody gets the default.")
     if now - send.due_at > timedelta(hours=policy.every_hours):
         return say("Its time was over before it could be sent.")
-    if made.action not in {a.key for a in policies.planned(policy, now).actions}:
+    if made.action not in {a.key for a in planning.planned(policy, now).actions}:
         return say("The policy may not do this any more.")
     return None
 
@@ -187,7 +187,7 @@ def over(send: Send, now: datetime) -> Phrase | None:
 def put_off(send: Send, now: datetime) -> bool:
     """Whether a message meets quiet hours, for one because its campaign was paused: it waits."""
     assert send.campaign.policy is not None  # noqa: S101
-    plan = policies.planned(send.campaign.policy, now)
+    plan = planning.planned(send.campaign.policy, now)
     local = now.astimezone(policies.zone_of(send.contact))
     mine = [a for a in plan.actions if a.key == send.decision.action]
     if not binding.all_quiet(plan.rules, mine, {}, local):  # at this hour, whichever was meant

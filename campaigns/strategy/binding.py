@@ -16,9 +16,9 @@ from campaigns.contacts import selectors as contacts
 from campaigns.contacts.models import Consent, Contact
 from campaigns.decisions.models import Decision
 from campaigns.segments import selectors as segments
-from campaigns.strategy import selectors
 from campaigns.strategy.actions import WAIT, Action, Bound
-from campaigns.strategy.models import Constraint, Option, Policy, PolicySpend
+from campaigns.strategy.models import Constraint, Option, PolicySpend
+from campaigns.strategy.planning import Plan
 
 CONSENT, AUDIENCE = "consent", "audience"  # no constraints that anyone could lift
 LOCK_SQL = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
@@ -47,18 +47,16 @@ class Bindings:
         self.eligible = self.eligible & ~mask
 
 
-def bound(
-    policy: Policy, rules: Sequence[Constraint], actions: Sequence[Action],
-    options: Mapping[str, Option], person: Contact, now: datetime,
-) -> Bindings:  # fmt: skip
+def bound(plan: Plan, person: Contact, now: datetime) -> Bindings:
     """Every constraint in force, asked for one person; `now` in the person's time zone. WAIT is
     bound by none: doing nothing is always allowed."""
+    actions = plan.actions
     found = Bindings(np.ones(len(actions), dtype=bool))
     _refused(found, actions, person)
-    _outside(found, actions, options, person)
-    done = _done(policy, rules, person, now)
-    hours = hours_of(actions, options, now)
-    for rule in rules:
+    _outside(found, actions, plan.options, person)
+    done = _done(plan, person, now)
+    hours = hours_of(actions, plan.options, now)
+    for rule in plan.rules:
         mask = np.array([a.key != WAIT and a.has(rule.options) for a in actions])
         _ask(found, rule, mask, actions, person, now, hours, done)
     return found
@@ -207,23 +205,18 @@ def spend(found: Bindings, action: Action) -> None:
             )
 
 
-def _done(
-    policy: Policy, rules: Sequence[Constraint], person: Contact, now: datetime
-) -> list[tuple[Action, datetime]]:
+def _done(plan: Plan, person: Contact, now: datetime) -> list[tuple[Action, datetime]]:
     """What this policy did with a person (and with the visitor they were), as far back as a cap
     looks. The person stays locked until the choice is written, so two requests at once cannot pass
     a cap together."""
-    days = [r.values["days"] for r in rules if r.kind == Constraint.Kind.CAP]
+    days = [r.values["days"] for r in plan.rules if r.kind == Constraint.Kind.CAP]
     if not days:
         return []
     with connection.cursor() as cursor:
-        cursor.execute(LOCK_SQL, [f"{policy.pk}:{person.pk}"])
+        cursor.execute(LOCK_SQL, [f"{plan.policy.pk}:{person.pk}"])
     since = now - timedelta(days=max(days))
     people = contacts.same_person(person.pk)
-    rows = list(
-        Decision.objects.filter(
-            source_id=policy.pk, contact_id__in=people, at__gte=since
-        ).values_list("action", "at")
+    rows = Decision.objects.filter(
+        source_id=plan.policy.pk, contact_id__in=people, at__gte=since
     )  # fmt: skip
-    known = selectors.parsed_actions(policy.bank_id, [key for key, _ in rows]) if rows else {}
-    return [(known[key], at) for key, at in rows]
+    return [(plan.parsed(key), at) for key, at in rows.values_list("action", "at")]

@@ -11,20 +11,18 @@ the draw. So any version can be judged by the log later, whoever it served.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.db import transaction
 
-from attune.kernel.errors import Conflict
 from attune.kernel.models import new_id
-from attune.kernel.phrases import Phrase, say, word
+from attune.kernel.phrases import Phrase, say
 from campaigns.contacts import selectors as contacts
 from campaigns.contacts.models import Contact
 from campaigns.decisions import selectors as log
@@ -32,28 +30,16 @@ from campaigns.decisions import services as decisions
 from campaigns.decisions.models import Decision
 from campaigns.experiments.bandits import draw_of
 from campaigns.strategy import actions as acting
-from campaigns.strategy import binding, features, selectors
+from campaigns.strategy import binding, features
 from campaigns.strategy.actions import WAIT, Action
 from campaigns.strategy.binding import Bindings
-from campaigns.strategy.models import Option, Policy, PolicyVersion, Ramp
-from campaigns.strategy.snapshots import EVEN, Snapshot
+from campaigns.strategy.models import Policy, PolicyVersion, Ramp
+from campaigns.strategy.planning import Plan, loaded
+from campaigns.strategy.snapshots import EVEN
 from campaigns.strategy.states import CANDIDATE, CONTROL, INCUMBENT
 
 SOURCE = "policy"
 PROFILE = ("first_seen_at", "last_seen_at", "last_order_at")
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A policy ready to decide: what is the same for everybody at this moment."""
-
-    policy: Policy
-    actions: list[Action]
-    rules: list[Any]
-    serving: PolicyVersion | None
-    ramp: Ramp | None
-    fallback: Phrase | None  # why everybody gets the default
-    options: Mapping[str, Option]  # those in use, by "dimension:key"
 
 
 @dataclass(slots=True)
@@ -67,48 +53,6 @@ class Shares:
     def marginal(self) -> np.ndarray:
         found: np.ndarray = sum(self.chance[g] * self.of[g] for g in self.of)  # type: ignore[assignment]
         return found
-
-
-@lru_cache(maxsize=256)
-def _loaded(version_id: uuid.UUID, tenant_id: int) -> Snapshot:
-    """A version never changes, so it is read once a process."""
-    return Snapshot.of(PolicyVersion.objects.get(pk=version_id).snapshot)
-
-
-def loaded(version: PolicyVersion) -> Snapshot:
-    return _loaded(version.pk, version.tenant_id)
-
-
-def planned(policy: Policy, now: datetime) -> Plan:
-    """Raises Conflict where the policy does not decide yet, or not any more."""
-    if policy.state in {Policy.State.DRAFT, Policy.State.RETIRED}:
-        raise Conflict(say("The policy “%(name)s” does not decide: it is %(state)s.",
-                           name=policy.name, state=word(policy.state)))  # fmt: skip
-    rules = selectors.constraints_in_force(policy)
-    serving = selectors.serving(policy)
-    ramp = selectors.open_ramp(policy)
-    options = [o for o in selectors.options_of(policy.bank_id) if o.in_use]
-    return Plan(policy, selectors.actions_of(policy, rules, options), rules, serving, ramp,
-                _fallback(policy, serving, ramp, now),
-                {o.code: o for o in options})  # fmt: skip
-
-
-def _fallback(
-    policy: Policy, serving: PolicyVersion | None, ramp: Ramp | None, now: datetime
-) -> Phrase | None:  # fmt: skip
-    if policy.state == Policy.State.PAUSED:
-        return say("The policy is stopped; everybody gets the default.")
-    if serving is None:
-        return say("The policy has no version that serves.")
-    if policy.stalled:
-        return policy.stalled
-    learned = serving.until
-    if ramp is not None and ramp.in_force:  # what is on its way may heal it
-        learned = max(learned, ramp.version.until)
-    if serving.kind != EVEN and now - learned > timedelta(hours=policy.stale_hours):
-        return say("What it learned is older than %(hours)s hours; everybody gets the default "
-                   "until it learns anew.", hours=policy.stale_hours)  # fmt: skip
-    return None
 
 
 def slot_of(policy: Policy, now: datetime) -> str:
@@ -127,7 +71,7 @@ def decide(plan: Plan, person: Contact, context: dict[str, Any], now: datetime) 
     if known is not None:
         why = _no_longer(plan, known, person)
         return known if why is None else _withheld(plan, known, person, why)
-    with transaction.atomic():  # a budget stays locked from the look at it to the log
+    with transaction.atomic(savepoint=False):  # a budget stays locked until the log is written
         return _fresh(plan, person, context, now, slot)
 
 
@@ -140,10 +84,9 @@ def standing(
     if not days:
         return {}
     newest = log.newest_of(plan.policy.pk, people, since=now - timedelta(days=max(days.values())))
-    known = selectors.parsed_actions(plan.policy.bank_id, [d.action for d in newest.values()])
     found = {}
     for person, made in newest.items():
-        held = [days[f"{d}:{k}"] for d, k in known[made.action].options if f"{d}:{k}" in days]
+        held = [days[f"{d}:{k}"] for d, k in plan.parsed(made.action).options if f"{d}:{k}" in days]
         if held and now < made.at + timedelta(days=max(held)):
             found[person] = made
     return found
@@ -153,8 +96,7 @@ def _no_longer(plan: Plan, known: Decision, person: Contact) -> Phrase | None:
     """Why what was decided for this stretch of time may not be done any more."""
     if plan.policy.state == Policy.State.PAUSED and known.mode != Decision.Mode.FALLBACK:
         return say("The policy is stopped; everybody gets the default.")
-    actions = selectors.parsed_actions(plan.policy.bank_id, [known.action])
-    if binding.refused_channels(list(actions.values()), person):
+    if binding.refused_channels([plan.parsed(known.action)], person):
         return say("The contact refused this channel.")
     return None
 
@@ -163,9 +105,8 @@ def _withheld(plan: Plan, known: Decision, person: Contact, why: Phrase) -> Deci
     """The same decision answered with the default, or with nothing where that may not be either;
     the log keeps what was answered before."""
     told, usual = copy(known), plan.policy.default_action
-    default = selectors.parsed_actions(plan.policy.bank_id, [usual])
     paused = plan.policy.state == Policy.State.PAUSED
-    refused = binding.refused_channels(list(default.values()), person)
+    refused = binding.refused_channels([plan.parsed(usual)], person)
     told.action = usual if paused and not refused else WAIT
     told.propensity, told.propensities = 1.0, {told.action: 1.0}
     told.mode, told.context = Decision.Mode.FALLBACK, {**known.context, "fallback": why.stored()}
@@ -178,7 +119,7 @@ def _fresh(
     policy = plan.policy
     local = now.astimezone(zone_of(person))
     row = raw(policy, person, context, local)
-    found = binding.bound(policy, plan.rules, plan.actions, plan.options, person, local)
+    found = binding.bound(plan, person, local)
     stale = plan.fallback or _featureless(policy, row)
     if stale is not None or not found.eligible.any():
         why = stale or say("The constraints leave nothing to choose from.")

@@ -6,7 +6,7 @@ from typing import Any
 
 from attune.kernel.phrases import Phrase, as_is, say, say_many
 from campaigns.decisions.models import Decision, Metric
-from campaigns.strategy import deciding
+from campaigns.strategy import planning
 from campaigns.strategy.features import CONTEXT, TRAIT, name_of
 from campaigns.strategy.models import Constraint, Policy, PolicyVersion
 
@@ -99,7 +99,7 @@ def reasons(policy: Policy, decision: Decision, *, personal: bool) -> list[dict[
     version = PolicyVersion.objects.filter(policy=policy, number=decision.version).first()
     if version is None:
         return []
-    found = deciding.loaded(version).reasons(
+    found = planning.loaded(version).reasons(
         decision.profile, decision.action, list(decision.propensities)
     )
     return [

@@ -89,18 +89,20 @@ def combined_actions(
     options: Sequence[Option], may_wait: bool, never: Sequence[Sequence[str]] = ()
 ) -> list[Action]:
     """Every combination of the options in use."""
-    by: dict[str, list[tuple[str, int]]] = {}
+    return acting.combined(by_dimension([o for o in options if o.in_use]), never, may_wait)
+
+
+def by_dimension(options: Sequence[Option]) -> dict[str, list[tuple[str, int]]]:
+    """{dimension: [(key, cost in cents)]}."""
+    found: dict[str, list[tuple[str, int]]] = {}
     for option in options:
-        if option.in_use:
-            by.setdefault(option.dimension, []).append((option.key, option.cost_cents))
-    return acting.combined(by, never, may_wait)
+        found.setdefault(option.dimension, []).append((option.key, option.cost_cents))
+    return found
 
 
 def parsed_actions(bank_id: uuid.UUID, keys: Sequence[str]) -> dict[str, Action]:
     """What past actions did, by options that may be out of use since: {key: Action}."""
-    options: dict[str, list[tuple[str, int]]] = {}
-    for option in options_of(bank_id):
-        options.setdefault(option.dimension, []).append((option.key, option.cost_cents))
+    options = by_dimension(options_of(bank_id))
     return {key: acting.parsed(key, options) for key in keys}
 
 

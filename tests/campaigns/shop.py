@@ -12,7 +12,7 @@ from django.utils import timezone
 from campaigns.contacts.models import Contact, Event, Identity
 from campaigns.decisions import services as decisions
 from campaigns.decisions.models import Decision, Reward
-from campaigns.strategy import banks, deciding, selectors, services
+from campaigns.strategy import banks, deciding, planning, selectors, services
 from campaigns.strategy.models import ActionBank, Policy
 from campaigns.strategy.services import PolicyPlan
 from tests import make
@@ -66,7 +66,7 @@ def play(
 ) -> list[Decision]:  # fmt: skip
     """A day: everybody is decided for at `at`, and who orders does so `after` hours later."""
     rng = random.Random(seed)
-    plan = deciding.planned(selectors.policy(of.pk), at)
+    plan = planning.planned(selectors.policy(of.pk), at)
     made, events = [], []
     for person in who:
         decision = deciding.decide(plan, person, {}, at)
@@ -106,7 +106,7 @@ def tiring(n: int = 120, days: int = 9, **fields: Any) -> Policy:
     who, now, rng = people(n, seed=7), timezone.now(), random.Random(7)
     for day in range(days):
         at = now - timedelta(days=days + 1 - day)
-        plan = deciding.planned(selectors.policy(row.pk), at)
+        plan = planning.planned(selectors.policy(row.pk), at)
         events = []
         for person in who:
             made = deciding.decide(plan, person, {}, at)

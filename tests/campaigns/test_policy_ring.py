@@ -14,6 +14,7 @@ from campaigns.strategy import (
     deciding,
     explaining,
     looking,
+    planning,
     ramping,
     ramps,
     selectors,
@@ -180,13 +181,13 @@ def test_old_knowledge_and_dried_up_rewards_fall_back(tenant):
     version = learned(row)
     Policy.objects.filter(pk=row.pk).update(version=version.number)
     now = timezone.now()
-    plan = deciding.planned(selectors.policy(row.pk), now + timedelta(hours=49))
+    plan = planning.planned(selectors.policy(row.pk), now + timedelta(hours=49))
     assert plan.fallback.template.startswith("What it learned is older")
     row = selectors.policy(row.pk)
     looking.look(row, now)
     assert not selectors.policy(row.pk).stalled
     silent = shop.people(80, seed=3)
-    plan = deciding.planned(row, now)
+    plan = planning.planned(row, now)
     for person in silent:
         deciding.decide(plan, person, {}, now)
     looking.look(selectors.policy(row.pk), now + timedelta(hours=60))

@@ -14,7 +14,7 @@ from campaigns.contacts import services as contacts
 from campaigns.contacts.models import Contact
 from campaigns.decisions.models import Decision, Reward
 from campaigns.delivery import deciding as delivery
-from campaigns.strategy import banks, deciding, selectors, services
+from campaigns.strategy import banks, deciding, planning, selectors, services
 from campaigns.strategy.models import Policy, PolicySpend
 from tests import make
 from tests.campaigns import shop
@@ -24,7 +24,7 @@ NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
 def decide(of: Policy, person: Contact, at: datetime = NOON, **context: object) -> Decision:
-    return deciding.decide(deciding.planned(selectors.policy(of.pk), at), person, context, at)
+    return deciding.decide(planning.planned(selectors.policy(of.pk), at), person, context, at)
 
 
 def test_a_draft_decides_for_nobody_and_a_start_explores_evenly_beside_a_control(tenant):
@@ -33,7 +33,7 @@ def test_a_draft_decides_for_nobody_and_a_start_explores_evenly_beside_a_control
     with pytest.raises(Conflict, match="does not decide: it is draft"):
         decide(row, people[0])
     services.start(row)
-    plan = deciding.planned(selectors.policy(row.pk), NOON)
+    plan = planning.planned(selectors.policy(row.pk), NOON)
     made = [deciding.decide(plan, person, {}, NOON) for person in people]
     control = [d for d in made if d.mode == "control"]
     assert 10 < len(control) < 70  # five standard deviations

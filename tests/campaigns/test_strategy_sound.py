@@ -23,6 +23,7 @@ from campaigns.strategy import (
     learning,
     logformats,
     looking,
+    planning,
     ramps,
     rounds,
     selectors,
@@ -137,7 +138,7 @@ def test_a_thin_log_can_be_looked_at_and_so_can_any_trait(tenant):
 def test_a_policy_that_stalled_comes_back_with_the_first_reward(tenant):
     row = shop.explored(200, 3)
     now = timezone.now()
-    plan = deciding.planned(row, now)
+    plan = planning.planned(row, now)
     for person in shop.people(80, seed=3):
         deciding.decide(plan, person, {}, now)
     later = now + timedelta(hours=60)
@@ -155,14 +156,14 @@ def test_a_version_on_its_way_heals_one_that_is_too_old(tenant):
     version = selectors.version(services.learn(row, timezone.now()).pk)
     Policy.objects.filter(pk=row.pk).update(version=version.number)
     late = timezone.now() + timedelta(hours=800)
-    assert deciding.planned(selectors.policy(row.pk), late).fallback is not None
+    assert planning.planned(selectors.policy(row.pk), late).fallback is not None
     newer = services.publish(row, _snapshot(version), rounds=1, until=late, drivers=[])
     Ramp.objects.create(policy=row, version=newer, steps=STEPS, state="running", step_since=late)
-    assert deciding.planned(selectors.policy(row.pk), late).fallback is None
+    assert planning.planned(selectors.policy(row.pk), late).fallback is None
 
 
 def _snapshot(version: object) -> object:
-    return deciding.loaded(version)
+    return planning.loaded(version)
 
 
 def test_a_pause_is_not_held_against_a_ramp(tenant):
@@ -192,14 +193,14 @@ def test_a_cap_remembers_what_an_option_did_that_is_taken_out(tenant):
     now = timezone.now()
     made = None
     for _ in range(60):
-        made = deciding.decide(deciding.planned(row, now), person, {}, now)
+        made = deciding.decide(planning.planned(row, now), person, {}, now)
         if made.action != "wait":
             break
     assert made is not None
     assert made.action != "wait"
     option = bank.options.get(key=made.action)
     banks.set_in_use(option, False)
-    again = deciding.decide(deciding.planned(selectors.policy(row.pk), now), person, {}, now)
+    again = deciding.decide(planning.planned(selectors.policy(row.pk), now), person, {}, now)
     assert again.action == "wait"
 
 
@@ -231,9 +232,9 @@ def test_a_channel_refused_after_the_choice_is_not_answered_again(tenant):
     row = shop.policy(of=bank, may_wait=False, default_action="email")
     person = shop.people(1)[0]
     now = timezone.now()
-    made = deciding.decide(deciding.planned(row, now), person, {}, now)
+    made = deciding.decide(planning.planned(row, now), person, {}, now)
     contacts.record_consent(contact=person, channel=made.action, state="refused", source="page")
-    again = deciding.decide(deciding.planned(row, now), person, {}, now)
+    again = deciding.decide(planning.planned(row, now), person, {}, now)
     assert again.pk == made.pk
     assert (again.action, again.mode) == ("wait", "fallback")
     assert Decision.objects.get(pk=made.pk).action == made.action  # the log is as it was
@@ -243,9 +244,9 @@ def test_a_stopped_policy_answers_with_the_default_within_a_slot_too(tenant):
     row = shop.policy(default_action="delivery", may_wait=False)
     person = shop.people(1)[0]
     now = timezone.now()
-    made = deciding.decide(deciding.planned(row, now), person, {}, now)
+    made = deciding.decide(planning.planned(row, now), person, {}, now)
     services.kill(row, say("Stopped by hand."))
-    again = deciding.decide(deciding.planned(selectors.policy(row.pk), now), person, {}, now)
+    again = deciding.decide(planning.planned(selectors.policy(row.pk), now), person, {}, now)
     assert (again.pk, again.action, again.mode) == (made.pk, "delivery", "fallback")
     assert again.propensities == {"delivery": 1.0}
 
@@ -259,7 +260,7 @@ def test_a_ramp_counts_the_reward_net_and_a_guardrail_as_it_came(tenant):
     ramp = Ramp.objects.create(policy=row, version=version, steps=STEPS[1:], state="running",
                                step_since=now)  # fmt: skip
     RampLook.objects.create(ramp=ramp, at=now, did="begin")
-    plan = deciding.planned(selectors.policy(row.pk), now)
+    plan = planning.planned(selectors.policy(row.pk), now)
     for person in shop.people(30):
         deciding.decide(plan, person, {}, now)
     ramp = selectors.ramp(ramp.pk)
@@ -294,7 +295,7 @@ def test_too_many_actions_are_counted_not_made(tenant):
 def test_traits_are_shown_to_those_alone_who_may_see_them(tenant):
     row = shop.policy()
     person = shop.people(1)[0]
-    made = deciding.decide(deciding.planned(row, timezone.now()), person, {}, timezone.now())
+    made = deciding.decide(planning.planned(row, timezone.now()), person, {}, timezone.now())
     assert [k["value"] for k in explaining.known(made, personal=True)] == [person.traits["age"]]
     assert [k["value"] for k in explaining.known(made, personal=False)] == [explaining.HIDDEN]
 

@@ -14,7 +14,7 @@ from campaigns.contacts.models import Contact, Score
 from campaigns.decisions import selectors as log
 from campaigns.experiments.models import Experiment
 from campaigns.predictions.models import Prediction, PredictionRun, UpliftReport
-from campaigns.strategy import banks, deciding, looking, selectors, services
+from campaigns.strategy import banks, deciding, looking, planning, selectors, services
 from campaigns.strategy.models import (
     Constraint,
     FairnessRule,
@@ -43,7 +43,7 @@ def steered(number: int = 0) -> dict[str, Any]:
     services.start(policy)
     policy = selectors.policy(policy.pk)
     person = Contact.objects.order_by("id").first() or make.contact(f"steered-{number}")
-    decision = deciding.decide(deciding.planned(policy, now), person, {}, now)
+    decision = deciding.decide(planning.planned(policy, now), person, {}, now)
     rule = Constraint.objects.create(policy=policy, kind="budget", options=[],
                                      values={"cents": 100, "period": "day"})  # fmt: skip
     PolicySpend.objects.create(constraint=rule, period=now.date(), cents=1)

@@ -10,7 +10,7 @@ from gymnasium.utils.env_checker import check_env
 
 from attune.kernel.models import JobRow
 from benchmarks import market
-from campaigns.strategy import deciding, explaining, selectors, sequences, services
+from campaigns.strategy import deciding, explaining, planning, selectors, sequences, services
 from campaigns.strategy.features import Encoder
 from campaigns.strategy.snapshots import Snapshot
 from tests import make
@@ -138,7 +138,7 @@ def _serves_and_says_why(row: object) -> None:
     newest = selectors.versions(row)[0]
     type(row).objects.filter(pk=row.pk).update(version=newest.number, control_share=0.01)
     row, now = selectors.policy(row.pk), timezone.now()
-    plan = deciding.planned(row, now)
+    plan = planning.planned(row, now)
     for person in shop.people(5, seed=9):
         made = deciding.decide(plan, person, {}, now)
         if made.mode == "exploit":

@@ -49,6 +49,8 @@ class Recipe:
     leaves: int = 8
     trees: int = 100
     rate: float = 0.05
+    share: float = 1.0  # of the columns, looked at for each split
+    ridge: float = 0.0
     seed: int = 0
     lately: bool = True
 
@@ -136,7 +138,7 @@ def _fitted(
     trees = HistGradientBoostingClassifier(
         max_leaf_nodes=recipe.leaves, max_iter=recipe.trees, learning_rate=recipe.rate,
         min_samples_leaf=30, categorical_features=list(kinds), early_stopping=False,
-        random_state=recipe.seed,
+        random_state=recipe.seed, max_features=recipe.share, l2_regularization=recipe.ridge,
     )  # fmt: skip
     return _Pair(linear.fit(wide[seen], labels[seen], weights[seen]),
                  trees.fit(narrow[seen], labels[seen], weights[seen]))  # fmt: skip
