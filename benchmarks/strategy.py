@@ -59,7 +59,7 @@ def ours(features: int, actions: int, rule: str = "thompson") -> tuple[Choose, L
 
     def choose(x: np.ndarray) -> np.ndarray:
         every = np.ones((len(x), actions), bool)
-        shares = policies.propensities(rule, *beliefs[0].scores(x), every, alpha=0.1)
+        shares = policies.propensities(rule, *beliefs[0].scores(x), every)
         return policies.drawn(shares, rng.random(len(x)))
 
     def learn(x: np.ndarray, chosen: np.ndarray, rewards: np.ndarray) -> None:

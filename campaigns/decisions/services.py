@@ -37,7 +37,7 @@ ON CONFLICT (tenant_id, source_id, contact_id, slot) DO NOTHING RETURNING id""" 
 
 REWARD_SQL = """
 WITH decided AS (
-  SELECT d.id, d.source_id, d.at, d.window_closes_at, p.person, CASE WHEN d.slot <> '' THEN
+  SELECT d.id, d.source_id, d.slot, d.at, d.window_closes_at, p.person, CASE WHEN d.slot <> '' THEN
       lead(d.at) OVER (PARTITION BY d.source_id, p.person ORDER BY d.at, d.id) END AS next_at
   FROM decision d
   LEFT JOIN identity_merge i ON i.tenant_id = %(tenant)s AND i.source_id = d.contact_id
@@ -54,6 +54,10 @@ JOIN metric m ON m.tenant_id = %(tenant)s AND m.id = g.metric_id
 JOIN event e ON e.tenant_id = %(tenant)s AND e.contact_id = d.person
   AND e.name = m.event_name AND e.at >= d.at AND e.at < d.window_closes_at AND NOT e.is_machine
   AND (d.next_at IS NULL OR e.at < d.next_at)  -- decided again and again: the last one before it
+  AND (d.slot = '' OR NOT EXISTS (  -- which stays so when a visitor turns out to be this person
+    SELECT 1 FROM reward r JOIN decision o ON o.tenant_id = %(tenant)s AND o.id = r.decision_id
+    WHERE r.tenant_id = %(tenant)s AND r.event_id = e.id AND r.metric_id = m.id
+      AND o.source_id = d.source_id))
 ON CONFLICT (tenant_id, decision_id, metric_id, event_id) DO NOTHING"""
 
 

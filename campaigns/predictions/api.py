@@ -13,7 +13,7 @@ from campaigns.predictions.models import Prediction, PredictionRun
 class PredictionOut(ModelSerializer):
     class Meta:
         model = Prediction
-        fields = ("id", "key", "name", "goal_id", "days", "state", "created_at")
+        fields = ("id", "key", "name", "goal_id", "days", "traits", "state", "created_at")
 
 
 class PredictionRunOut(ModelSerializer):

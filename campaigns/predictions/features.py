@@ -1,15 +1,16 @@
 """What was known of everybody at a moment, from the events before it alone.
 
 A row is a contact at a moment T: counts, money and recency of what they did until T, and whether
-they did the goal's event in the time after it. Traits are left out: what they were at T is not
-kept, so a trait that the goal changes would tell the answer. Events that arrived later than T but
-happened before count as known; machines' opens and clicks do not count.
+they did the goal's event in the time after it. Of traits, those that were asked for, as identify
+events told them before T: what a contact's traits are now would tell the answer where the goal
+changes them. Events that arrived later than T but happened before count as known; machines' opens
+and clicks do not count.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,6 +24,7 @@ MOST = 50_000  # contacts of a moment that are learned from, and told of at once
 NAMED = 8  # events that are counted by name, the most frequent
 WINDOWS = (7, 30, 90)
 LOOKS_BACK = 400  # days
+TRAIT = "trait:"
 
 _NAMES_SQL = """
 SELECT name FROM event_count WHERE tenant_id = %(tenant)s AND day >= %(since)s AND day < %(until)s
@@ -48,6 +50,16 @@ SELECT contact_id, extract(epoch FROM %(at)s - max(at)) / 86400,
   EXISTS (SELECT 1 FROM event g WHERE g.tenant_id = %(tenant)s AND g.contact_id = seen.contact_id
     AND g.name = %(goal)s AND g.at >= %(at)s AND g.at < %(until)s AND NOT g.is_machine)
 FROM seen GROUP BY contact_id ORDER BY contact_id"""
+_TRAITS_SQL = """
+SELECT DISTINCT ON (e.contact_id, t.key) e.contact_id, t.key, t.value #>> '{}'
+FROM event e, jsonb_each(e.properties) t(key, value)
+WHERE e.tenant_id = %(tenant)s AND e.type = 'identify' AND e.at < %(at)s
+  AND e.contact_id = ANY(%(people)s) AND t.key = ANY(%(names)s)
+ORDER BY e.contact_id, t.key, e.at DESC, e.received_at DESC, e.id DESC"""
+_NUMERIC_SQL = """
+SELECT key, bool_and(number IS NOT NULL) FROM (
+  SELECT key, number FROM trait WHERE tenant_id = %(tenant)s AND key = ANY(%(names)s)
+  LIMIT 200000) AS seen GROUP BY key"""
 _MANY_SQL = "SELECT count(*) FROM contact WHERE tenant_id = %s AND status = 'enabled'"
 _NUMBERS = ("since_event", "known_days", "since_goal", "goals", "spent_90", "spent", "days_active",
             "categories")  # fmt: skip
@@ -76,6 +88,8 @@ def title(name: str) -> Phrase:
     """What people call a feature."""
     if name in _TITLES:
         return _TITLES[name]
+    if name.startswith(TRAIT):
+        return say("Trait “%(name)s”", name=name.removeprefix(TRAIT))
     kind, _, rest = name.partition(":")
     if kind == "events":
         return say("Events in %(days)s days", days=rest)
@@ -94,6 +108,16 @@ def names_of(until: datetime) -> list[str]:
         return [row[0] for row in cursor.fetchall()]
 
 
+def numeric(names: Sequence[str]) -> dict[str, bool]:
+    """Of traits that contacts have, whether all their values are numbers."""
+    if not names:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_NUMERIC_SQL, {"tenant": current_tenant(), "names": list(names)})
+        found = dict(cursor.fetchall())
+    return {name: found[name] for name in names if name in found}
+
+
 def parts(most: int = MOST) -> list[tuple[float, float]]:
     """Everybody in parts of about `most` contacts, by the share of their ids: [from, to)."""
     with connection.cursor() as cursor:
@@ -103,10 +127,11 @@ def parts(most: int = MOST) -> list[tuple[float, float]]:
 
 
 def at_moment(
-    goal: str, names: Sequence[str], at: datetime, days: int, part: tuple[float, float] = (0, 1)
+    goal: str, names: Sequence[str], at: datetime, days: int, part: tuple[float, float] = (0, 1),
+    traits: Mapping[str, bool] | None = None,
 ) -> Moment:  # fmt: skip
     """Everybody of a part who did anything before `at`, and whether they did `goal` in the `days`
-    after."""
+    after; with these traits {name: whether it is a number}."""
     windows = "".join(
         f", count(*) FILTER (WHERE at >= %(at)s - interval '{w} days')"
         f", count(*) FILTER (WHERE name = %(goal)s AND at >= %(at)s - interval '{w} days')"
@@ -132,8 +157,37 @@ def at_moment(
             np.array([str(v or "") for v in told], dtype=object) if name in _KINDS
             else np.array([np.nan if v is None else float(v) for v in told], dtype=float)
         )  # fmt: skip
-    return Moment(at, [row[0] for row in rows], columns,
+    people = [row[0] for row in rows]
+    columns |= _told(people, at, traits or {})
+    return Moment(at, people, columns,
                   np.array([bool(row[-1]) for row in rows], dtype=float))  # fmt: skip
+
+
+def _told(
+    people: list[uuid.UUID], at: datetime, traits: Mapping[str, bool]
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """Traits as the newest identify event before `at` told them; NaN or "" where none did."""
+    if not traits:
+        return {}
+    place = {contact: i for i, contact in enumerate(people)}
+    found = {
+        name: np.full(len(people), np.nan) if number else np.full(len(people), "", dtype=object)
+        for name, number in traits.items()
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_TRAITS_SQL, {
+            "tenant": current_tenant(), "at": at, "people": people, "names": list(traits),
+        })  # fmt: skip
+        for contact, name, value in cursor.fetchall():
+            found[name][place[contact]] = _number(value) if traits[name] else str(value or "")[:80]
+    return {TRAIT + name: column for name, column in found.items()}
+
+
+def _number(value: str | None) -> float:
+    try:
+        return float(value) if value is not None else float("nan")
+    except ValueError:
+        return float("nan")
 
 
 def together(moments: Sequence[Moment]) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:

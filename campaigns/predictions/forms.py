@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from campaigns.contacts import selectors as contacts
 from campaigns.decisions import selectors as log
 
 
@@ -20,6 +21,13 @@ class PredictionForm(forms.Form):
         help_text=_("It learns from moments at least so long ago: fewer days need less history."),
     )  # fmt: skip
 
+    traits = forms.MultipleChoiceField(
+        label=_("May know these traits"), required=False, widget=forms.CheckboxSelectMultiple,
+        help_text=_("As they were told before each moment it learns from. Leave out what it would "
+                    "be wrong to foretell by."),
+    )  # fmt: skip
+
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.fields["traits"].choices = [(name, name) for name in contacts.trait_names()]
         self.fields["goal"].choices = [(m.key, m.name) for m in log.metrics()]

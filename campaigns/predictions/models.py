@@ -26,6 +26,7 @@ class Prediction(TenantModel):
     name = models.CharField(max_length=120)
     goal = TenantForeignKey(Metric, on_delete=models.PROTECT, related_name="predictions")
     days = models.PositiveSmallIntegerField(default=30)
+    traits = models.JSONField(default=list)  # that it may know, as they were told before a moment
     state = models.CharField(max_length=6, choices=State, default=State.ACTIVE)
     job = TenantForeignKey(JobRow, null=True, blank=True, on_delete=models.SET_NULL)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from attune.kernel.errors import Conflict, FieldError, Invalid
 from attune.kernel.phrases import Phrase, say
 from attune.kernel.states import Machine, advance
 from attune.kernel.tenancy import current_tenant
+from campaigns.contacts import selectors as contacts
 from campaigns.contacts.models import Score
 from campaigns.decisions.models import Metric
 from campaigns.experiments.models import Experiment
@@ -39,22 +41,31 @@ ON CONFLICT (tenant_id, contact_id, key) DO UPDATE SET value = EXCLUDED.value,
   rank = EXCLUDED.rank, reasons = EXCLUDED.reasons, at = EXCLUDED.at"""
 
 
-def create(*, name: str, goal: Metric, days: int, key: str = "") -> Prediction:
+def create(
+    *, name: str, goal: Metric, days: int, traits: Sequence[str] = (), key: str = ""
+) -> Prediction:
     """A prediction; its first refresh is asked for. Raises Invalid with every mistake."""
     errors = []
     if not name.strip():
         errors.append(FieldError("name", say("Give the prediction a name.")))
     if not SHORTEST <= days <= LONGEST:
         errors.append(FieldError("days", say("Foretell 1 to 180 days.")))
+    known = set(contacts.trait_names())
+    for name_of in traits:
+        if name_of not in known:
+            told = say("No contact has a trait “%(name)s”.", name=name_of)
+            errors.append(FieldError("traits", told))
     if errors:
         raise Invalid(errors)
     key = slugify(key or name)[:60] or f"prediction-{secrets.token_hex(4)}"
     try:
         with transaction.atomic():
-            row = Prediction.objects.create(key=key, name=name.strip(), goal=goal, days=days)
+            row = Prediction.objects.create(
+                key=key, name=name.strip(), goal=goal, days=days, traits=list(traits)
+            )
     except IntegrityError as clash:
         raise Invalid.one("name", say("A prediction has this name already.")) from clash
-    audit.record("predictions.create", row, goal=goal.key, days=days)
+    audit.record("predictions.create", row, goal=goal.key, days=days, traits=list(traits))
     ask(row)
     return row
 

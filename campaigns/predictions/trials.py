@@ -97,8 +97,6 @@ def columns_of(
 
 def title(name: str) -> Phrase:
     """What people call a column."""
-    if name.startswith("trait:"):
-        return say("Trait “%(name)s”", name=name.removeprefix("trait:"))
     known = {
         "lifecycle": say("Stage"), "orders": say("Orders"), "revenue_cents": say("Revenue"),
         "clicks": say("Clicks"), "messages": say("Messages got"),

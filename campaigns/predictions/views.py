@@ -76,8 +76,9 @@ def new(request: HttpRequest) -> HttpResponse:
         told = form.cleaned_data
         try:
             row = services.create(
-                name=told["name"], goal=log.metric_by_key(told["goal"]), days=told["days"]
-            )
+                name=told["name"], goal=log.metric_by_key(told["goal"]), days=told["days"],
+                traits=told["traits"],
+            )  # fmt: skip
             return go(request, "predictions:prediction", row.pk)
         except AttuneError as refusal:
             add_refusal(form, refusal)

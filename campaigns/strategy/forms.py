@@ -126,7 +126,9 @@ class PolicyForm(forms.Form):
         self.fields["audience"].choices = [("", _("everybody")), *segments.as_choices()]
         self.fields["primary"].choices = metrics
         self.fields["guardrails"].choices = metrics
-        self.fields["features"].choices = [(n, name_of(n)) for n in (*KNOWN, *scores, *traits)]
+        own = self.initial.get("features") or []  # also what nobody has any more
+        names = dict.fromkeys((*KNOWN, *scores, *traits, *own))
+        self.fields["features"].choices = [(n, name_of(n)) for n in names]
 
     def features_chosen(self) -> list[str]:
         asked = [w.strip()[:60] for w in self.cleaned_data["asked"].split(",")]

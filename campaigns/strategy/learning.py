@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from attune.kernel.phrases import Phrase, say
-from campaigns.strategy import snapshots
+from campaigns.strategy import policies, snapshots
 from campaigns.strategy.features import Encoder, Raw
 from campaigns.strategy.networks import Networks
 from campaigns.strategy.offpolicy import Log
@@ -89,13 +89,14 @@ def enough(rounds: Rounds) -> bool:
     return len(rounds) >= LEAST_ROUNDS and int((rounds.rewards != 0).sum()) >= LEAST_REWARDED
 
 
-def learned(rounds: Rounds, names: Sequence[str], *, rule: str, alpha: float = 1.0) -> Snapshot:
+def learned(rounds: Rounds, names: Sequence[str], *, rule: str) -> Snapshot:
     """Linear beliefs about every action from a log. The prior of an action is what the actions
     together brought (the constant alone), so that one that was hardly tried is no miracle."""
     encoder = Encoder.fitted(rounds.rows, names)
     x = encoder.matrix(rounds.rows).astype(float)
     sums = _summed(x, rounds, np.ones(len(rounds), dtype=bool))
     beliefs = Beliefs.of(sums, RIDGE, _prior(sums))
+    alpha = policies.ALPHA if rule == "thompson" else 1.0
     return Snapshot(snapshots.LINEAR, rounds.keys, encoder, rule, alpha, beliefs)
 
 

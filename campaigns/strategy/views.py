@@ -11,10 +11,12 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from attune.kernel import audit
 from attune.kernel.errors import AttuneError, Invalid
 from attune.kernel.phrases import restored, say
 from attune.kernel.storable import as_uuid
 from attune.web.downloads import download
+from attune.web.editing import Editing
 from attune.web.forms import add_refusal
 from attune.web.pages import filters, form_status, paged
 from campaigns.contacts import selectors as contacts
@@ -123,20 +125,25 @@ def new(request: HttpRequest) -> HttpResponse:
 
 @page("strategy.edit")
 def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    row = selectors.policy(pk)
-    form = PolicyForm(request.POST or None, initial=_initial(row))
-    if request.method == "POST" and form.is_valid():
+    row = selectors.policy(pk, lock=request.method == "POST")
+    now = _initial(row)
+    form = PolicyForm(request.POST or None, initial=now)
+    editing = Editing(form, now, audit.latest_of(row, "strategy.change"))
+    if request.method == "POST" and form.is_valid() and editing.settled():
         try:
             services.change(row, _plan(form))
             return go(request, "strategy:policy", pk)
         except AttuneError as refusal:
             add_refusal(form, refusal)
-    return _form(request, form, row)
+    return _form(request, form, row, editing)
 
 
-def _form(request: HttpRequest, form: PolicyForm, row: Policy | None) -> HttpResponse:
-    context = {"form": form, "policy": row, "banks": selectors.banks()}
-    return render(request, "strategy/policy_form.html", context, status=form_status(form))
+def _form(
+    request: HttpRequest, form: PolicyForm, row: Policy | None, editing: Editing | None = None
+) -> HttpResponse:  # fmt: skip
+    context = {"form": form, "policy": row, "banks": selectors.banks(), "editing": editing}
+    status = form_status(form, editing)
+    return render(request, "strategy/policy_form.html", context, status=status)
 
 
 def _initial(row: Policy) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from attune.api.router import make_router
 from attune.web import health, words
 from campaigns.approval.api import ReviewViewSet
+from campaigns.budget.api import BudgetFitViewSet, BudgetPlanViewSet, BudgetViewSet
 from campaigns.catalog.api import ProductViewSet
 from campaigns.contacts.api import Batch, ContactViewSet, RejectedEventViewSet, SingleEvent
 from campaigns.content.api import BriefViewSet, RevisionViewSet, RunViewSet
@@ -69,6 +70,9 @@ for name, view in {
     "predictions": PredictionViewSet,
     "prediction-runs": PredictionRunViewSet,
     "scores": ScoreViewSet,
+    "budgets": BudgetViewSet,
+    "budget-fits": BudgetFitViewSet,
+    "budget-plans": BudgetPlanViewSet,
     "jobs": JobViewSet,
     "audit": AuditViewSet,
 }.items():

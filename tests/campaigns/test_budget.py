@@ -11,6 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from attune.kernel.errors import Conflict, Invalid
+from attune.kernel.models import JobRow
 from campaigns.budget import checks, curves, selectors, services, tables
 from campaigns.budget.curves import Curves, Limits
 from campaigns.budget.models import BudgetPlan, Mix, MixDay
@@ -62,7 +63,7 @@ def mix(**fields: Any) -> Mix:
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(task, "STEPS", 1_200)
+    monkeypatch.setattr(task, "STEPS", 2_000)
 
 
 def fitted(of: Mix, **options: Any) -> Mix:
@@ -318,3 +319,28 @@ def test_pages(tenant, client, quick):
     plan.refresh_from_db()
     assert (plan.state, plan.adopted) == ("adopted", "advised")
     assert client.post(f"{base}plans/{plan.pk}/decide", {"verb": "close"}).status_code == 409
+
+
+def test_spend_comes_in_by_program_and_is_fitted(tenant, client):
+    mix = services.create(name="Search and mail", outcome=make.metric())
+    key = {"HTTP_AUTHORIZATION": f"Bearer {make.key(tenant, 'strategy.view', 'strategy.edit')}"}
+    url = f"/v1/budgets/{mix.pk}/spend"
+    rows = [{"day": "2026-11-02", "channel": "search", "amount": 12.5},
+            {"day": "2026-11-02", "channel": "search", "amount": 7.5},
+            {"day": "2026-11-02", "amount": 300}]  # fmt: skip
+    told = client.post(url, {"rows": rows}, content_type="application/json", **key)
+    assert (told.status_code, told.json()) == (200, {"taken": 2})
+    kept = {(d.channel, d.amount) for d in MixDay.objects.filter(mix=mix)}
+    assert kept == {("search", 20.0), ("", 300.0)}
+    assert JobRow.objects.filter(kind="budget.fit", state="pending").count() == 1
+    wrong = [{"day": "yesterday", "channel": "search", "amount": -1}]
+    refused = client.post(url, {"rows": wrong}, content_type="application/json", **key)
+    assert refused.status_code == 422 or refused.status_code == 400
+    text = refused.content.decode()
+    assert "day" in text
+    assert "amount" in text
+    reader = {"HTTP_AUTHORIZATION": f"Bearer {make.key(tenant, 'strategy.view')}"}
+    answer = client.post(url, {"rows": rows}, content_type="application/json", **reader)
+    assert answer.status_code == 403
+    for kind in ("budgets", "budget-fits", "budget-plans"):
+        assert client.get(f"/v1/{kind}", **reader).status_code == 200

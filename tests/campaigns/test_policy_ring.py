@@ -8,7 +8,9 @@ import pytest
 from django.utils import timezone
 
 from attune.kernel.errors import Conflict
-from campaigns.decisions.models import Decision
+from campaigns.contacts.models import Contact, Identity, IdentityMerge
+from campaigns.decisions import services as decisions
+from campaigns.decisions.models import Decision, Reward
 from campaigns.strategy import (
     banks,
     deciding,
@@ -242,3 +244,21 @@ def test_steps_that_make_no_sense_are_refused():
     assert wrong(0.5, 0.2, 1.0) == ["Each step serves more people than the one before."]
     assert wrong(0.1, 0.5) == ["The last step serves everybody."]
     assert wrong("all") == ["Every step has a share from 0 to 1."]
+
+
+def test_an_event_is_a_reward_once_also_when_a_visitor_turns_out_to_be_known(tenant):
+    row = shop.policy(control_share=0.01)
+    known = make.contact("u1")
+    visitor = Contact.objects.create()
+    Identity.objects.create(kind="anonymous", value="a1", contact=visitor)
+    now = timezone.now()
+    for person, hours in ((known, 6), (visitor, 4)):
+        at = now - timedelta(hours=hours)
+        deciding.decide(planning.planned(row, at), person, {}, at)
+    make.record(make.track("u1", "Order Completed")
+                | {"timestamp": (now - timedelta(hours=2)).isoformat()})  # fmt: skip
+    assert [r.decision.contact_id for r in Reward.objects.select_related("decision")] == [known.pk]
+    make.record({"type": "identify", "userId": "u1", "anonymousId": "a1", "messageId": "m9"})
+    assert IdentityMerge.objects.filter(source=visitor, target=known).exists()
+    decisions.reward_contacts([known.pk, visitor.pk])
+    assert [r.decision.contact_id for r in Reward.objects.select_related("decision")] == [known.pk]

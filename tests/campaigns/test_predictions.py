@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.models import JobRow
-from campaigns.contacts.models import Contact, Event, EventCount, Score
+from campaigns.contacts.models import Contact, Event, EventCount, Score, Trait
 from campaigns.predictions import explaining, features, measures, selectors, services
 from campaigns.predictions.models import Prediction
 from campaigns.segments import services as segments
@@ -233,3 +233,45 @@ def test_pages_and_api(tenant, client):
     row.refresh_from_db()
     assert row.state == "paused"
     assert client.post(f"{base}{row.pk}/move", {"verb": "dance"}).status_code == 422
+
+
+def test_a_trait_is_what_was_told_before_the_moment(tenant):
+    at = timezone.now() - timedelta(days=10)
+    make.record(
+        make.identify("p0", plan="free", age=30) | {"timestamp": (at - timedelta(days=3)).isoformat()},
+        make.identify("p0", plan="trial") | {"timestamp": (at - timedelta(days=1)).isoformat()},
+        make.identify("p0", plan="gold", age=31) | {"timestamp": (at + timedelta(hours=1)).isoformat()},
+        make.track("p1", "Page Viewed") | {"timestamp": (at - timedelta(days=1)).isoformat()},
+    )  # fmt: skip
+    kinds = features.numeric(["plan", "age", "unheard"])
+    assert kinds == {"plan": False, "age": True}
+    told = features.at_moment(GOAL, [], at, 7, (0, 1), kinds)
+    rows = dict(zip(told.contacts, zip(told.columns["trait:plan"], told.columns["trait:age"],
+                                       strict=True), strict=True))  # fmt: skip
+    known = Contact.objects.get(external_id="p0").pk
+    assert rows.pop(known) == ("trial", 30.0)
+    ((plan, age),) = rows.values()
+    assert plan == ""
+    assert np.isnan(age)
+    assert str(features.title("trait:plan")) == "Trait “plan”"
+
+
+def test_a_prediction_may_know_traits_and_learns_by_them(tenant):
+    people = history()
+    for n, person in enumerate(people):  # told long ago: half of them are lookers
+        Event.objects.create(
+            message_id=f"i{n}", type="identify", name="", contact=person,
+            at=timezone.now() - timedelta(days=119), properties={"kind": "ab"[n % 2], "tax": n},
+        )  # fmt: skip
+    Trait.objects.bulk_create(
+        Trait(contact=p, key=key, text=str(value), number=number)
+        for n, p in enumerate(people)
+        for key, value, number in (("kind", "ab"[n % 2], None), ("tax", n, float(n)))
+    )
+    with pytest.raises(Invalid, match="No contact has a trait “unheard”"):
+        services.create(name="Odd", goal=make.metric(), days=7, traits=["unheard"])
+    row = services.create(name="Will order", goal=make.metric(), days=7, traits=["kind", "tax"])
+    make.run_jobs(but=())
+    card = selectors.newest(selectors.prediction(row.pk)).card
+    assert "trait:kind" in dict(card["drivers"])
+    assert card["auc"] > 0.5

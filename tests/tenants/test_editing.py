@@ -20,6 +20,7 @@ from insights.journeys import services as journeys
 from insights.sources import services as sources
 from tenants.models import Tenant
 from tests import make
+from tests.campaigns import shop
 
 
 @pytest.fixture
@@ -302,3 +303,20 @@ def test_two_costs_of_one_campaign_clash_and_zero_is_where_both_begin(tenant, cl
         ("Spent once", "120.5", "99")
     ]
     assert results.costs_of(campaign) == {"fixed": Decimal("120.5"), "message": Decimal("0.0071")}
+
+
+def test_a_policy_that_two_edit_keeps_what_both_said(tenant, client):
+    row = shop.policy(started=False)
+    url = reverse("strategy:edit", args=[tenant.slug, row.pk])
+    mine, theirs = Open(client, url), Open(client, url)
+    assert theirs.save(control_share="20").status_code == 302
+    assert mine.save(every_hours="48").status_code == 302
+    row.refresh_from_db()
+    assert (row.control_share, row.every_hours) == (0.2, 48)
+    mine, theirs = Open(client, url), Open(client, url)
+    assert theirs.save(floor="5").status_code == 302
+    answer = mine.save(floor="1")
+    assert answer.status_code == 409
+    assert [(c.theirs, c.mine) for c in answer.context["editing"].clashes] == [("5.0", "1")]
+    row.refresh_from_db()
+    assert row.floor == 0.05

@@ -48,13 +48,14 @@ def refresh(payload: RefreshPrediction, run: Run) -> None:
             return
         goal = row.goal.event_name
         names = features.names_of(now)
+        traits = features.numeric(row.traits)
         parts = features.parts()
     past: list[Moment] = []
     times = moments(now, row.days)
     for done, at in enumerate(times):
         run.progress(done, len(times) + 3, say("Looks at %(day)s.", day=f"{at:%Y-%m-%d}"))
         with run.unit():
-            past.append(features.at_moment(goal, names, at, row.days, parts[0]))
+            past.append(features.at_moment(goal, names, at, row.days, parts[0], traits))
     past = [moment for moment in past if len(moment.contacts)]
     run.progress(len(times), len(times) + 3, say("Learns and tries itself on what is known."))
     try:
@@ -67,7 +68,7 @@ def refresh(payload: RefreshPrediction, run: Run) -> None:
     here = None
     for n, part in enumerate(parts):
         with run.unit():
-            people = features.at_moment(goal, names, now, 0, part)
+            people = features.at_moment(goal, names, now, 0, part, traits)
         here = here or people
         for name, values in scored(model, people).items():
             scores[name] += values
