@@ -27,7 +27,8 @@ NUMBERS = ("age", "campaign", "pdays", "previous", "emp.var.rate", "cons.price.i
            "cons.conf.idx", "euribor3m", "nr.employed")  # fmt: skip
 NEWEST, BLOCK, FOLDS = 0.2, 1_000, 5
 RANDOM = Recipe(halves=(float("inf"),), newest=0.15, blocks=3, leaves=24, trees=300, rate=0.02,
-                share=0.3, ridge=10.0, lately=False)  # fmt: skip
+                lately=False)  # fmt: skip
+DATED = Recipe(halves=(3_000.0,), newest=0.05, blocks=5)
 Columns = dict[str, np.ndarray]
 Told = Callable[[Columns, np.ndarray, Columns], np.ndarray]
 
@@ -104,7 +105,7 @@ def main() -> None:
     peer = lightgbm()
     after = labels[first_of(labels) :]
     own = measures.quality(by_folds(columns, labels, ours(RANDOM)), labels)
-    dated = measures.quality(by_date(columns, labels, ours(Recipe())), after)
+    dated = measures.quality(by_date(columns, labels, ours(DATED)), after)
     folds = refits = once = None
     if peer is not None:
         folds = measures.quality(by_folds(columns, labels, peer), labels)

@@ -77,7 +77,7 @@ class BudgetViewSet(ReadViewSet):
         taken = services.take(self.get_object(), [
             Spent(n, row["day"], row["channel"].strip(), row["amount"])
             for n, row in enumerate(rows, start=1)
-        ])  # fmt: skip
+        ], field="rows")  # fmt: skip
         return Response({"taken": taken})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -81,15 +82,20 @@ class PlanForm(forms.Form):
         self.fields["starts"].initial = today + timedelta(days=7 - today.weekday())
         self.fields["total"].initial = round(sum(c["now"] for c in channels), 2)
         self.moved = [c for c in channels if c["name"] not in held]
-        for n, c in enumerate(self.moved):
+        for c in self.moved:
             for kind, share, words in (("least", 0.5, _("%(name)s, at least")),
                                        ("most", 1.5, _("%(name)s, at most"))):  # fmt: skip
-                self.fields[f"{kind}_{n}"] = forms.FloatField(
+                self.fields[f"{kind}_{_code(c['name'])}"] = forms.FloatField(
                     label=words % {"name": c["name"]}, min_value=0,
                     initial=round(c["now"] * share, 2),
                 )  # fmt: skip
 
     def limits(self) -> dict[str, tuple[float, float]]:
         told = self.cleaned_data
-        return {c["name"]: (told[f"least_{n}"], told[f"most_{n}"])
-                for n, c in enumerate(self.moved)}  # fmt: skip
+        return {c["name"]: (told[f"least_{_code(c['name'])}"], told[f"most_{_code(c['name'])}"])
+                for c in self.moved}  # fmt: skip
+
+
+def _code(channel: str) -> str:
+    """A channel as a field names it: the same whichever other channels there are."""
+    return hashlib.sha256(channel.encode()).hexdigest()[:10]

@@ -10,12 +10,12 @@ from datetime import date, timedelta
 
 import numpy as np
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Max, Min, QuerySet
 
 from attune.kernel.errors import NotFound
 from attune.kernel.phrases import say
 from attune.kernel.tenancy import current_tenant
-from campaigns.budget.models import BudgetPlan, Lift, Mix, MixFit
+from campaigns.budget.models import BudgetPlan, Lift, Mix, MixDay, MixFit
 from campaigns.decisions.models import Metric
 
 _SPEND_SQL = """
@@ -43,10 +43,11 @@ class Weeks:
         told = repr((self.mondays, self.channels, self.spend.tolist(), self.outcome.tolist()))
         return hashlib.sha256(told.encode()).hexdigest()
 
-    def at(self, day: date) -> int:
-        """The week that a day falls in, within those there are."""
-        first = self.mondays[0]
-        return min(max(0, (day - first).days // 7), len(self.mondays) - 1)
+    def within(self, since: date, until: date) -> tuple[int, int] | None:
+        """The first and the last week that two days span, of those there are; None outside."""
+        first, last = self.mondays[0], len(self.mondays) - 1
+        low, high = (since - first).days // 7, (until - first).days // 7
+        return None if high < 0 or low > last else (max(0, low), min(last, high))
 
 
 def mixes() -> QuerySet[Mix]:
@@ -80,6 +81,33 @@ def weeks(of: Mix, today: date) -> Weeks | None:
     seen = _seen(of.outcome, first, last + timedelta(days=7))
     outcome = np.array([known.get(m, seen.get(m, 0.0)) for m in mondays])
     return Weeks(mondays, channels, spend, outcome)
+
+
+def channels(of: Mix) -> list[str]:
+    """Every channel that money was spent on."""
+    rows = MixDay.objects.filter(mix=of).exclude(channel="").order_by("channel")
+    return list(rows.values_list("channel", flat=True).distinct())
+
+
+def span(of: Mix) -> tuple[date, date] | None:
+    """The first and the last day of spend."""
+    found = MixDay.objects.filter(mix=of).exclude(channel="").aggregate(
+        first=Min("day"), last=Max("day")
+    )  # fmt: skip
+    return None if found["first"] is None else (found["first"], found["last"])
+
+
+def known_weeks(of: Mix, mondays: Sequence[date]) -> int:
+    """Of these weeks, how many have spend of their last days: a file of a part is no week."""
+    rows = MixDay.objects.filter(mix=of, day__gte=min(mondays),
+                                 day__lt=max(mondays) + timedelta(days=7))  # fmt: skip
+    days = set(rows.exclude(channel="").values_list("day", flat=True))
+    return sum(
+        any(monday + timedelta(days=n) in days for n in range(7)) and (
+            len({d for d in days if monday <= d < monday + timedelta(days=7)}) == 1  # weekly rows
+            or monday + timedelta(days=6) in days
+        ) for monday in mondays
+    )  # fmt: skip
 
 
 def _seen(metric: Metric, since: date, until: date) -> dict[date, float]:
@@ -135,8 +163,8 @@ def plan(plan_id: uuid.UUID | str) -> BudgetPlan:
 
 
 def due(today: date) -> list[BudgetPlan]:
-    """Adopted plans whose weeks are over."""
+    """Adopted plans whose weeks have been over for a week: bills come late."""
     rows = BudgetPlan.objects.select_related("mix__outcome").filter(
         state=BudgetPlan.State.ADOPTED
     )  # fmt: skip
-    return [p for p in rows if p.starts + timedelta(days=7 * p.weeks) <= today]
+    return [p for p in rows if p.starts + timedelta(days=7 * (p.weeks + 1)) <= today]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from copy import copy
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -21,6 +22,7 @@ from campaigns.budget.curves import Curves, Limits
 from campaigns.budget.jobs import FIT, FitMix
 from campaigns.budget.models import BudgetPlan, Lift, Mix, MixDay, MixFit
 from campaigns.budget.tables import Refused, Spent
+from campaigns.decisions import selectors as log
 from campaigns.decisions.models import Metric
 from campaigns.experiments import reading, statistics
 from campaigns.experiments import services as experiments
@@ -77,25 +79,30 @@ def bring_in(mix: Mix, file: UploadedFile) -> int:
     return take(mix, list(tables.read(io.StringIO(text))))
 
 
-def take(mix: Mix, rows: Sequence[Spent | Refused]) -> int:
+def take(mix: Mix, rows: Sequence[Spent | Refused], field: str = "file") -> int:
+    """Keep amounts, as `bring_in` does; `field` is what a refusal names."""
     wrong = [row for row in rows if isinstance(row, Refused)]
     if wrong:
         raise Invalid([
-            FieldError("file", say("Line %(line)s, %(field)s: %(reason)s", line=w.line,
+            FieldError(field, say("Line %(line)s, %(field)s: %(reason)s", line=w.line,
                                    field=w.field, reason=w.reason))
             for w in wrong[:SHOWN]
         ])  # fmt: skip
     kept: dict[tuple[date, str], float] = {}
     for row in rows:
         if isinstance(row, Spent):
+            if not tables.FIRST_YEAR <= row.day.year <= tables.LAST_YEAR:
+                told = say("Line %(line)s: the day %(day)s is not between 1990 and 2100.",
+                           line=row.line, day=row.day.isoformat())  # fmt: skip
+                raise Invalid.one(field, told)
             key = (row.day, row.channel)
             kept[key] = kept.get(key, 0.0) + row.amount
     if not kept:
-        raise Invalid.one("file", say("The file holds no amount."))
+        raise Invalid.one(field, say("The file holds no amount."))
     known = set(MixDay.objects.filter(mix=mix).values_list("channel", flat=True).distinct())
     names = (known | {channel for _, channel in kept}) - {""}
     if len(names) > tables.MOST_CHANNELS:
-        raise Invalid.one("file", say(
+        raise Invalid.one(field, say(
             "%(n)s channels; %(most)s are the most that can be told apart. Join small ones.",
             n=len(names), most=tables.MOST_CHANNELS))  # fmt: skip
     with connection.cursor() as cursor:
@@ -118,6 +125,11 @@ def add_lift(
         errors.append(FieldError("until", say("It ends before it begins.")))
     if not error > 0:
         errors.append(FieldError("error", say("The standard error is more than 0.")))
+    known = selectors.span(mix)
+    if known is not None and (until < known[0] or since > known[1]):
+        told = say("The test lies outside the days of spend, %(first)s to %(last)s.",
+                   first=known[0].isoformat(), last=known[1].isoformat())  # fmt: skip
+        errors.append(FieldError("since", told))
     if not MixDay.objects.filter(mix=mix, channel=channel).exists():
         errors.append(FieldError("channel", say("There is no spend of “%(name)s”.", name=channel)))
     if errors:
@@ -131,10 +143,18 @@ def add_lift(
 
 def take_lift(mix: Mix, experiment: Experiment, channel: str, now: datetime) -> Lift:
     """What an experiment of our own found: all that its treated people did more than its control
-    would have, of this budget's outcome."""
+    would have, of this budget's outcome and in its unit. Raises Conflict where the experiment did
+    not count that outcome."""
+    if mix.outcome_id not in {goal.metric_id for goal in log.goals(experiment.pk)}:
+        raise Conflict(say("The experiment “%(name)s” did not count “%(metric)s”: only an "
+                           "experiment with it among its metrics can tell.",
+                           name=experiment.name, metric=mix.outcome.name))  # fmt: skip
+    counted = copy(mix.outcome)
+    if counted.kind == Metric.Kind.CONVERSION:  # a budget counts each time, not each person
+        counted.kind = Metric.Kind.COUNT
     arms = experiments.arms_of(experiment)
     control = next(arm for arm in arms if arm.is_control)
-    told = reading.strata_of(experiment, mix.outcome, now)
+    told = reading.strata_of(experiment, counted, now)
     total = error = 0.0
     for arm in arms:
         people = sum(m.n for m in told.get(arm.key, {}).values())
@@ -194,8 +214,7 @@ def plan(
     """Scenarios for some weeks to come: as now, the advised split of the total, and a cautious one
     that goes half of the way. Raises Conflict while no fit may be believed."""
     fit = selectors.usable(mix)
-    seen = selectors.weeks(mix, today)
-    if fit is None or seen is None:
+    if fit is None:
         raise Conflict(say("No advice: there is no fit that may be believed."))
     drawn = Curves.of(fit.curves)
     now = usual(fit)
@@ -289,12 +308,14 @@ def drop(row: BudgetPlan) -> None:
 
 def close(row: BudgetPlan, today: date) -> None:
     """Its weeks are over: what was spent, and what came of it."""
-    seen = selectors.weeks(row.mix, today)
-    mondays = {row.starts + timedelta(days=7 * n) for n in range(row.weeks)}
-    at = [n for n, m in enumerate(seen.mondays) if m in mondays] if seen is not None else []
-    if seen is None or len(at) < row.weeks:
-        raise Conflict(say("The spend of only %(n)s of its %(weeks)s weeks is known: bring in the "
-                           "file of that time first.", n=len(at), weeks=row.weeks))  # fmt: skip
+    mondays = [row.starts + timedelta(days=7 * n) for n in range(row.weeks)]
+    known = selectors.known_weeks(row.mix, mondays)
+    seen = selectors.weeks(row.mix, today) if known == row.weeks else None
+    if seen is None:
+        raise Conflict(say("The spend of only %(n)s of its %(weeks)s weeks is known to their end: "
+                           "bring in the file of that time first.", n=known,
+                           weeks=row.weeks))  # fmt: skip
+    at = [n for n, m in enumerate(seen.mondays) if m in set(mondays)]
     spent = {name: round(float(seen.spend[at, c].mean()), 2)
              for c, name in enumerate(seen.channels)}  # fmt: skip
     advance(PLAN, row, "close")

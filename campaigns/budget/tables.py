@@ -12,11 +12,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from attune.kernel.phrases import Phrase, say
+from attune.kernel.phrases import Phrase, known_words, say, word
+
+known_words("day", "row", "channel")  # columns, as people read them
 
 DAYS = ("day", "date", "week", "week_start", "datum")
 OUTCOMES = ("outcome", "revenue", "value", "sales", "orders")
 MOST_CHANNELS, MOST = 12, 1e12
+FIRST_YEAR, LAST_YEAR = 1990, 2100
 FORMATS = ("%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%Y/%m/%d")
 
 
@@ -33,7 +36,7 @@ class Spent:
 @dataclass(frozen=True, slots=True)
 class Refused:
     line: int
-    field: str
+    field: str | Phrase
     reason: Phrase
 
 
@@ -42,17 +45,18 @@ def read(lines: Iterable[str]) -> Iterator[Spent | Refused]:
     rows = csv.reader(lines)
     head = [name.strip().lstrip("\ufeff") for name in next(rows, [])]
     low = [name.lower() for name in head]
-    at = next((i for i, name in enumerate(low) if name in DAYS), None)
-    if at is None:
-        yield Refused(1, "day", say("The first line names the columns; one of them is “day”."))
+    wrong = _wrong_head(head, low)
+    if wrong is not None:
+        yield wrong
         return
+    at = next(i for i, name in enumerate(low) if name in DAYS)
     long = "channel" in low and "spend" in low
     for number, row in enumerate(rows, start=2):
         if not any(cell.strip() for cell in row):
             continue
         if len(row) != len(head):
-            yield Refused(number, "row", say("%(n)s cells where the head has %(head)s.", n=len(row),
-                                             head=len(head)))  # fmt: skip
+            told = say("%(n)s cells where the head has %(head)s.", n=len(row), head=len(head))
+            yield Refused(number, word("row"), told)
             continue
         day = _day(row[at])
         if day is None:
@@ -69,11 +73,28 @@ def read(lines: Iterable[str]) -> Iterator[Spent | Refused]:
                 yield _cell(number, day, "" if outcome else head[i][:60], head[i], cell, head[i])
 
 
+def _wrong_head(head: list[str], low: list[str]) -> Refused | None:
+    """What is wrong with the names of the columns."""
+    if not set(low) & set(DAYS):
+        told = say("The first line names the columns; one of them is “day”.")
+        return Refused(1, word("day"), told)
+    outcomes = [head[i] for i, name in enumerate(low) if name in OUTCOMES]
+    if len(outcomes) > 1:
+        told = say("Two columns say the outcome, %(names)s: keep the one that this budget is "
+                   "about.", names=", ".join(outcomes))  # fmt: skip
+        return Refused(1, outcomes[1], told)
+    if outcomes and "channel" in low and "spend" in low:
+        told = say("In a file with a row a channel the outcome has no place: bring it in as a file "
+                   "of day and %(name)s.", name=outcomes[0])  # fmt: skip
+        return Refused(1, outcomes[0], told)
+    return None
+
+
 def _cell(
     line: int, day: date, channel: str, field: str, cell: str, name: str
 ) -> Spent | Refused:  # fmt: skip
     if not name:
-        return Refused(line, "channel", say("The channel has no name."))
+        return Refused(line, word("channel"), say("The channel has no name."))
     try:
         amount = float(cell.replace(" ", "").replace("\u00a0", ""))
     except ValueError:
@@ -90,5 +111,5 @@ def _day(cell: str) -> date | None:
             found = datetime.strptime(cell.strip()[:10], known).date()  # noqa: DTZ007 - a day
         except ValueError:
             continue
-        return found if 1990 <= found.year <= 2100 else None
+        return found if FIRST_YEAR <= found.year <= LAST_YEAR else None
     return None

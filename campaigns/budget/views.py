@@ -114,8 +114,7 @@ def fit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def lift(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Hold the model to what an experiment found."""
     row = selectors.mix(pk)
-    seen = selectors.weeks(row, timezone.now().date())
-    form = LiftForm(request.POST or None, channels=seen.channels if seen else [])
+    form = LiftForm(request.POST or None, channels=selectors.channels(row))
     if request.method == "POST" and form.is_valid():
         told = form.cleaned_data
         try:

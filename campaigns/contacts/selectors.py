@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -69,6 +70,12 @@ def same_person(contact_id: uuid.UUID) -> list[uuid.UUID]:
     """A contact and the anonymous ones merged into it."""
     merged = IdentityMerge.objects.filter(target_id=contact_id, undone_at=None)
     return [contact_id, *merged.values_list("source_id", flat=True)]
+
+
+def merged_into(contact_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
+    """{anonymous contact: the known one it turned out to be} of these known ones."""
+    rows = IdentityMerge.objects.filter(target_id__in=list(contact_ids), undone_at=None)
+    return dict(rows.values_list("source_id", "target_id"))
 
 
 def latest_consent(contact_id: uuid.UUID, channel: str) -> Consent | None:

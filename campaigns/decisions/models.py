@@ -9,6 +9,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from attune.kernel.models import TenantModel
+from attune.kernel.phrase_field import PhraseField
 from attune.kernel.tenancy import TenantForeignKey
 from campaigns.contacts.models import Contact, Event
 
@@ -92,6 +93,7 @@ class Decision(TenantModel):
     profile = models.JSONField(default=dict)
     shadow = models.JSONField(default=dict)
     at = models.DateTimeField()
+    acts_at = models.DateTimeField(null=True)  # when it is done, where that is later than `at`
     window_closes_at = models.DateTimeField()
 
     class Meta(TenantModel.Meta):
@@ -113,6 +115,24 @@ class Decision(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.action} with {self.propensity:.2f}"
+
+
+class Withdrawal(TenantModel):
+    """A decision that was not done after all: its message never left. It teaches nothing."""
+
+    decision = TenantForeignKey(Decision, on_delete=models.CASCADE, related_name="withdrawals")
+    why = PhraseField(default=str)
+
+    class Meta(TenantModel.Meta):
+        db_table = "withdrawal"
+        constraints = [
+            models.UniqueConstraint(
+                name="one_withdrawal_a_decision", fields=["tenant_id", "decision"]
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.why)
 
 
 class Reward(TenantModel):

@@ -106,10 +106,12 @@ def decided(source_id: uuid.UUID, contact_id: uuid.UUID, slot: str = "") -> Deci
 def newest_of(
     source_id: uuid.UUID, contact_ids: Sequence[uuid.UUID], *, since: datetime
 ) -> dict[uuid.UUID, Decision]:
-    """The newest decision of each of these people since then that somebody chose: no fallback."""
-    rows = Decision.objects.filter(source_id=source_id, contact_id__in=contact_ids, at__gte=since)
-    rows = rows.exclude(mode=Decision.Mode.FALLBACK)
-    return {row.contact_id: row for row in sorted(rows, key=lambda row: (row.at, row.pk))}
+    """The newest decision of each of these people since then that somebody chose and that was done:
+    no fallback. Also one made while they were an anonymous visitor."""
+    person = {**contacts.merged_into(contact_ids), **{pk: pk for pk in contact_ids}}
+    rows = Decision.objects.filter(source_id=source_id, contact_id__in=list(person), at__gte=since)
+    rows = rows.exclude(mode=Decision.Mode.FALLBACK).filter(withdrawals=None)
+    return {person[row.contact_id]: row for row in sorted(rows, key=lambda row: (row.at, row.pk))}
 
 
 def done(
@@ -118,5 +120,7 @@ def done(
     """How many decisions of a source since then gave a person another action than `but`, and when
     the last of them was."""
     rows = Decision.objects.filter(source_id=source_id, contact_id=contact_id, at__gte=since)
-    told = rows.exclude(action=but).aggregate(n=Count("id"), last=Max("at"))
+    told = (
+        rows.filter(withdrawals=None).exclude(action=but).aggregate(n=Count("id"), last=Max("at"))
+    )
     return told["n"], told["last"]

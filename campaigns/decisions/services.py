@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,32 +15,33 @@ from django.db import IntegrityError, connection, transaction
 from attune.kernel import audit
 from attune.kernel.errors import Invalid
 from attune.kernel.models import new_id
-from attune.kernel.phrases import say
+from attune.kernel.phrases import Phrase, say
 from attune.kernel.tenancy import current_tenant
 from campaigns.decisions.models import Decision, Goal, Metric
 
 COLUMNS = (
     "id, source, source_id, contact_id, eligible, excluded, propensities, action, propensity, "
-    "draw, version, mode, context, profile, at, window_closes_at, slot, shadow"
+    "draw, version, mode, context, profile, at, window_closes_at, slot, shadow, acts_at"
 )
 STAGE_SQL = """
 CREATE TEMP TABLE decision_stage (id uuid, source text, source_id uuid, contact_id uuid,
   eligible jsonb, excluded jsonb, propensities jsonb, action text, propensity float8, draw float8,
   version int, mode text, context jsonb, profile jsonb, at timestamptz,
-  window_closes_at timestamptz, slot text, shadow jsonb) ON COMMIT DROP"""
+  window_closes_at timestamptz, slot text, shadow jsonb, acts_at timestamptz) ON COMMIT DROP"""
 LOG_SQL = f"""
 INSERT INTO decision (tenant_id, {COLUMNS})
 SELECT %s, {COLUMNS} FROM decision_stage ORDER BY contact_id
 ON CONFLICT (tenant_id, source_id, contact_id, slot) DO NOTHING RETURNING id"""  # noqa: S608
 ONE_SQL = f"""
-INSERT INTO decision (tenant_id, {COLUMNS}) VALUES (%s{", %s" * 18})
+INSERT INTO decision (tenant_id, {COLUMNS}) VALUES (%s{", %s" * 19})
 ON CONFLICT (tenant_id, source_id, contact_id, slot) DO NOTHING RETURNING id"""  # noqa: S608
 
 REWARD_SQL = """
 WITH decided AS (
-  SELECT d.id, d.source_id, d.slot, d.at, d.window_closes_at, p.person, CASE WHEN d.slot <> '' THEN
-      lead(d.at) OVER (PARTITION BY d.source_id, p.person ORDER BY d.at, d.id) END AS next_at
+  SELECT d.id, d.source_id, d.slot, t.at, d.window_closes_at, p.person, CASE WHEN d.slot <> '' THEN
+      lead(t.at) OVER (PARTITION BY d.source_id, p.person ORDER BY t.at, d.id) END AS next_at
   FROM decision d
+  CROSS JOIN LATERAL (SELECT coalesce(d.acts_at, d.at) AS at) t  -- from when it is done
   LEFT JOIN identity_merge i ON i.tenant_id = %(tenant)s AND i.source_id = d.contact_id
     AND i.undone_at IS NULL  -- a visitor who was decided for, and then said who they are
   CROSS JOIN LATERAL (SELECT coalesce(i.target_id, d.contact_id) AS person) p
@@ -59,6 +61,16 @@ JOIN event e ON e.tenant_id = %(tenant)s AND e.contact_id = d.person
     WHERE r.tenant_id = %(tenant)s AND r.event_id = e.id AND r.metric_id = m.id
       AND o.source_id = d.source_id))
 ON CONFLICT (tenant_id, decision_id, metric_id, event_id) DO NOTHING"""
+
+
+WITHDRAW_SQL = """
+WITH said AS (
+  INSERT INTO withdrawal (id, tenant_id, decision_id, why)
+  SELECT gen_random_uuid(), d.tenant_id, d.id, %s FROM decision d WHERE d.tenant_id = %s
+    AND d.id = ANY(%s)
+  ON CONFLICT (tenant_id, decision_id) DO NOTHING RETURNING decision_id)
+SELECT d.action, d.at FROM decision d JOIN said ON said.decision_id = d.id
+WHERE d.tenant_id = %s"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +93,7 @@ class Choice:
     slot: str = ""
     shadow: dict[str, Any] = field(default_factory=dict)
     eligible: list[str] = field(default_factory=list)  # empty: whatever had a probability
+    acts_at: datetime | None = None  # when it is done, where that is later
     id: UUID = field(default_factory=new_id)
 
     def __post_init__(self) -> None:
@@ -117,7 +130,7 @@ def as_row(c: Choice) -> Decision:
         propensities=c.propensities,
         action=c.action, propensity=c.propensities[c.action], draw=c.draw, version=c.version,
         mode=c.mode, context=c.context, profile=c.profile, at=c.at,
-        window_closes_at=c.window_closes_at, slot=c.slot, shadow=c.shadow,
+        window_closes_at=c.window_closes_at, slot=c.slot, shadow=c.shadow, acts_at=c.acts_at,
     )  # fmt: skip
 
 
@@ -128,11 +141,26 @@ def _row(c: Choice) -> tuple[Any, ...]:
         _json(c.excluded),
         _json(c.propensities), c.action, c.propensities[c.action], c.draw, c.version, c.mode,
         _json(c.context), _json(c.profile), c.at, c.window_closes_at, c.slot, _json(c.shadow),
+        c.acts_at,
     )  # fmt: skip
 
 
 def _json(value: Any) -> str:
     return orjson.dumps(value).decode()
+
+
+def withdraw(decision_ids: Sequence[UUID], why: Phrase) -> list[tuple[str, datetime]]:
+    """Say that these decisions were not done after all; (action, at) of those of which it was not
+    said before."""
+    with connection.cursor() as cursor:
+        told: list[Any] = [
+            json.dumps(why.stored()),
+            current_tenant(),
+            list(decision_ids),
+            current_tenant(),
+        ]
+        cursor.execute(WITHDRAW_SQL, told)
+        return cursor.fetchall()
 
 
 def reward_contacts(contacts: list[UUID]) -> int:

@@ -90,7 +90,8 @@ def decide_by_policy(
 def _check_asked(policy: Policy) -> None:
     """A policy whose campaign sends by itself is not asked by others too: they would take its
     decisions and send nothing."""
-    over = [Campaign.State.DRAFT, Campaign.State.FINISHED, Campaign.State.CANCELLED]
+    over = [Campaign.State.DRAFT, Campaign.State.SCHEDULED, Campaign.State.FINISHED,
+            Campaign.State.CANCELLED]  # fmt: skip
     for campaign in Campaign.objects.filter(policy=policy).exclude(state__in=over):
         raise Conflict(say("“%(campaign)s” sends by itself (%(via)s).", campaign=campaign,
                            via=campaign.get_via_display()))  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from attune.kernel.jobs import LIGHT, Job
 
@@ -29,9 +29,12 @@ class LaunchCampaign:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Decide for whom a campaign by a policy has to decide now."""
+    """Decide for whom a campaign by a policy has to decide now: those after `after`, where an
+    earlier job `seen` the others."""
 
     campaign_id: uuid.UUID
+    after: str = ""
+    seen: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,8 @@ REACHABLE_SQL = f"""
 SELECT c.id FROM contact c
 WHERE c.tenant_id = %(tenant)s AND c.id = ANY(%(people)s) AND {KIND_SQL} = 'reachable'
   AND (SELECT count(*) FROM send s WHERE s.tenant_id = c.tenant_id AND s.contact_id = c.id
-       AND s.state IN ('sent', 'sending', 'uncertain') AND s.sent_at >= %(since)s) < %(cap)s
+       AND (s.state IN ('sent', 'sending', 'uncertain') AND s.sent_at >= %(since)s
+            OR s.state = 'pending' AND s.due_at IS NOT NULL)) < %(cap)s
 """  # noqa: S608 - our own words
 
 

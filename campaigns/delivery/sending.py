@@ -18,12 +18,20 @@ from django.utils import timezone
 
 from attune.kernel import audit
 from attune.kernel.errors import AttuneError, NotFound
-from attune.kernel.phrases import say, word
+from attune.kernel.phrases import as_is, say, word
 from attune.kernel.tenancy import current_tenant
 from campaigns.content.models import BriefProduct
 from campaigns.content.rendering import contact_values, render
 from campaigns.content.services import verify
-from campaigns.delivery import email, endpoints, services, standing, tracking, webhook
+from campaigns.delivery import (
+    email,
+    endpoints,
+    holding,
+    services,
+    standing,
+    tracking,
+    webhook,
+)
 from campaigns.delivery.models import Campaign, Send
 from campaigns.delivery.suppression import may_send
 from tenants.models import Tenant
@@ -55,7 +63,12 @@ def prepare(send_id: UUID, *, now: datetime) -> Prepared | None:
     send = (
         Send.objects.select_for_update(of=("self",))
         .select_related(
-            "campaign__endpoint", "campaign__policy", "contact", "decision", "revision__asset"
+            "campaign__endpoint",
+            "campaign__policy__audience",
+            "campaign__audience",
+            "contact",
+            "decision",
+            "revision__asset",
         )
         .filter(pk=send_id, state=Send.State.PENDING)
         .first()
@@ -82,15 +95,16 @@ def prepare(send_id: UUID, *, now: datetime) -> Prepared | None:
 
 def _not_now(send: Send, now: datetime) -> bool:
     """Whether what a policy chose may not leave now: too late, or for the quiet hours to end."""
-    late = standing.over(send, now)
+    late = holding.over(send, now)
     if late is not None:
         _close(send, Send.State.ABORTED, late)
         return True
-    return standing.put_off(send, now)
+    return holding.put_off(send, now)
 
 
 def _close(send: Send, state: str, reason: str) -> None:
     Send.objects.filter(pk=send.pk).update(state=state, reason=reason)
+    standing.withdraw([send], as_is(reason))
 
 
 def _render(send: Send, tenant: Tenant) -> Prepared:
@@ -192,9 +206,11 @@ def settle(send_id: UUID, *, failure: str, unclear: bool = False) -> None:
     )
     if not won:
         return
+    send = Send.objects.select_related("campaign__policy").get(pk=send_id)
     if state == Send.State.SENT:
-        send = Send.objects.select_related("campaign").get(pk=send_id)
         tracking.record(send, "Message Sent")
+    elif state == Send.State.FAILED:
+        standing.withdraw([send], as_is(failure))
 
 
 def find_uncertain(campaign_id: UUID, first: UUID, last: UUID) -> int:

@@ -264,6 +264,7 @@ def launch(*, campaign: Campaign, seen: str | None = None) -> None:
     live.push(current_tenant(), "campaigns", str(campaign.pk))
 
 
+@transaction.atomic
 def move(*, campaign: Campaign, verb: str) -> None:
     """Pause, resume or cancel; one by a policy is finished instead. A pause holds what is not sent
     yet; an end aborts it."""
@@ -271,20 +272,28 @@ def move(*, campaign: Campaign, verb: str) -> None:
         raise Invalid.one("verb", say("Choose pause, resume or cancel."))
     decides = campaign.via == Campaign.Via.DECIDE
     goes_on = decides or campaign.standing
+    locked(campaign)  # no visit writes messages meanwhile
     advance(CAMPAIGN, campaign, "reopen" if goes_on and verb == "resume" else verb)
     if decides and campaign.experiment is not None:  # what holds a partner's channel
         _move_experiment(campaign.experiment, verb)
-    if verb == "finish":
-        Send.objects.filter(campaign=campaign, state=Send.State.PENDING).update(
-            state=Send.State.ABORTED, reason=say("The campaign had ended.")
-        )
-    if verb == "cancel":
-        Send.objects.filter(campaign=campaign, state=Send.State.PENDING).update(
-            state=Send.State.ABORTED, reason=say("The campaign was cancelled.")
-        )
+    if verb in {"finish", "cancel"}:
+        _abort(campaign, say("The campaign had ended.") if verb == "finish"
+               else say("The campaign was cancelled."))  # fmt: skip
     if verb == "resume" and not goes_on:
         LOAD_CAMPAIGN.enqueue(LoadCampaign(campaign.pk, resumed=True))
     live.push(current_tenant(), "campaigns", str(campaign.pk))
+
+
+def _abort(campaign: Campaign, why: Phrase) -> None:
+    """What waits does not leave; what a policy chose was not done after all."""
+    waiting = Send.objects.filter(campaign=campaign, state=Send.State.PENDING)
+    waiting = waiting.select_for_update().order_by("id")
+    decided = list(waiting.values_list("decision_id", flat=True)) if campaign.standing else []
+    Send.objects.filter(campaign=campaign, state=Send.State.PENDING).update(
+        state=Send.State.ABORTED, reason=why
+    )
+    if campaign.policy is not None:
+        policies.withdraw(campaign.policy, decided, why)
 
 
 def _move_experiment(experiment: Experiment, verb: str) -> None:

@@ -4,39 +4,43 @@ at its hour.
     visit → people of the audience who are not decided for yet and may be written to
     → the decision and, in the same transaction, its message → sent when it is due
 
-Quiet hours and a send time put a message off; nothing is dropped for them.
+Quiet hours and a send time put a message off; nothing is dropped for them. A message that does not
+leave after all withdraws its decision, so that nothing is learned from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
-from attune.kernel import live
-from attune.kernel.phrases import Phrase, say
+from attune.kernel import audit, live
+from attune.kernel.errors import Conflict
+from attune.kernel.models import JobRow
+from attune.kernel.phrases import Phrase, as_is, say
 from attune.kernel.tenancy import current_tenant
-from campaigns.contacts.models import Contact
+from campaigns.contacts.models import Contact, IdentityMerge
 from campaigns.content.models import Channel, Revision
+from campaigns.content.services import verify
 from campaigns.decisions.models import Decision
 from campaigns.delivery import deciding, reach
 from campaigns.delivery.jobs import SEND_DUE, VISIT, SendDue, Visit
 from campaigns.delivery.models import Campaign, Send
 from campaigns.segments.models import SegmentMembership
-from campaigns.strategy import binding, planning
+from campaigns.strategy import binding, planning, services
 from campaigns.strategy import deciding as policies
 from campaigns.strategy.actions import WAIT, Action
-from campaigns.strategy.models import Option, Policy
+from campaigns.strategy.models import Option
 from campaigns.strategy.planning import Plan
 
 EVERY = timedelta(minutes=15)  # between two visits
-LATER = timedelta(minutes=30)  # a message that meets quiet hours asks again after
 STUCK = timedelta(minutes=15)
-PORTION = 20  # people of one transaction
+LOOKED, PORTION = 500, 20  # people looked at together, and decided for in one transaction
+MOST = 5_000  # people decided for, or messages sent, by one job; another goes on
 
 
 @dataclass(slots=True)
@@ -55,30 +59,65 @@ class Seen:
             setattr(self, name, getattr(self, name) + n)
 
 
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What a campaign's policy may choose now, its texts by action, and what cannot be sent."""
+
+    plan: Plan
+    texts: Mapping[str, Revision]
+    problem: Phrase | None = None
+    quiet: dict[tuple[str, int], bool] = field(default_factory=dict)  # by zone and hour
+
+    def asleep(self, person: Contact, now: datetime) -> bool:
+        """Whether quiet hours leave nothing to do now; told once for a time zone."""
+        local = now.astimezone(policies.zone_of(person))
+        place = (str(local.tzinfo), local.hour)
+        if place not in self.quiet:
+            plan = self.plan
+            found = binding.all_quiet(plan.rules, plan.actions, plan.options, local)
+            self.quiet[place] = found
+        return self.quiet[place]
+
+
 def ask(now: datetime) -> None:
-    """Let every campaign whose time has come be visited, and what is due be sent."""
+    """Let every campaign whose time has come be visited, and what is due be sent; one job of a kind
+    at a time for each."""
     going = Campaign.objects.filter(state=Campaign.State.RUNNING, policy__isnull=False)
+    busy = set(
+        JobRow.objects.filter(kind__in=[VISIT.name, SEND_DUE.name], state=JobRow.State.RUNNING)
+        .values_list("kind", "dedupe_key")
+    )  # fmt: skip
     for campaign in going.exclude(visit_at__gt=now):
-        job = VISIT.enqueue(Visit(campaign.pk), dedupe_key=str(campaign.pk))
-        values: dict[str, Any] = {"visit_at": now + EVERY}
-        Campaign.objects.filter(pk=campaign.pk).update(**values, **({"job": job} if job else {}))
+        if (VISIT.name, str(campaign.pk)) not in busy:
+            VISIT.enqueue(Visit(campaign.pk), dedupe_key=str(campaign.pk))
     due = Send.objects.filter(state=Send.State.PENDING, due_at__lte=now)
     for campaign in going.filter(Exists(due.filter(campaign_id=OuterRef("pk")))):
-        SEND_DUE.enqueue(SendDue(campaign.pk), dedupe_key=str(campaign.pk))
+        if (SEND_DUE.name, str(campaign.pk)) not in busy:
+            SEND_DUE.enqueue(SendDue(campaign.pk), dedupe_key=str(campaign.pk))
     stuck = Send.objects.filter(
         state=Send.State.SENDING, due_at__isnull=False, sent_at__lt=now - STUCK
     )
-    stuck.update(state=Send.State.UNCERTAIN,
-                 reason=say("The worker stopped while handing this over."))  # fmt: skip
+    n = stuck.update(state=Send.State.UNCERTAIN,
+                     reason=say("The worker stopped while handing this over."))  # fmt: skip
+    if n:
+        audit.record("delivery.uncertain", sends=n)
 
 
-def plan_of(campaign: Campaign, now: datetime) -> Plan:
-    """What its policy may choose and this campaign can send. Raises Conflict where the policy does
-    not decide."""
+def ready(campaign: Campaign, now: datetime) -> Sending:
+    """What its policy may choose and this campaign can send: actions with one approved text. Raises
+    Conflict where the policy does not decide."""
     assert campaign.policy is not None  # noqa: S101
     plan = planning.planned(campaign.policy, now)
-    texts = texts_of(plan.actions, plan.options, campaign.via)
-    return replace(plan, actions=[a for a in plan.actions if a.key == WAIT or a.key in texts])
+    texts, problem = texts_of(plan.actions, plan.options, campaign.via), None
+    for text in {text.pk: text for text in texts.values()}.values():
+        try:
+            verify(text)
+        except Conflict as refusal:
+            problem = say("“%(text)s” is not sent: %(why)s Choose its approved revision in the "
+                          "bank.", text=text.asset, why=as_is(refusal.detail))  # fmt: skip
+            texts = {key: one for key, one in texts.items() if one.pk != text.pk}
+    kept = [a for a in plan.actions if a.key == WAIT or a.key in texts]
+    return Sending(replace(plan, actions=kept), texts, problem)
 
 
 def texts_of(
@@ -95,111 +134,92 @@ def texts_of(
     return found
 
 
-def due_people(campaign: Campaign, plan: Plan, *, after: UUID | None, now: datetime) -> list[UUID]:
+def due_people(
+    campaign: Campaign, plan: Plan, *, after: UUID | None, now: datetime
+) -> list[Contact]:  # fmt: skip
     """The next people of the audience, by id, for whom a decision is due: none was made for as long
-    as one holds. So two that wait for the same hour of the day never meet."""
+    as one holds, also not as the visitor they were. So two that wait for the same hour of the day
+    never meet."""
+    visitors = IdentityMerge.objects.filter(target_id=OuterRef(OuterRef("pk")), undone_at=None)
     decided = Decision.objects.filter(
-        source_id=plan.policy.pk, contact_id=OuterRef("contact_id"),
-        at__gt=now - timedelta(hours=plan.policy.every_hours),
+        Q(contact_id=OuterRef("pk")) | Q(contact_id__in=visitors.values("source_id")),
+        source_id=plan.policy.pk, at__gt=now - timedelta(hours=plan.policy.every_hours),
     )  # fmt: skip
-    rows = SegmentMembership.objects.filter(segment=campaign.audience, left_at=None)
+    member = SegmentMembership.objects.filter(
+        segment=campaign.audience, left_at=None, contact_id=OuterRef("pk")
+    )
+    rows = Contact.objects.filter(Exists(member)).exclude(Exists(decided))
     if after is not None:
-        rows = rows.filter(contact_id__gt=after)
-    rows = rows.exclude(Exists(decided)).order_by("contact_id")
-    return list(rows.values_list("contact_id", flat=True)[:PORTION])
+        rows = rows.filter(pk__gt=after)
+    return list(rows.order_by("pk")[:LOOKED])
 
 
-def visit(campaign: Campaign, plan: Plan, ids: Sequence[UUID], now: datetime) -> Seen:
-    """Decide for these people, and write their messages. Doing it twice makes nothing twice."""
+def visit(campaign: Campaign, sending: Sending, people: Sequence[Contact], now: datetime) -> Seen:
+    """Decide for these people, who are not asleep, and write their messages. Doing it twice makes
+    nothing twice."""
     seen, sends = Seen(), []
-    channel = campaign.channel if campaign.via == Campaign.Via.EMAIL else ""
-    reachable = reach.reachable(ids, channel, now)
-    held = policies.standing(plan, ids, now)
-    texts = texts_of(plan.actions, plan.options, campaign.via)
-    for person in Contact.objects.filter(pk__in=ids).order_by("pk"):
-        if person.pk not in reachable or deciding.outside(plan.policy, person):
+    ids = [person.pk for person in people]
+    reachable = {
+        channel: reach.reachable(ids, channel, now)
+        for channel in {text.asset.channel for text in sending.texts.values()}
+    }
+    held = policies.standing(sending.plan, ids, now)
+    for person in people:
+        plan = _open_to(sending, person.pk, reachable)
+        if plan is None or deciding.outside(plan.policy, person):
             seen.unreachable += 1
         elif person.pk in held:
             seen.held += 1
-        elif _quiet(plan, person, now):
-            seen.quiet += 1
         else:
             made = policies.decide(plan, person, {}, now)
             seen.decided += 1
             seen.waits += made.action == WAIT
-            if made.at == now and made.action in texts:  # not one that holds from before
-                sends.append(_send(campaign, plan, person, made, texts[made.action], now))
+            text = sending.texts.get(made.action)
+            if made.at == now and text is not None:  # not one that holds from before
+                sends.append(Send(campaign=campaign, contact=person, decision_id=made.pk,
+                                  revision=text, slot=made.slot,
+                                  due_at=made.acts_at or now))  # fmt: skip
     Send.objects.bulk_create(sends, ignore_conflicts=True)
-    if any(send.due_at is not None and send.due_at <= now for send in sends):
+    if any(send.due_at == now for send in sends):
         SEND_DUE.enqueue(SendDue(campaign.pk), dedupe_key=str(campaign.pk))
     return seen
 
 
-def _quiet(plan: Plan, person: Contact, now: datetime) -> bool:
-    local = now.astimezone(policies.zone_of(person))
-    return binding.all_quiet(plan.rules, plan.actions, plan.options, local)
-
-
-def _send(
-    campaign: Campaign, plan: Plan, person: Contact, made: Decision, text: Revision, now: datetime
-) -> Send:  # fmt: skip
-    action = next(a for a in plan.actions if a.key == made.action)
-    local = now.astimezone(policies.zone_of(person))
-    return Send(
-        campaign=campaign, contact=person, decision_id=made.pk, revision=text, slot=made.slot,
-        due_at=due_at(local, binding.hour_of(action, plan.options, local.hour)),
-    )  # fmt: skip
-
-
-def due_at(local: datetime, hour: int) -> datetime:
-    """Now where it is that hour of the person's day, else its next full hour."""
-    if local.hour == hour:
-        return local
-    at = local.replace(hour=hour, minute=0, second=0, microsecond=0)
-    return at if at > local else at + timedelta(days=1)
+def _open_to(
+    sending: Sending, person: UUID, reachable: Mapping[str, set[UUID]]
+) -> Plan | None:  # fmt: skip
+    """The plan with what may be sent to this person; None where that is nothing."""
+    channels = {channel for channel, people in reachable.items() if person in people}
+    if channels == set(reachable):
+        return sending.plan if channels else None
+    kept = [
+        a for a in sending.plan.actions
+        if a.key == WAIT or sending.texts[a.key].asset.channel in channels
+    ]  # fmt: skip
+    return replace(sending.plan, actions=kept) if channels else None
 
 
 def waiting(campaign_id: UUID, now: datetime) -> list[UUID]:
-    """Messages whose time has come."""
+    """Messages whose time has come, the longest waiting first: as many as one job sends."""
     rows = Send.objects.filter(
         campaign_id=campaign_id, state=Send.State.PENDING, due_at__lte=now
     )  # fmt: skip
-    return list(rows.order_by("due_at", "id").values_list("id", flat=True))
+    return list(rows.order_by("due_at", "id").values_list("id", flat=True)[:MOST])
 
 
-def over(send: Send, now: datetime) -> Phrase | None:
-    """Why what a policy chose is not sent any more."""
-    policy, made = send.campaign.policy, send.decision
-    assert policy is not None  # noqa: S101
-    assert send.due_at is not None  # noqa: S101
-    if policy.state == Policy.State.RETIRED:
-        return say("The policy is retired.")
-    stopped = policy.state == Policy.State.PAUSED and made.mode != Decision.Mode.FALLBACK
-    if stopped and made.action != policy.default_action:
-        return say("The policy is stopped; everybody gets the default.")
-    if now - send.due_at > timedelta(hours=policy.every_hours):
-        return say("Its time was over before it could be sent.")
-    if made.action not in {a.key for a in planning.planned(policy, now).actions}:
-        return say("The policy may not do this any more.")
-    return None
-
-
-def put_off(send: Send, now: datetime) -> bool:
-    """Whether a message meets quiet hours, for one because its campaign was paused: it waits."""
-    assert send.campaign.policy is not None  # noqa: S101
-    plan = planning.planned(send.campaign.policy, now)
-    local = now.astimezone(policies.zone_of(send.contact))
-    mine = [a for a in plan.actions if a.key == send.decision.action]
-    if not binding.all_quiet(plan.rules, mine, {}, local):  # at this hour, whichever was meant
-        return False
-    Send.objects.filter(pk=send.pk).update(due_at=now + LATER)
-    return True
-
-
-def told(campaign: Campaign, seen: Seen, now: datetime, problem: Phrase | None = None) -> None:
-    """Keep what the newest visit found, for people to see."""
-    values = {**asdict(seen), "at": now.isoformat()}
+def told(
+    campaign_id: UUID, seen: Mapping[str, int], now: datetime, problem: Phrase | None = None
+) -> None:
+    """Keep what the newest visit found, for people to see; the next one comes later."""
+    values: dict[str, Any] = {**seen, "at": now.isoformat()}
     if problem is not None:
         values["problem"] = problem.stored()
-    Campaign.objects.filter(pk=campaign.pk).update(last_visit=values)
-    live.push(current_tenant(), "campaigns", str(campaign.pk))
+    Campaign.objects.filter(pk=campaign_id).update(last_visit=values, visit_at=now + EVERY)
+    live.push(current_tenant(), "campaigns", str(campaign_id))
+
+
+def withdraw(sends: Iterable[Send], why: Phrase) -> None:
+    """These messages of one policy do not leave: their decisions were not done after all."""
+    rows = list(sends)
+    if rows and (policy := rows[0].campaign.policy) is not None:
+        services.withdraw(policy, [row.decision_id for row in rows], why)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from attune.api.serializers import ModelSerializer
 from attune.api.viewsets import ReadViewSet
 from campaigns.contacts.models import Score
+from campaigns.predictions import explaining
 from campaigns.predictions.models import Prediction, PredictionRun
 
 
@@ -26,6 +27,16 @@ class ScoreOut(ModelSerializer):
     class Meta:
         model = Score
         fields = ("id", "contact_id", "key", "value", "rank", "reasons", "at")
+
+    def to_representation(self, row: Score) -> dict[str, Any]:
+        """Traits are told to keys alone that may read personal data."""
+        told: dict[str, Any] = super().to_representation(row)
+        personal = "contacts.view_personal" in self.context["request"].auth.scopes
+        told["reasons"] = [
+            [name, explaining.shown(name, value, personal=personal), by]
+            for name, value, by in row.reasons
+        ]
+        return told
 
 
 class PredictionViewSet(ReadViewSet):

@@ -7,14 +7,21 @@ from typing import Any
 from campaigns.contacts.models import Score
 from campaigns.predictions import features, measures
 
+HIDDEN = "•••"
 
-def reasons(score: Score) -> list[dict[str, Any]]:
+
+def reasons(score: Score, *, personal: bool) -> list[dict[str, Any]]:
     """What moved it most, against the same person being typical in that; `factor` is by how much
-    the odds are multiplied."""
+    the odds are multiplied. Traits are shown to those alone who may see them."""
     return [
-        {"name": features.title(name), "value": value, "up": by > 0, "factor": 2.718281828**by}
+        {"name": features.title(name), "value": shown(name, value, personal=personal),
+         "up": by > 0, "factor": 2.718281828**by}
         for name, value, by in score.reasons
-    ]
+    ]  # fmt: skip
+
+
+def shown(name: str, value: Any, *, personal: bool) -> Any:
+    return HIDDEN if name.startswith(features.TRAIT) and not personal else value
 
 
 def drivers(card: dict[str, Any]) -> list[dict[str, Any]]:

@@ -57,9 +57,10 @@ WHERE e.tenant_id = %(tenant)s AND e.type = 'identify' AND e.at < %(at)s
   AND e.contact_id = ANY(%(people)s) AND t.key = ANY(%(names)s)
 ORDER BY e.contact_id, t.key, e.at DESC, e.received_at DESC, e.id DESC"""
 _NUMERIC_SQL = """
-SELECT key, bool_and(number IS NOT NULL) FROM (
-  SELECT key, number FROM trait WHERE tenant_id = %(tenant)s AND key = ANY(%(names)s)
-  LIMIT 200000) AS seen GROUP BY key"""
+SELECT n.name, EXISTS (SELECT 1 FROM trait t WHERE t.tenant_id = %(tenant)s AND t.key = n.name)
+  AND NOT EXISTS (SELECT 1 FROM trait t WHERE t.tenant_id = %(tenant)s AND t.key = n.name
+    AND t.number IS NULL)
+FROM unnest(%(names)s::text[]) n(name)"""
 _MANY_SQL = "SELECT count(*) FROM contact WHERE tenant_id = %s AND status = 'enabled'"
 _NUMBERS = ("since_event", "known_days", "since_goal", "goals", "spent_90", "spent", "days_active",
             "categories")  # fmt: skip
@@ -109,13 +110,13 @@ def names_of(until: datetime) -> list[str]:
 
 
 def numeric(names: Sequence[str]) -> dict[str, bool]:
-    """Of traits that contacts have, whether all their values are numbers."""
+    """Of traits, whether all the values that contacts have are numbers."""
     if not names:
         return {}
     with connection.cursor() as cursor:
         cursor.execute(_NUMERIC_SQL, {"tenant": current_tenant(), "names": list(names)})
         found = dict(cursor.fetchall())
-    return {name: found[name] for name in names if name in found}
+    return {name: found[name] for name in names}
 
 
 def parts(most: int = MOST) -> list[tuple[float, float]]:

@@ -100,17 +100,21 @@ def refuse(row: Prediction, at: datetime, why: Phrase) -> PredictionRun:
     return run
 
 
-def keep(
-    row: Prediction, at: datetime, card: dict[str, Any], scores: dict[str, list[Any]], why: Phrase
-) -> PredictionRun:
-    """Keep a refresh with its scores {contacts, values, ranks, reasons}: who is not among them has
-    none any more. Segments that ask for the score are worked out anew."""
+def score(row: Prediction, at: datetime, scores: dict[str, list[Any]]) -> None:
+    """The scores of some people {contacts, values, ranks, reasons}, in the place of older ones."""
     with connection.cursor() as cursor:
         cursor.execute(SCORE_SQL, {"tenant": current_tenant(), "key": row.key, "at": at, **scores})
+
+
+def keep(
+    row: Prediction, at: datetime, card: dict[str, Any], people: int, why: Phrase
+) -> PredictionRun:  # fmt: skip
+    """Keep a refresh whose scores are written: who is not among them has none any more. Segments
+    that ask for the score are worked out anew."""
     Score.objects.filter(key=row.key, at__lt=at).delete()
     run = PredictionRun.objects.create(
         prediction=row, at=at, state=PredictionRun.State.DONE, reason=why,
-        people=len(scores["contacts"]), card=card,
+        people=people, card=card,
     )  # fmt: skip
     audit.record("predictions.refresh", row, people=run.people)
     segments.refresh_scored(row.key)

@@ -3,6 +3,7 @@ were decided for, what they got with which chance, and what came of it."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,10 +25,17 @@ MOST_TRAITS, MOST_KINDS = 20, 200  # a trait with more values tells people apart
 LEAST_KNOWN = 0.2  # of the people, or a trait is left out
 _ROWS_SQL = """
 SELECT d.action, d.propensities, d.profile, coalesce(sum(r.value), 0)::float8,
-  (SELECT jsonb_object_agg(t.key, t.value ORDER BY e.at) FROM event e,
-     jsonb_each(e.properties) t(key, value)
-   WHERE e.tenant_id = %(tenant)s AND e.contact_id = d.contact_id AND e.type = 'identify'
-     AND e.at < d.at)
+  (SELECT jsonb_object_agg(t.key, t.value ORDER BY e.at)
+   FROM (SELECT e.properties, e.at FROM event e
+         WHERE e.tenant_id = %(tenant)s AND e.contact_id = d.contact_id AND e.type = 'identify'
+           AND e.at < d.at
+         UNION ALL  -- what a visitor told lies with whom they turned out to be
+         SELECT e.properties, e.at FROM identity_merge i
+         JOIN event e ON e.tenant_id = i.tenant_id AND e.contact_id = i.target_id
+         WHERE i.tenant_id = %(tenant)s AND i.source_id = d.contact_id AND i.undone_at IS NULL
+           AND e.type = 'identify' AND e.at < d.at AND e.user_id = ''
+           AND e.anonymous_id IN (SELECT jsonb_array_elements_text(i.identities))) e,
+     jsonb_each(e.properties) t(key, value))
 FROM (SELECT * FROM decision WHERE tenant_id = %(tenant)s AND source_id = %(source)s
       AND mode <> 'fallback' AND window_closes_at <= %(until)s ORDER BY at DESC LIMIT %(most)s) d
 LEFT JOIN reward r ON r.tenant_id = %(tenant)s AND r.decision_id = d.id
@@ -47,15 +55,20 @@ class Trial:
     outcome: np.ndarray
 
 
-def trial(of: Experiment, arms: list[str], until: datetime) -> Trial:
-    """Of the people whose time to convert is over; traits are those that were told before."""
+def read(of: Experiment, until: datetime) -> tuple[list[Any], Metric]:
+    """The people whose time to convert is over, as `trial` takes them, and by which metric."""
     metric = log.goals(of.pk)[0].metric
     with connection.cursor() as cursor:
         cursor.execute(_ROWS_SQL, {
             "tenant": current_tenant(), "source": of.pk, "metric": metric.pk, "until": until,
             "most": MOST,
         })  # fmt: skip
-        rows = [row for row in cursor.fetchall() if row[0] in arms]
+        return cursor.fetchall(), metric
+
+
+def trial(told: list[Any], metric: Metric, arms: list[str]) -> Trial:
+    """What was read, in columns; traits are those that were told before. Pure."""
+    rows = [row for row in told if row[0] in arms]
     chances = np.zeros((len(rows), len(arms)))
     for i, row in enumerate(rows):
         for key, p in orjson.loads(row[1]).items():
@@ -80,7 +93,8 @@ def columns_of(
 ) -> dict[str, np.ndarray]:
     """Numbers as floats (NaN: unknown), others as kinds; what hardly anybody has, or everybody has
     otherwise, is left out."""
-    names = sorted({key for row in traits for key in row})
+    often = Counter(key for row in traits for key in row)
+    names = [key for key, _ in sorted(often.items(), key=lambda pair: (-pair[1], pair[0]))]
     raw: dict[str, list[Any]] = {name: [p.get(name) for p in profiles] for name in SNAPSHOT}
     raw |= {f"trait:{name}": [t.get(name) for t in traits] for name in names[:MOST_TRAITS]}
     found = {}

@@ -55,7 +55,9 @@ def prediction(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def _people(request: HttpRequest, row: Prediction, most: int) -> list[dict[str, object]]:
     if not can(request, "contacts.view"):
         return []
-    return [{"score": s, "reasons": explaining.reasons(s)} for s in selectors.scores(row)[:most]]
+    personal = can(request, "contacts.view_personal")
+    return [{"score": s, "reasons": explaining.reasons(s, personal=personal)}
+            for s in selectors.scores(row)[:most]]  # fmt: skip
 
 
 @page("contacts.view")
@@ -63,9 +65,9 @@ def people(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Everybody who was foretold, the likeliest first, each with the reasons."""
     row = selectors.prediction(pk)
     found = paged(request, selectors.scores(row))
-    rows = [{"score": s, "reasons": explaining.reasons(s)} for s in found]
-    context = {"prediction": row, "page": found, "rows": rows,
-               "personal": can(request, "contacts.view_personal")}  # fmt: skip
+    personal = can(request, "contacts.view_personal")
+    rows = [{"score": s, "reasons": explaining.reasons(s, personal=personal)} for s in found]
+    context = {"prediction": row, "page": found, "rows": rows, "personal": personal}
     return render(request, "predictions/people.html", context)
 
 

@@ -12,6 +12,7 @@ from attune.kernel import audit
 from attune.kernel.errors import Conflict, FieldError, Invalid
 from attune.kernel.phrases import say
 from campaigns.content.models import Revision
+from campaigns.content.services import verify
 from campaigns.segments.models import Segment
 from campaigns.strategy import binding, selectors
 from campaigns.strategy.models import ActionBank, Constraint, FairnessRule, Option, Policy
@@ -100,6 +101,16 @@ def _meaning_faults(
         )
     if segment is not None and dimension != Option.Dimension.AUDIENCE:
         yield FieldError("segment", say("Only an audience has a segment."))
+
+
+def show(option: Option, revision: Revision) -> None:
+    """Let an option show another approved revision of its text: what was learned of it stays."""
+    if option.revision is None or revision.asset_id != option.revision.asset_id:
+        raise Invalid.one("revision", say("Choose a revision of the same text."))
+    verify(revision)
+    Option.objects.filter(pk=option.pk).update(revision=revision)
+    audit.record("strategy.show_revision", option, before=str(option.revision_id),
+                 after=str(revision.pk))  # fmt: skip
 
 
 def set_in_use(option: Option, in_use: bool) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import numpy as np
 from django.db import connection
 from django.db.models import F
+from django.db.models.functions import Greatest
 
 from attune.kernel.phrases import Phrase, say, say_many
 from attune.kernel.tenancy import current_tenant
@@ -17,7 +19,7 @@ from campaigns.contacts.models import Consent, Contact
 from campaigns.decisions.models import Decision
 from campaigns.segments import selectors as segments
 from campaigns.strategy.actions import WAIT, Action, Bound
-from campaigns.strategy.models import Constraint, Option, PolicySpend
+from campaigns.strategy.models import Constraint, Option, Policy, PolicySpend
 from campaigns.strategy.planning import Plan
 
 CONSENT, AUDIENCE = "consent", "audience"  # no constraints that anyone could lift
@@ -68,6 +70,14 @@ def hours_of(
     """The hour of the person's day at which each action would be done (K,): of its send time, else
     now."""
     return np.array([hour_of(action, options, now.hour) for action in actions])
+
+
+def due_at(local: datetime, hour: int) -> datetime:
+    """Now where it is that hour of the person's day, else its next full hour."""
+    if local.hour == hour:
+        return local
+    at = local.replace(hour=hour, minute=0, second=0, microsecond=0)
+    return at if at > local else at + timedelta(days=1)
 
 
 def hour_of(action: Action, options: Mapping[str, Option], otherwise: int) -> int:
@@ -129,7 +139,7 @@ def _ask(
         _budget(found, rule, mask, actions, now)
     elif rule.kind == Constraint.Kind.SHARE:
         trait = values.get("trait", "")
-        if not trait or str(person.traits.get(trait, "")) == values.get("value", ""):
+        if not trait or _text(person.traits.get(trait)) == values.get("value", ""):
             found.bounds.append(Bound(mask, values["least"], values["most"], str(rule.pk)))
 
 
@@ -205,6 +215,28 @@ def spend(found: Bindings, action: Action) -> None:
             )
 
 
+def unspend(policy: Policy, done: Sequence[tuple[Action, datetime]]) -> None:
+    """Give back what decisions cost that were not done after all."""
+    rules = policy.constraints.filter(kind=Constraint.Kind.BUDGET)
+    for rule in rules:
+        back: dict[date, int] = {}
+        for action, at in done:
+            if action.cost and action.has(rule.options):
+                period = period_of(rule.values["period"], at.astimezone(UTC))
+                back[period] = back.get(period, 0) + action.cost
+        for period, cents in back.items():
+            PolicySpend.objects.filter(constraint=rule, period=period).update(
+                cents=Greatest(0, F("cents") - cents)
+            )
+
+
+def _text(value: Any) -> str:
+    """A trait as segments and people write it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
 def _done(plan: Plan, person: Contact, now: datetime) -> list[tuple[Action, datetime]]:
     """What this policy did with a person (and with the visitor they were), as far back as a cap
     looks. The person stays locked until the choice is written, so two requests at once cannot pass
@@ -217,6 +249,6 @@ def _done(plan: Plan, person: Contact, now: datetime) -> list[tuple[Action, date
     since = now - timedelta(days=max(days))
     people = contacts.same_person(person.pk)
     rows = Decision.objects.filter(
-        source_id=plan.policy.pk, contact_id__in=people, at__gte=since
+        source_id=plan.policy.pk, contact_id__in=people, at__gte=since, withdrawals=None
     )  # fmt: skip
     return [(plan.parsed(key), at) for key, at in rows.values_list("action", "at")]

@@ -285,10 +285,14 @@ def _choice(
     context: dict[str, Any], *, mode: str, action: str, draw: float,
     propensities: dict[str, float], found: Bindings, version: int, shadow: dict[str, Any],
 ) -> decisions.Choice:  # fmt: skip
+    local = now.astimezone(zone_of(person))
+    done = next((a for a in plan.actions if a.key == action), Action(WAIT))
+    begins = binding.due_at(local, binding.hour_of(done, plan.options, local.hour))
     return decisions.Choice(
         source=SOURCE, source_id=plan.policy.pk, contact_id=person.pk, propensities=propensities,
         action=action, draw=draw, at=now, slot=slot, version=version, mode=mode, shadow=shadow,
-        window_closes_at=now + timedelta(hours=plan.policy.window_hours), context=context,
+        window_closes_at=begins + timedelta(hours=plan.policy.window_hours), context=context,
+        acts_at=begins if begins > now else None,
         eligible=[a.key for a, may in zip(plan.actions, found.eligible, strict=True) if may],
         profile=row, excluded=[
             {"action": key, "why": why.stored(), "rule": rule}

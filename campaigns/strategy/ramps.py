@@ -31,7 +31,9 @@ WITH worth AS (
   FROM decision d
   WHERE d.tenant_id = %(tenant)s AND d.source_id = %(source)s AND d.at >= %(since)s
     AND d.mode NOT IN ('fallback', 'control')
-    AND d.context->>'step' IS NOT NULL),  -- not what was decided while the ramp was paused
+    AND d.context->>'step' IS NOT NULL  -- not what was decided while the ramp was paused
+    AND NOT EXISTS (SELECT 1 FROM withdrawal w WHERE w.tenant_id = d.tenant_id
+      AND w.decision_id = d.id)),
 people AS (
   SELECT step, who, contact_id, sum(came) AS came, sum(came) - sum(cost) AS value
   FROM worth GROUP BY 1, 2, 3)

@@ -21,19 +21,23 @@ from campaigns.strategy.models import PastLog, PastRound, Policy
 
 MOST = 200_000  # the newest rounds; what is older is left out
 LOG_SQL = """
-SELECT d.action, d.propensity, d.propensities, d.profile, d.contact_id, d.at, d.version, d.mode,
+SELECT d.action, d.propensity, d.propensities, d.profile, d.contact_id, d.begins, d.version, d.mode,
   d.eligible, d.context->>'group', d.context->'own', d.shadow, coalesce(sum(r.value), 0)::float8,
-  array_agg(extract(epoch FROM r.observed_at - d.at)::float8 / 3600 ORDER BY r.observed_at)
+  array_agg(extract(epoch FROM r.observed_at - d.begins)::float8 / 3600 ORDER BY r.observed_at)
     FILTER (WHERE r.id IS NOT NULL),
   array_agg(r.value::float8 ORDER BY r.observed_at) FILTER (WHERE r.id IS NOT NULL)
-FROM (SELECT * FROM decision WHERE tenant_id = %(tenant)s AND source_id = %(source)s
-      AND at >= %(since)s AND at < %(until)s AND mode <> 'fallback'
-      ORDER BY at DESC LIMIT %(most)s) d
+FROM (SELECT e.*, coalesce(e.acts_at, e.at) AS begins FROM decision e
+      WHERE e.tenant_id = %(tenant)s AND e.source_id = %(source)s
+      AND e.at >= %(since)s AND e.at < %(until)s AND e.mode <> 'fallback'
+      AND coalesce(e.acts_at, e.at) < %(until)s  -- what is still to be done tells nothing
+      AND NOT EXISTS (SELECT 1 FROM withdrawal w  -- nor what was not done after all
+        WHERE w.tenant_id = e.tenant_id AND w.decision_id = e.id)
+      ORDER BY e.at DESC LIMIT %(most)s) d
 LEFT JOIN reward r ON r.tenant_id = %(tenant)s AND r.decision_id = d.id
   AND r.metric_id = %(metric)s AND r.observed_at < %(until)s
-GROUP BY d.id, d.action, d.propensity, d.propensities, d.profile, d.contact_id, d.at, d.version,
-  d.mode, d.eligible, d.context, d.shadow
-ORDER BY d.at"""
+GROUP BY d.id, d.action, d.propensity, d.propensities, d.profile, d.contact_id, d.begins,
+  d.version, d.mode, d.eligible, d.context, d.shadow
+ORDER BY d.begins"""
 
 
 def worth(metric: Metric, value: float) -> float:

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 
 from attune.kernel.errors import NotFound
 from attune.kernel.phrases import say
+from campaigns.content.models import Revision
 from campaigns.strategy import actions as acting
 from campaigns.strategy.actions import Action
 from campaigns.strategy.models import (
@@ -66,6 +67,18 @@ def options_of(bank_id: uuid.UUID) -> list[Option]:
     rows = Option.objects.filter(bank_id=bank_id).select_related("revision__asset", "segment")
     order = list(Option.Dimension.values)
     return sorted(rows, key=lambda o: (order.index(o.dimension), o.position, o.key))
+
+
+def successors(options: Sequence[Option]) -> dict[uuid.UUID, Revision]:
+    """{option: the approved revision of its text, where it shows another one}."""
+    assets = {o.revision.asset_id for o in options if o.revision is not None}
+    rows = Revision.objects.filter(asset_id__in=assets, state=Revision.State.APPROVED)
+    newest = {row.asset_id: row for row in rows.select_related("asset").order_by("number")}
+    return {
+        o.pk: newest[o.revision.asset_id] for o in options
+        if o.revision is not None and o.revision.asset_id in newest
+        and newest[o.revision.asset_id].pk != o.revision_id
+    }  # fmt: skip
 
 
 def constraints(of: Policy) -> list[Constraint]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -28,6 +29,7 @@ from campaigns.experiments.bandits import draw_of
 from campaigns.segments.models import Segment
 from campaigns.strategy import actions as acting
 from campaigns.strategy import (
+    binding,
     gate,
     learning,
     offpolicy,
@@ -196,6 +198,14 @@ def start(policy: Policy) -> None:
         version=version.number, started_at=now, reason=say("It explores: every action in turn.")
     )
     tell(policy)
+
+
+def withdraw(policy: Policy, decision_ids: Sequence[uuid.UUID], why: Phrase) -> None:
+    """What these decisions chose was not done after all: nothing is learned from them, and their
+    money is there again."""
+    said = decisions.withdraw(decision_ids, why)
+    known = selectors.parsed_actions(policy.bank_id, [action for action, _ in said])
+    binding.unspend(policy, [(known[action], at) for action, at in said])
 
 
 def kill(policy: Policy, why: Phrase) -> None:

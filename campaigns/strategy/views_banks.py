@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
-from attune.kernel.errors import AttuneError, Invalid
+from attune.kernel.errors import AttuneError, Conflict, Invalid
 from attune.kernel.phrases import say
 from attune.web.forms import add_refusal
 from attune.web.pages import form_status
@@ -51,8 +51,8 @@ def bank(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
             add_refusal(form, refusal)
     options = selectors.options_of(row.pk)
     context = {
-        "bank": row, "options": options, "form": form, "policies": row.policies.order_by("name"),
-        "n_actions": selectors.count_actions(options),
+        "bank": row, "options": options, "newer": selectors.successors(options), "form": form,
+        "policies": row.policies.order_by("name"), "n_actions": selectors.count_actions(options),
     }  # fmt: skip
     return render(request, "strategy/bank.html", context, status=form_status(form))
 
@@ -62,9 +62,15 @@ def bank(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def use_option(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     option = selectors.option(pk)
     verb = request.POST.get("verb", "")
-    if verb not in {"take_out", "put_back"}:
+    if verb == "show":
+        newest = selectors.successors([option]).get(option.pk)
+        if newest is None:
+            raise Conflict(say("There is no other approved revision of its text."))
+        banks.show(option, newest)
+    elif verb in {"take_out", "put_back"}:
+        banks.set_in_use(option, verb == "put_back")
+    else:
         raise Invalid.one("verb", say("Choose to take it out or to put it back."))
-    banks.set_in_use(option, verb == "put_back")
     return go(request, "strategy:bank", option.bank_id)
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.models import JobRow
-from campaigns.budget import checks, curves, selectors, services, tables
+from campaigns.budget import checks, curves, forms, selectors, services, tables
 from campaigns.budget.curves import Curves, Limits
 from campaigns.budget.models import BudgetPlan, Mix, MixDay
 from campaigns.contacts.models import Event
@@ -309,8 +309,9 @@ def test_pages(tenant, client, quick):
     moved = [c for c in fit.results["channels"] if c["name"] not in services.held_by(fit)]
     told = {"name": "Spring", "starts": str(monday(-2)), "weeks": 6,
             "total": sum(c["now"] for c in fit.results["channels"])}  # fmt: skip
-    for n, c in enumerate(moved):
-        told |= {f"least_{n}": 0, f"most_{n}": 3 * c["now"]}
+    for c in moved:
+        code = forms._code(c["name"])
+        told |= {f"least_{code}": 0, f"most_{code}": 3 * c["now"]}
     client.post(f"{base}{of.pk}/plan", told)
     plan = BudgetPlan.objects.get()
     page = client.get(f"{base}plans/{plan.pk}").content.decode()

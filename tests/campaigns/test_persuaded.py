@@ -56,14 +56,15 @@ def persuaded(n: int = 1_300, by: float = 0.5) -> Experiment:
 def test_what_was_known_before_is_looked_at_and_nothing_later(tenant):
     trial = persuaded(80)
     arms = [arm.key for arm in experiments.arms_of(trial)]
-    told = trials.trial(trial, arms, timezone.now())
+    told = trials.trial(*trials.read(trial, timezone.now()), arms)
     assert set(told.columns) == {"trait:taste", "trait:shoe"}
     assert set(told.columns["trait:taste"]) == {"tea", "coffee"}
     assert told.columns["trait:shoe"].dtype.kind == "f"
     assert len(told.got) == 80
     assert told.chances.sum(1) == pytest.approx(np.ones(80))
     assert set(told.outcome) == {0.0, 1.0}
-    assert len(trials.trial(trial, arms, timezone.now() - timedelta(days=DAYS)).got) == 0
+    earlier = trials.read(trial, timezone.now() - timedelta(days=DAYS))
+    assert len(trials.trial(*earlier, arms).got) == 0
 
 
 def test_it_says_whom_the_text_persuades(tenant, client):

@@ -133,7 +133,7 @@ def test_a_refresh_learns_tries_itself_and_tells_of_everybody(tenant):
     assert np.mean(lookers) > 2 * np.mean(others)
     best = selectors.scores(row)[0]
     assert best.rank == 1
-    assert explaining.reasons(best)[0]["up"]
+    assert explaining.reasons(best, personal=True)[0]["up"]
     # the segment that asks for it was worked out anew
     buyers.refresh_from_db()
     assert buyers.size == Score.objects.filter(key="will-order", value__gt=0.1).count() > 0
@@ -244,7 +244,7 @@ def test_a_trait_is_what_was_told_before_the_moment(tenant):
         make.track("p1", "Page Viewed") | {"timestamp": (at - timedelta(days=1)).isoformat()},
     )  # fmt: skip
     kinds = features.numeric(["plan", "age", "unheard"])
-    assert kinds == {"plan": False, "age": True}
+    assert kinds == {"plan": False, "age": True, "unheard": False}
     told = features.at_moment(GOAL, [], at, 7, (0, 1), kinds)
     rows = dict(zip(told.contacts, zip(told.columns["trait:plan"], told.columns["trait:age"],
                                        strict=True), strict=True))  # fmt: skip

@@ -11,16 +11,21 @@ import pytest
 from django.utils import timezone
 
 from attune.kernel.errors import Conflict, Invalid
+from attune.kernel.models import JobRow
 from attune.kernel.phrases import say
+from campaigns.approval import services as approval
 from campaigns.contacts import services as contacts
-from campaigns.contacts.models import Contact, Event
-from campaigns.decisions.models import Decision, Reward
+from campaigns.contacts.models import Contact, Event, Identity
+from campaigns.content import services as content
+from campaigns.decisions.models import Decision, Reward, Withdrawal
 from campaigns.delivery import deciding, selectors, services, standing
 from campaigns.delivery.models import Campaign, Send
-from campaigns.strategy import banks
+from campaigns.segments.models import SegmentMembership
+from campaigns.strategy import banks, binding, rounds
+from campaigns.strategy import deciding as deciding_of_policies
 from campaigns.strategy import selectors as strategy
 from campaigns.strategy import services as policies
-from campaigns.strategy.models import ActionBank, Constraint, Policy
+from campaigns.strategy.models import ActionBank, Constraint, Policy, PolicySpend
 from insights import chain
 from tenants.models import Tenant
 from tests import make
@@ -191,6 +196,114 @@ def test_the_kill_switch_stops_what_waits(tenant, monkeypatch):
     assert told == {"The policy is stopped; everybody gets the default."}
     sent = set(selectors.sends().filter(state="sent").values_list("decision__action", flat=True))
     assert sent <= {"plain.nine"}
+
+
+def test_what_did_not_leave_teaches_nothing_and_gives_its_money_back(tenant, monkeypatch):
+    campaign = launched(letters(send_time={"key": "nine", "hour": 9, "cost_cents": 7}), n=30)
+    budget = banks.add_constraint(campaign.policy, kind=Constraint.Kind.BUDGET, options=[],
+                                  values={"cents": 10_000, "period": "month"})  # fmt: skip
+    tick(monkeypatch, NOON)
+    assert PolicySpend.objects.get(constraint=budget).cents == 30 * 7
+    policies.kill(campaign.policy, say("Wrong price."))
+    tick(monkeypatch, NOON + timedelta(hours=21))
+    aborted = selectors.sends().filter(state="aborted")
+    gone = {s.decision_id for s in aborted}
+    assert gone == set(Withdrawal.objects.values_list("decision_id", flat=True))
+    assert PolicySpend.objects.get(constraint=budget).cents == (30 - len(gone)) * 7
+    since, until = NOON - timedelta(days=1), NOON + timedelta(days=2)
+    left = rounds.of_decisions(campaign.policy, since=since, until=until)
+    assert len(left) == 30 - len(gone) > 0
+
+
+def test_a_reward_counts_from_when_the_letter_leaves(tenant, monkeypatch):
+    bank = letters(send_time={"key": "nine", "hour": 9})
+    campaign = launched(bank, n=1, window_hours=24)
+    Contact.objects.update(timezone="UTC")
+    now = timezone.now().replace(hour=12, minute=0)
+    now -= timedelta(days=3)
+    tick(monkeypatch, now)
+    leaves = (now + timedelta(days=1)).replace(hour=9, minute=0, second=0, microsecond=0)
+    made = Decision.objects.get()
+    assert (made.acts_at, made.window_closes_at) == (leaves, leaves + timedelta(hours=24))
+    for at in (leaves - timedelta(hours=1), leaves + timedelta(hours=2)):
+        make.record(make.track("p0", "Order Completed") | {"timestamp": at.isoformat()})
+    reward = Reward.objects.get()
+    assert reward.observed_at == leaves + timedelta(hours=2)
+    told = rounds.of_decisions(campaign.policy, since=now - timedelta(days=1),
+                               until=leaves + timedelta(days=2))  # fmt: skip
+    assert told.delays[0] == pytest.approx(2.0)
+
+
+def test_an_edited_text_is_not_sent_until_the_bank_shows_its_approved_revision(
+    tenant, monkeypatch, client
+):
+    campaign = launched(n=12)
+    option = campaign.policy.bank.options.get(key="offer")
+    edited = content.edit(revision=option.revision, components={
+        **option.revision.components, "subject": "A better tea",
+    }, author_id=tenant.owner.pk)  # fmt: skip
+    tick(monkeypatch, NOON)
+    assert set(Decision.objects.values_list("action", flat=True)) == {"plain"}
+    seen = selectors.visit_of(selectors.campaign(campaign.pk))
+    assert "is not sent" in str(seen["problem"])
+    review = approval.submit(revision=edited, by_id=None)
+    approval.decide(review=review, by=approval.Reviewer(10**9, "Rita"), kind="approve")
+    client.force_login(tenant.owner)
+    page = f"/w/{tenant.slug}/strategy/banks/{campaign.policy.bank_id}"
+    assert f"Show revision {edited.number}" in client.get(page).content.decode()
+    client.post(f"/w/{tenant.slug}/strategy/options/{option.pk}/use", {"verb": "show"})
+    tick(monkeypatch, NOON + timedelta(days=1))
+    told = selectors.sends().filter(decision__action="offer").values_list("revision_id", flat=True)
+    assert set(told) == {edited.pk}
+
+
+def test_who_leaves_the_audience_before_the_hour_gets_nothing(tenant, monkeypatch):
+    campaign = launched(letters(send_time={"key": "nine", "hour": 9}), n=2)
+    tick(monkeypatch, NOON)
+    SegmentMembership.objects.filter(contact__external_id="p0").update(left_at=NOON)
+    monkeypatch.setattr(standing, "EVERY", timedelta(days=9))
+    tick(monkeypatch, NOON + timedelta(hours=21))
+    assert services.counts(campaign) == {"sent": 1, "aborted": 1}
+    assert "any more" in selectors.sends().get(state="aborted").reason
+
+
+def test_a_long_visit_and_many_letters_go_on_in_other_jobs(tenant, monkeypatch):
+    monkeypatch.setattr(standing, "MOST", 4)
+    monkeypatch.setattr(standing, "LOOKED", 4)
+    monkeypatch.setattr(standing, "PORTION", 2)
+    campaign = launched(n=11)
+    tick(monkeypatch, NOON)
+    assert services.counts(campaign) == {"sent": 11}
+    assert selectors.visit_of(selectors.campaign(campaign.pk))["decided"] == 11
+    done = JobRow.objects.filter(kind="delivery.visit", state="done").count()
+    assert done == 3
+
+
+def test_while_one_visit_runs_no_other_is_asked_for(tenant):
+    campaign = launched(n=1)
+    standing.ask(NOON)
+    JobRow.objects.filter(kind="delivery.visit").update(state="running")
+    standing.ask(NOON)
+    assert JobRow.objects.filter(kind="delivery.visit").count() == 1
+    assert campaign.visit_at is None
+
+
+def test_a_visitor_who_turns_out_to_be_known_keeps_their_rest(tenant, monkeypatch):
+    campaign = launched(letters(frequency={"key": "weekly", "days": 7}), n=1)
+    visitor = Contact.objects.create(email="v@example.com")
+    Identity.objects.create(kind="anonymous", value="a1", contact=visitor)
+    plan = standing.ready(campaign, NOON).plan
+    deciding_of_policies.decide(plan, visitor, {}, NOON - timedelta(hours=30))
+    make.record({"type": "identify", "userId": "p0", "anonymousId": "a1", "messageId": "m1"})
+    tick(monkeypatch, NOON)
+    seen = selectors.visit_of(selectors.campaign(campaign.pk))
+    assert (seen["decided"], seen["held"]) == (0, 1)
+
+
+def test_a_share_of_a_true_trait_binds_as_people_write_it():
+    assert [binding._text(v) for v in (True, False, 3, "x", None)] == [
+        "true", "false", "3", "x", "",
+    ]  # fmt: skip
 
 
 def test_a_retired_policy_is_said(tenant, monkeypatch):

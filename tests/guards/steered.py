@@ -12,6 +12,7 @@ from attune.kernel.phrases import say
 from campaigns.budget.models import BudgetPlan, Lift, Mix, MixDay, MixFit
 from campaigns.contacts.models import Contact, Score
 from campaigns.decisions import selectors as log
+from campaigns.decisions.models import Withdrawal
 from campaigns.experiments.models import Experiment
 from campaigns.predictions.models import Prediction, PredictionRun, UpliftReport
 from campaigns.strategy import banks, deciding, looking, planning, selectors, services
@@ -50,6 +51,7 @@ def steered(number: int = 0) -> dict[str, Any]:
     fair = FairnessRule.objects.create(policy=policy, trait=CANARY, measure="benefit")
     version = selectors.serving(policy)
     told = say("%(w)s", w=CANARY)
+    Withdrawal.objects.create(decision_id=decision.pk, why="the campaign ended")
     estimate = OffPolicyEstimate.objects.create(
         version=version, until=now, verdict="hold", reason=told, rounds=10,
         estimates={"logged": [0.1, 0.0, 0.2], "gain": [0.1, 0.0, 0.2]},

@@ -45,12 +45,12 @@ class Recipe:
     halves: tuple[float, ...] = (math.inf, 10_000.0, 3_000.0)
     newest: float = 0.2
     blocks: int = 6
-    strength: float = 0.1  # of the logistic regression, scikit-learn's C
+    strength: float = 1.0  # of the logistic regression, scikit-learn's C
     leaves: int = 8
     trees: int = 100
     rate: float = 0.05
-    share: float = 1.0  # of the columns, looked at for each split
-    ridge: float = 0.0
+    share: float = 0.3  # of the columns, looked at for each split
+    ridge: float = 10.0
     seed: int = 0
     lately: bool = True
 

@@ -68,6 +68,18 @@ def learn(
     return Uplift(effects, psi, float(psi.mean()), float(psi.std()) / len(psi) ** 0.5, area, error)
 
 
+class TooFew(ValueError):
+    """An arm has too few people."""
+
+
+class Certain(ValueError):
+    """Some people could not have got one of the arms: there is nobody to compare them with."""
+
+
+class Unknown(ValueError):
+    """Nothing is known of the people, so nothing can set them apart."""
+
+
 @dataclass(frozen=True, slots=True)
 class Personal:
     """Whether choosing for each person pays: the action `chosen` (n,) for each by models that did
@@ -103,9 +115,11 @@ def _prepared(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The features (n, d) and the fold of each person (n,)."""
     if np.bincount(actions, minlength=propensities.shape[1]).min() < LEAST:
-        raise ValueError(f"Each side needs {LEAST} people.")
+        raise TooFew(f"Each side needs {LEAST} people.")
     if propensities.min() <= 0 or propensities.max() >= 1:
-        raise ValueError("A probability of treatment is not between 0 and 1.")
+        raise Certain("A probability of treatment is not between 0 and 1.")
+    if not columns:
+        raise Unknown("Nothing is known of the people.")
     fold = np.random.default_rng(seed).integers(0, FOLDS, len(actions))
     return Coding.of(columns).wide(columns), fold
 

@@ -46,6 +46,7 @@ def fit(payload: FitMix, run: Run) -> None:
         run.progress(int(share * 100), 100, say("Samples what each channel may bring."))
 
     data = Data(weeks.spend, weeks.outcome, measured(weeks, lifts))
+    found += outside(weeks, lifts)
     draws = engine.fit(data, seed=SEED, steps=STEPS, progress=tell)
     fitted = judged(data, draws)
     found += checks.of_fit(weeks.channels, fitted)
@@ -59,11 +60,23 @@ def fit(payload: FitMix, run: Run) -> None:
 
 
 def measured(weeks: Weeks, lifts: Sequence[Lift]) -> list[engine.Lift]:
-    """The lifts of channels that there are, as weeks."""
+    """The lifts of channels and weeks that there are."""
+    told = []
+    for one in lifts:
+        at = weeks.within(one.since, one.until)
+        if one.channel in weeks.channels and at is not None:
+            channel = weeks.channels.index(one.channel)
+            told.append(engine.Lift(channel, at[0], at[1], one.outcome, one.error))
+    return told
+
+
+def outside(weeks: Weeks, lifts: Sequence[Lift]) -> list[Finding]:
+    """What is said of lifts that the data do not reach."""
     return [
-        engine.Lift(weeks.channels.index(one.channel), weeks.at(one.since), weeks.at(one.until),
-                    one.outcome, one.error)
-        for one in lifts if one.channel in weeks.channels
+        Finding("warn", say("The test of %(channel)s from %(since)s to %(until)s lies outside the "
+                            "weeks of spend: it is not used.", channel=one.channel,
+                            since=one.since.isoformat(), until=one.until.isoformat()), one.channel)
+        for one in lifts if weeks.within(one.since, one.until) is None
     ]  # fmt: skip
 
 

@@ -77,8 +77,12 @@ def refresh(payload: RefreshPrediction, run: Run) -> None:
     assert here is not None  # noqa: S101 - there is one part at least
     told = card(row, past, tried, model, here, np.array(scores["values"]))
     scores["ranks"] = ranked(scores["values"])
+    many = len(scores["values"])
+    for start in range(0, many, BATCH):  # no statement of a million people
+        with run.unit():
+            services.score(row, now, {k: v[start : start + BATCH] for k, v in scores.items()})
     with run.unit():
-        services.keep(selectors.prediction(row.pk), now, told, scores, sentence(row, told))
+        services.keep(selectors.prediction(row.pk), now, told, many, sentence(row, told))
         run.progress(len(times) + 3, len(times) + 3, sentence(row, told))
 
 

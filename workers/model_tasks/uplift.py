@@ -25,30 +25,41 @@ SHOWN = 3  # columns that tell the most persuaded from the least
 @handles(REPORT_UPLIFT)
 def report(payload: ReportUplift, run: Run) -> None:
     now = timezone.now()
+    run.progress(0, 1, say("Reads who was decided for, and what was known of them."))
     with run.unit():
         of = experiments.experiment(payload.experiment_id)
         arms = arms_services.arms_of(of)
         control = next(arm.key for arm in arms if arm.is_control)
         names = {arm.key: arm.name for arm in arms}
-        run.progress(0, len(arms), say("Reads who was decided for, and what was known of them."))
-        found = trials.trial(of, [arm.key for arm in arms], now)
+        keys = [arm.key for arm in arms]
+        rows, metric = trials.read(of, now)
+    found = trials.trial(rows, metric, keys)
     try:
         results = told_of(found, control, names, run)
-    except ValueError:
-        counts = np.bincount(found.got, minlength=len(found.arms))
-        why = say("Too few people to tell them apart: the smallest arm has %(n)s whose time is "
-                  "over, and %(least)s are needed. Experiments whose arms had fixed shares tell "
-                  "most.", n=int(counts.min()), least=uplift.LEAST)  # fmt: skip
+    except (uplift.TooFew, uplift.Certain, uplift.Unknown) as refusal:
         with run.unit():
-            services.keep_uplift(of, now, results={}, why=why)
+            services.keep_uplift(of, now, results={}, why=_why_not(refusal, found))
         return
     with run.unit():
         services.keep_uplift(of, now, results=results, why=sentence(results))
 
 
+def _why_not(refusal: ValueError, found: Trial) -> Phrase:
+    if isinstance(refusal, uplift.Certain):
+        return say("Some people could not have got one of the arms: its share was 0 or 1 for them, "
+                   "so there is nobody to compare them with. Give every arm a share.")  # fmt: skip
+    if isinstance(refusal, uplift.Unknown):
+        return say("Nothing is known of these people from before they were decided for: no event "
+                   "and no trait. Nothing can set them apart.")  # fmt: skip
+    counts = np.bincount(found.got, minlength=len(found.arms))
+    return say("Too few people to tell them apart: the smallest arm has %(n)s whose time is over, "
+               "and %(least)s are needed. Experiments whose arms had fixed shares tell most.",
+               n=int(counts.min()), least=uplift.LEAST)  # fmt: skip
+
+
 def told_of(found: Trial, control: str, names: dict[str, str], run: Run) -> dict[str, Any]:
-    """Every arm against the control, and all of them for each person. Raises ValueError where an
-    arm has too few people."""
+    """Every arm against the control, and all of them for each person. Raises what
+    uplift.learn raises."""
     base = found.arms.index(control)
     rows = []
     for n, key in enumerate(found.arms):
@@ -72,7 +83,6 @@ def told_of(found: Trial, control: str, names: dict[str, str], run: Run) -> dict
 
 def _arm(key: str, name: str, one: Uplift, columns: dict[str, np.ndarray]) -> dict[str, Any]:
     order = np.argsort(-one.effects, kind="stable")
-    most, least = order[: len(order) // FIFTH], order[-(len(order) // FIFTH) :]
     fifths = [
         [float(one.psi[part].mean()), float(one.psi[part].std()) / len(part) ** 0.5]
         for part in np.array_split(order, FIFTH)
@@ -81,31 +91,47 @@ def _arm(key: str, name: str, one: Uplift, columns: dict[str, np.ndarray]) -> di
         "key": key, "name": name, "people": len(one.psi), "mean": one.mean,
         "mean_error": one.mean_error, "qini": one.qini, "qini_error": one.qini_error,
         "signal": one.signal, "curve": uplift.curve(one.effects, one.psi), "fifths": fifths,
-        "who": _who(columns, most, least) if one.signal else [],
+        "who": _who(columns, one.effects) if one.signal else [],
     }  # fmt: skip
 
 
-def _who(
-    columns: dict[str, np.ndarray], most: np.ndarray, least: np.ndarray
-) -> list[dict[str, Any]]:
-    """What sets the fifth that it persuades most apart from the fifth that it persuades least."""
+def _who(columns: dict[str, np.ndarray], effects: np.ndarray) -> list[dict[str, Any]]:
+    """What tells how far it persuades: the columns that the effects go with most, as they are in
+    the fifth that it persuades most and in the fifth that it persuades least."""
+    order = np.argsort(-effects, kind="stable")
+    most, least = order[: len(order) // FIFTH], order[-(len(order) // FIFTH) :]
     told: list[tuple[float, dict[str, Any]]] = []
     for name, column in columns.items():
-        if column.dtype.kind == "f":
-            spread = float(np.nanstd(column)) or 1.0
-            high, low = (float(np.nanmean(column[part])) for part in (most, least))
-            told.append((abs(high - low) / spread, {
-                "name": name, "most": round(high, 3), "least": round(low, 3), "level": "",
-            }))  # fmt: skip
-            continue
-        for level in np.unique(column.astype(str)):
-            high, low = (
-                float((column[part].astype(str) == level).mean()) for part in (most, least)
-            )
-            told.append((2 * abs(high - low), {
-                "name": name, "most": round(high, 3), "least": round(low, 3), "level": level,
-            }))  # fmt: skip
+        number = column.dtype.kind == "f"
+        kinds = column.astype(str)
+        levels = [""] if number else list(np.unique(kinds))
+        pairs = []
+        for level in levels:
+            shown = column if number else (kinds == level).astype(float)
+            if any(not np.isfinite(shown[part]).any() for part in (most, least)):
+                continue  # wholly unknown of one of them
+            high, low = (round(float(np.nanmean(shown[part])), 3) for part in (most, least))
+            pairs.append({"name": name, "most": high, "least": low, "level": level})
+        if pairs:
+            best = max(pairs, key=lambda pair: abs(pair["most"] - pair["least"]))
+            told.append((_together(column if number else kinds, effects), best))
     return [row for _, row in sorted(told, key=lambda pair: -pair[0])[:SHOWN]]
+
+
+def _together(column: np.ndarray, effects: np.ndarray) -> float:
+    """The share of the variance of the effects that a column explains by itself: a number by the
+    tenths of its range, kinds each by its mean."""
+    if column.dtype.kind == "f":
+        edges = np.nanquantile(column, np.linspace(0.1, 0.9, 9))
+        groups = np.where(np.isfinite(column), np.searchsorted(edges, column), -1)
+    else:
+        groups = np.unique(column, return_inverse=True)[1]
+    whole = float(effects.var())
+    if whole <= 0:
+        return 0.0
+    within = sum(float(effects[groups == g].var()) * float((groups == g).mean())
+                 for g in np.unique(groups))  # fmt: skip
+    return 1 - within / whole
 
 
 def sentence(results: dict[str, Any]) -> Phrase:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
 from uuid import UUID
 
 from django.utils import timezone
 
 from attune.kernel.errors import AttuneError, Invalid
 from attune.kernel.phrases import as_is, say
+from campaigns.contacts.models import Contact
 from campaigns.delivery import planning, selectors, sending, services, standing
 from campaigns.delivery.jobs import (
     LAUNCH_CAMPAIGN,
@@ -84,36 +86,61 @@ def send_batch(payload: SendBatch, run: Run) -> None:
 
 @handles(VISIT)
 def visit(payload: Visit, run: Run) -> None:
-    """Decide for whoever is due, a few people at a time, so that a stop holds from the next few."""
-    after, seen, asked = None, standing.Seen(), 0
+    """Decide for whoever is due, a few people at a time, so that a stop holds from the next few.
+    After many another job goes on, so that other work has its turn."""
+    after, seen = UUID(payload.after) if payload.after else None, standing.Seen(**payload.seen)
+    before, looked = seen.decided, 0
     while True:
         now = timezone.now()
         with run.unit():
             campaign = selectors.campaign(payload.campaign_id)
-            if campaign.state != "running":
-                return
             try:
-                plan = standing.plan_of(campaign, now)
+                sending_now = standing.ready(campaign, now)
             except AttuneError as refusal:  # the policy was retired, for one
-                standing.told(campaign, seen, now, as_is(refusal.detail))
+                standing.told(campaign.pk, asdict(seen), now, as_is(refusal.detail))
                 return
-            people = standing.due_people(campaign, plan, after=after, now=now)
-            if not people:
-                break
-            seen.add(standing.visit(campaign, plan, people, now))
-        after, asked = people[-1], asked + len(people)
-        run.progress(done=asked, total=max(asked, campaign.planned),
-                     note=say("%(done)s people looked at", done=asked))  # fmt: skip
+            people = standing.due_people(campaign, sending_now.plan, after=after, now=now)
+        awake = [person for person in people if not sending_now.asleep(person, now)]
+        seen.quiet += len(people) - len(awake)
+        for start in range(0, len(awake), standing.PORTION):
+            if not _decide(campaign.pk, awake[start : start + standing.PORTION], seen, run):
+                return
+        if not people:
+            break
+        after, looked = people[-1].pk, looked + len(people)
+        run.progress(done=looked, total=max(looked, campaign.planned),
+                     note=say("%(done)s people looked at", done=looked))  # fmt: skip
+        if seen.decided - before >= standing.MOST:
+            with run.unit():
+                VISIT.enqueue(Visit(campaign.pk, str(after), asdict(seen)),
+                              dedupe_key=str(campaign.pk))  # fmt: skip
+            return
     with run.unit():
-        standing.told(campaign, seen, now)
+        standing.told(campaign.pk, asdict(seen), now, sending_now.problem)
+
+
+def _decide(
+    campaign_id: UUID, people: list[Contact], seen: standing.Seen, run: Run
+) -> bool:  # fmt: skip
+    """One portion, unless the campaign stopped meanwhile: it stays locked, so it cannot now."""
+    now = timezone.now()
+    with run.unit():
+        campaign = selectors.campaign(campaign_id, lock=True)
+        if campaign.state != "running":
+            return False
+        seen.add(standing.visit(campaign, standing.ready(campaign, now), people, now))
+    return True
 
 
 @handles(SEND_DUE)
 def send_due(payload: SendDue, run: Run) -> None:
-    """The messages of a campaign by a policy whose time has come."""
+    """Messages that a policy chose and whose time has come; after many another job goes on."""
     with run.unit():
         waiting = standing.waiting(payload.campaign_id, timezone.now())
     _send_each(waiting, run)
+    if len(waiting) == standing.MOST:
+        with run.unit():
+            SEND_DUE.enqueue(payload, dedupe_key=str(payload.campaign_id))
 
 
 def keep_up() -> None:

@@ -62,6 +62,12 @@ def signed(value: float | None, digits: int = 3) -> str:
 
 
 @register.filter
+def wide(error: float | None, digits: int = 3) -> str:
+    """A standard error as half the width of its 95 % interval."""
+    return "–" if error is None else f"{1.96 * error:.{digits}f}"
+
+
+@register.filter
 def cents(value: int | Decimal | None, currency: str = "") -> str:
     """An amount in cents as money."""
     return "–" if value is None else f"{int(value) / 100:,.2f} {currency}".strip()
