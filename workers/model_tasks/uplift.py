@@ -105,15 +105,16 @@ def _who(columns: dict[str, np.ndarray], effects: np.ndarray) -> list[dict[str, 
         number = column.dtype.kind == "f"
         kinds = column.astype(str)
         levels = [""] if number else list(np.unique(kinds))
-        pairs = []
+        pairs: list[tuple[float, dict[str, Any]]] = []
         for level in levels:
             shown = column if number else (kinds == level).astype(float)
             if any(not np.isfinite(shown[part]).any() for part in (most, least)):
                 continue  # wholly unknown of one of them
             high, low = (round(float(np.nanmean(shown[part])), 3) for part in (most, least))
-            pairs.append({"name": name, "most": high, "least": low, "level": level})
+            pairs.append((abs(high - low), {"name": name, "most": high, "least": low,
+                                            "level": level}))  # fmt: skip
         if pairs:
-            best = max(pairs, key=lambda pair: abs(pair["most"] - pair["least"]))
+            _, best = max(pairs, key=lambda pair: pair[0])
             told.append((_together(column if number else kinds, effects), best))
     return [row for _, row in sorted(told, key=lambda pair: -pair[0])[:SHOWN]]
 
