@@ -28,7 +28,7 @@ from sklearn.linear_model import LogisticRegression
 LATELY = (200, 1_000)  # rows over which "lately" is counted
 MOST_KINDS, LEAST_KIND = 40, 10  # kinds of a column told apart, and rows that each must have
 LEAST_ROWS, LEAST_OF_EACH = 200, 20
-PRIOR = 0.05  # what it costs to leave an even blend without calibration
+PRIOR, WORTH = 0.05, 100  # what it costs to leave an even blend without calibration, of so many rows
 Columns = Mapping[str, np.ndarray]  # float columns are numbers (NaN: unknown), others are kinds
 
 
@@ -197,11 +197,12 @@ def _best_mix(scores: np.ndarray, labels: np.ndarray) -> tuple[tuple[float, floa
     models count alike and nothing is calibrated."""
     weights = 2.0 ** np.linspace(-2, 2, len(labels))
     weights /= weights.sum()
+    prior = PRIOR * min(1.0, WORTH / len(labels))
 
     def cost(v: np.ndarray) -> float:
         odds = _mixed(scores, (1 / (1 + math.exp(-v[0])), math.exp(v[1]), v[2]))
         held = float((weights * (np.logaddexp(0, odds) - labels * odds)).sum())
-        return held + PRIOR * float(0.2 * v[0] ** 2 + (v[1:] ** 2).sum())
+        return held + prior * float(0.2 * v[0] ** 2 + (v[1:] ** 2).sum())
 
     found = minimize(cost, np.zeros(3), method="Nelder-Mead", options={"maxiter": 400})
     v = found.x
