@@ -22,7 +22,7 @@ ALIKE = 0.9  # correlation from which two channels are one
 AGREED = 1.1  # split R-hat
 LEAST_DRAWS = 200  # effective
 LEARNED = 0.85  # width of the interval of a return after the data, of that before them
-POOR_FIT = 0.3
+NO_FIT, POOR_FIT = 0.1, 0.3  # share of the variance
 known_words("refuse", "hold", "warn")
 
 
@@ -115,7 +115,11 @@ def of_fit(channels: Sequence[str], fitted: Fitted) -> list[Finding]:
         found.append(Finding("refuse", say(
             "The channels are said to bring more than there was: something that moves with them is "
             "missing.")))  # fmt: skip
-    if fitted.r2 < POOR_FIT:
+    if fitted.r2 < NO_FIT:
+        found.append(Finding("refuse", say(
+            "It explains %(share)s of the ups and downs: something else moves the outcome.",
+            share=f"{fitted.r2:.0%}")))  # fmt: skip
+    elif fitted.r2 < POOR_FIT:
         found.append(Finding("warn", say(
             "It explains only %(share)s of the ups and downs.", share=f"{fitted.r2:.0%}"
         )))  # fmt: skip

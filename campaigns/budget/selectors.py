@@ -83,6 +83,13 @@ def weeks(of: Mix, today: date) -> Weeks | None:
     return Weeks(mondays, channels, spend, outcome)
 
 
+def total(of: Mix, since: date, until: date) -> float | None:
+    """The outcome of all the weeks that a time spans; None where none of them is known."""
+    seen = weeks(of, until + timedelta(days=14))
+    at = seen.within(since, until) if seen is not None else None
+    return None if seen is None or at is None else float(seen.outcome[at[0] : at[1] + 1].sum())
+
+
 def channels(of: Mix) -> list[str]:
     """Every channel that money was spent on."""
     rows = MixDay.objects.filter(mix=of).exclude(channel="").order_by("channel")

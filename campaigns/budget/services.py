@@ -38,6 +38,7 @@ PLAN = Machine(
     },
 )
 LARGEST, SHOWN = 20_000_000, 20
+LEAST_DOUBT = 0.01
 USUAL_WEEKS = 8  # what is spent now: the mean of the newest weeks
 MOST_WEEKS = 26
 DAY_SQL = """
@@ -123,8 +124,21 @@ def add_lift(
     errors = []
     if until < since:
         errors.append(FieldError("until", say("It ends before it begins.")))
-    if not error > 0:
-        errors.append(FieldError("error", say("The standard error is more than 0.")))
+    if not error > 0 or error < abs(outcome) * LEAST_DOUBT:
+        errors.append(
+            FieldError(
+                "error",
+                say(
+                    "The standard error is more than 0, and no test is "
+                    "surer than a hundredth of what it found."
+                ),
+            )
+        )
+    there = selectors.total(mix, since, until)
+    if there is not None and abs(outcome) > there:
+        told = say("In that time there were %(there)s in all: one channel cannot have brought "
+                   "%(outcome)s.", there=f"{there:,.0f}", outcome=f"{outcome:,.0f}")  # fmt: skip
+        errors.append(FieldError("outcome", told))
     known = selectors.span(mix)
     if known is not None and (until < known[0] or since > known[1]):
         told = say("The test lies outside the days of spend, %(first)s to %(last)s.",
@@ -219,6 +233,8 @@ def plan(
     drawn = Curves.of(fit.curves)
     now = usual(fit)
     errors = _faults(name, weeks, total, drawn.channels, limits)
+    if not -31 <= (starts - today).days <= 366:
+        errors.append(FieldError("starts", say("Plan for a time from last month to a year ahead.")))
     held = held_by(fit)
     bounds = [
         Limits(float(now[c]), float(now[c])) if channel in held

@@ -7,7 +7,9 @@ day,revenue,Search,Radio     a column a channel; revenue, outcome, orders or val
 from __future__ import annotations
 
 import csv
+import itertools
 import math
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -20,7 +22,7 @@ DAYS = ("day", "date", "week", "week_start", "datum")
 OUTCOMES = ("outcome", "revenue", "value", "sales", "orders")
 MOST_CHANNELS, MOST = 12, 1e12
 FIRST_YEAR, LAST_YEAR = 1990, 2100
-FORMATS = ("%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%Y/%m/%d")
+FORMATS = ("%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d")  # 01/05/2026 is two days
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,19 @@ class Refused:
 
 
 def read(lines: Iterable[str]) -> Iterator[Spent | Refused]:
-    """Every cell of a file that can be believed, and why the others cannot."""
-    rows = csv.reader(lines)
+    """Every cell of a file that can be believed, and why the others cannot. Cells are separated by
+    commas, semicolons or tabs; with semicolons a comma may be the decimal point."""
+    text = iter(lines)
+    first = next(text, "")
+    mark = max(",;\t", key=first.count)
+    try:
+        yield from _read(csv.reader(itertools.chain([first], text), delimiter=mark), mark)
+    except csv.Error:
+        yield Refused(1, word("row"), say("A quote is not closed, or a cell is longer than any "
+                                          "amount: nothing was read."))  # fmt: skip
+
+
+def _read(rows: Iterator[list[str]], mark: str) -> Iterator[Spent | Refused]:
     head = [name.strip().lstrip("\ufeff") for name in next(rows, [])]
     low = [name.lower() for name in head]
     wrong = _wrong_head(head, low)
@@ -65,12 +78,19 @@ def read(lines: Iterable[str]) -> Iterator[Spent | Refused]:
             continue
         if long:
             name = row[low.index("channel")].strip()[:60]
-            yield _cell(number, day, name, "spend", row[low.index("spend")], name)
+            yield _cell(number, day, name, "spend", _point(row[low.index("spend")], mark), name)
             continue
         for i, cell in enumerate(row):
             if i != at and cell.strip():
-                outcome = low[i] in OUTCOMES
-                yield _cell(number, day, "" if outcome else head[i][:60], head[i], cell, head[i])
+                channel = "" if low[i] in OUTCOMES else head[i][:60]
+                yield _cell(number, day, channel, head[i], _point(cell, mark), head[i])
+
+
+def _point(cell: str, mark: str) -> str:
+    """1.234,50 as 1234.50, where commas do not separate cells."""
+    if mark != "," and re.fullmatch(r"\s*-?[\d.]*,\d+\s*", cell):
+        return cell.replace(".", "").replace(",", ".")
+    return cell
 
 
 def _wrong_head(head: list[str], low: list[str]) -> Refused | None:
@@ -78,6 +98,9 @@ def _wrong_head(head: list[str], low: list[str]) -> Refused | None:
     if not set(low) & set(DAYS):
         told = say("The first line names the columns; one of them is “day”.")
         return Refused(1, word("day"), told)
+    twice = sorted({name for name in head if name and head.count(name) > 1})
+    if twice:
+        return Refused(1, twice[0], say("Two columns are called %(name)s.", name=twice[0]))
     outcomes = [head[i] for i, name in enumerate(low) if name in OUTCOMES]
     if len(outcomes) > 1:
         told = say("Two columns say the outcome, %(names)s: keep the one that this budget is "
@@ -100,8 +123,10 @@ def _cell(
     except ValueError:
         return Refused(line, field, say("“%(value)s” is no number; write 1234.50.",
                                         value=cell[:40]))  # fmt: skip
-    if not math.isfinite(amount) or not 0 <= amount <= MOST:
-        return Refused(line, field, say("Must be an amount of 0 or more."))
+    if not math.isfinite(amount) or not 0 <= amount <= MOST or not cell.isascii() or "_" in cell:
+        return Refused(
+            line, field, say("Must be an amount from 0 to %(most)s.", most=f"{MOST:,.0f}")
+        )
     return Spent(line, day, channel, amount)
 
 

@@ -116,6 +116,33 @@ WITH RECURSIVE names AS (
 SELECT key FROM names WHERE key IS NOT NULL LIMIT 200"""  # from key to key along the index
 
 
+NAMING = frozenset(
+    [
+        "email",
+        "e-mail",
+        "name",
+        "first_name",
+        "firstname",
+        "last_name",
+        "lastname",
+        "full_name",
+        "fullname",
+        "phone",
+        "mobile",
+        "address",
+        "street",
+        "username",
+        "user_name",
+        "login",
+    ]
+)
+
+
+def telling_traits() -> list[str]:
+    """Traits that say something of a person and do not name them: what a model may know."""
+    return [name for name in trait_names() if name.lower() not in NAMING]
+
+
 def trait_names() -> list[str]:
     """Every trait somebody has, by name: what a segment rule can test."""
     with connection.cursor() as cursor:

@@ -43,7 +43,14 @@ class CampaignForm(forms.Form):
         self.fields["experiment"].choices = [
             ("", say("choose")), *((str(e.pk), e.name) for e in free),
         ]  # fmt: skip
-        policies = strategy.policies().exclude(state="retired")
+        policies = strategy.policies().exclude(state="retired").filter(
+            every_hours__gt=0, bank__options__in_use=True, bank__options__revision__isnull=False
+        ).distinct()  # fmt: skip
+        busy = Campaign.objects.filter(policy__isnull=False).exclude(
+            state__in=["finished", "cancelled"]
+        )  # fmt: skip
+        busy = busy.exclude(pk=own.pk) if own else busy
+        policies = policies.exclude(pk__in=busy.values("policy_id"))
         self.fields["policy"].choices = [
             ("", say("choose")), *((str(p.pk), p.name) for p in policies),
         ]  # fmt: skip

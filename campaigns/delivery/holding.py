@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from attune.kernel.phrases import Phrase, say
-from campaigns.decisions.models import Decision
 from campaigns.delivery import deciding
 from campaigns.delivery.models import Send
 from campaigns.segments import selectors as segments
@@ -25,9 +24,8 @@ def over(send: Send, now: datetime) -> Phrase | None:
     assert send.due_at is not None  # noqa: S101
     if policy.state == Policy.State.RETIRED:
         return say("The policy is retired.")
-    stopped = policy.state == Policy.State.PAUSED and made.mode != Decision.Mode.FALLBACK
-    if stopped and made.action != policy.default_action:
-        return say("The policy is stopped; everybody gets the default.")
+    if policy.state == Policy.State.PAUSED:
+        return say("The policy is stopped; nothing is sent.")
     if now - send.due_at > timedelta(hours=policy.every_hours):
         return say("Its time was over before it could be sent.")
     plan = planning.planned(policy, now)
@@ -60,7 +58,7 @@ def put_off(send: Send, now: datetime) -> bool:
     """Whether it meets quiet hours, for one because its campaign was paused: then it waits."""
     assert send.campaign.policy is not None  # noqa: S101
     plan = planning.planned(send.campaign.policy, now)
-    local = now.astimezone(policies.zone_of(send.contact))
+    local = now.astimezone(policies.zone_of(send.contact, plan))
     mine = [a for a in plan.actions if a.key == send.decision.action]
     if not binding.all_quiet(plan.rules, mine, {}, local):  # at this hour, whichever was meant
         return False

@@ -172,7 +172,10 @@ def shown(campaign: Campaign) -> list[tuple[str, Revision]]:
     if campaign.policy is None:
         return []
     options = strategy.options_of(campaign.policy.bank_id)
-    return [(o.name, o.revision) for o in options if o.in_use and o.revision is not None]
+    return [
+        (o.name, o.revision) for o in options if o.in_use and o.revision is not None
+        and (campaign.via != Campaign.Via.EMAIL or o.revision.asset.channel == Channel.EMAIL)
+    ]  # fmt: skip
 
 
 def _policy_faults(campaign: Campaign, channels: set[str]) -> Iterator[FieldError]:
@@ -187,11 +190,9 @@ def _policy_faults(campaign: Campaign, channels: set[str]) -> Iterator[FieldErro
         told = say("It decides at each request; let it decide anew after hours instead.")
         yield FieldError("policy", told)
     if not channels:
-        told = say("No option of “%(bank)s” shows a text: there is nothing to send.",
-                   bank=policy.bank)  # fmt: skip
+        told = say("No option of “%(bank)s” shows a text of this channel: there is nothing to "
+                   "send.", bank=policy.bank)  # fmt: skip
         yield FieldError("policy", told)
-    elif campaign.via == Campaign.Via.EMAIL and Channel.EMAIL not in channels:
-        yield FieldError("policy", say("None of its texts is an e-mail."))
 
 
 def preflight(campaign: Campaign) -> Preflight:
@@ -225,9 +226,16 @@ def preflight(campaign: Campaign) -> Preflight:
     of = campaign.experiment
     if of is not None and of.state not in {Experiment.State.DRAFT, Experiment.State.RUNNING}:
         problems.append(say("The experiment is %(state)s.", state=word(of.state)))
-    if campaign.policy is not None and campaign.policy.state == Policy.State.RETIRED:
-        problems.append(say("The policy is retired."))
+    if campaign.policy is not None:
+        problems += _policy_problems(campaign.policy)
     return Preflight(people, problems)
+
+
+def _policy_problems(policy: Policy) -> Iterator[Phrase]:
+    if policy.state == Policy.State.RETIRED:
+        yield say("The policy is retired.")
+    if policy.state == Policy.State.PAUSED:
+        yield say("The policy is stopped; resume it first.")
 
 
 def cleared(campaign: Campaign) -> Preflight:
@@ -277,14 +285,14 @@ def move(*, campaign: Campaign, verb: str) -> None:
     if decides and campaign.experiment is not None:  # what holds a partner's channel
         _move_experiment(campaign.experiment, verb)
     if verb in {"finish", "cancel"}:
-        _abort(campaign, say("The campaign had ended.") if verb == "finish"
+        abort(campaign, say("The campaign had ended.") if verb == "finish"
                else say("The campaign was cancelled."))  # fmt: skip
     if verb == "resume" and not goes_on:
         LOAD_CAMPAIGN.enqueue(LoadCampaign(campaign.pk, resumed=True))
     live.push(current_tenant(), "campaigns", str(campaign.pk))
 
 
-def _abort(campaign: Campaign, why: Phrase) -> None:
+def abort(campaign: Campaign, why: Phrase) -> None:
     """What waits does not leave; what a policy chose was not done after all."""
     waiting = Send.objects.filter(campaign=campaign, state=Send.State.PENDING)
     waiting = waiting.select_for_update().order_by("id")

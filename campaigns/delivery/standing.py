@@ -28,13 +28,14 @@ from campaigns.content.models import Channel, Revision
 from campaigns.content.services import verify
 from campaigns.decisions.models import Decision
 from campaigns.delivery import deciding, reach
+from campaigns.delivery import services as sends
 from campaigns.delivery.jobs import SEND_DUE, VISIT, SendDue, Visit
 from campaigns.delivery.models import Campaign, Send
 from campaigns.segments.models import SegmentMembership
 from campaigns.strategy import binding, planning, services
 from campaigns.strategy import deciding as policies
 from campaigns.strategy.actions import WAIT, Action
-from campaigns.strategy.models import Option
+from campaigns.strategy.models import Option, Policy
 from campaigns.strategy.planning import Plan
 
 EVERY = timedelta(minutes=15)  # between two visits
@@ -70,7 +71,7 @@ class Sending:
 
     def asleep(self, person: Contact, now: datetime) -> bool:
         """Whether quiet hours leave nothing to do now; told once for a time zone."""
-        local = now.astimezone(policies.zone_of(person))
+        local = now.astimezone(policies.zone_of(person, self.plan))
         place = (str(local.tzinfo), local.hour)
         if place not in self.quiet:
             plan = self.plan
@@ -87,6 +88,10 @@ def ask(now: datetime) -> None:
         JobRow.objects.filter(kind__in=[VISIT.name, SEND_DUE.name], state=JobRow.State.RUNNING)
         .values_list("kind", "dedupe_key")
     )  # fmt: skip
+    for campaign in going.filter(policy__state__in=[Policy.State.PAUSED, Policy.State.RETIRED]):
+        if Send.objects.filter(campaign=campaign, state=Send.State.PENDING).exists():
+            sends.abort(campaign, say("The policy is stopped; nothing is sent."))
+            live.push(current_tenant(), "campaigns", str(campaign.pk))
     for campaign in going.exclude(visit_at__gt=now):
         if (VISIT.name, str(campaign.pk)) not in busy:
             VISIT.enqueue(Visit(campaign.pk), dedupe_key=str(campaign.pk))
@@ -105,9 +110,12 @@ def ask(now: datetime) -> None:
 
 def ready(campaign: Campaign, now: datetime) -> Sending:
     """What its policy may choose and this campaign can send: actions with one approved text. Raises
-    Conflict where the policy does not decide."""
+    Conflict where the policy does not decide, or everybody would get the default: who asks may do
+    that, but nothing is sent by itself that nobody chose."""
     assert campaign.policy is not None  # noqa: S101
     plan = planning.planned(campaign.policy, now)
+    if plan.fallback is not None:
+        raise Conflict(say("Nothing is sent: %(why)s", why=plan.fallback))
     texts, problem = texts_of(plan.actions, plan.options, campaign.via), None
     for text in {text.pk: text for text in texts.values()}.values():
         try:
@@ -157,7 +165,7 @@ def due_people(
 def visit(campaign: Campaign, sending: Sending, people: Sequence[Contact], now: datetime) -> Seen:
     """Decide for these people, who are not asleep, and write their messages. Doing it twice makes
     nothing twice."""
-    seen, sends = Seen(), []
+    seen, letters = Seen(), []
     ids = [person.pk for person in people]
     reachable = {
         channel: reach.reachable(ids, channel, now)
@@ -175,12 +183,13 @@ def visit(campaign: Campaign, sending: Sending, people: Sequence[Contact], now: 
             seen.decided += 1
             seen.waits += made.action == WAIT
             text = sending.texts.get(made.action)
-            if made.at == now and text is not None:  # not one that holds from before
-                sends.append(Send(campaign=campaign, contact=person, decision_id=made.pk,
+            chosen = made.at == now and made.mode != Decision.Mode.FALLBACK
+            if chosen and text is not None:  # not one that holds from before
+                letters.append(Send(campaign=campaign, contact=person, decision_id=made.pk,
                                   revision=text, slot=made.slot,
                                   due_at=made.acts_at or now))  # fmt: skip
-    Send.objects.bulk_create(sends, ignore_conflicts=True)
-    if any(send.due_at == now for send in sends):
+    Send.objects.bulk_create(letters, ignore_conflicts=True)
+    if any(letter.due_at == now for letter in letters):
         SEND_DUE.enqueue(SendDue(campaign.pk), dedupe_key=str(campaign.pk))
     return seen
 
@@ -218,8 +227,8 @@ def told(
     live.push(current_tenant(), "campaigns", str(campaign_id))
 
 
-def withdraw(sends: Iterable[Send], why: Phrase) -> None:
+def withdraw(letters: Iterable[Send], why: Phrase) -> None:
     """These messages of one policy do not leave: their decisions were not done after all."""
-    rows = list(sends)
+    rows = list(letters)
     if rows and (policy := rows[0].campaign.policy) is not None:
         services.withdraw(policy, [row.decision_id for row in rows], why)

@@ -110,7 +110,7 @@ def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @page("campaigns.edit")
 def new(request: HttpRequest) -> HttpResponse:
-    given = {name: request.GET.get(name) for name in ("experiment", "policy")}
+    given = {name: request.GET.get(name) for name in ("experiment", "policy", "audience", "name")}
     form = CampaignForm(request.POST or None, initial=given)
     if request.method == "POST" and form.is_valid():
         try:

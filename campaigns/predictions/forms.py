@@ -29,5 +29,5 @@ class PredictionForm(forms.Form):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.fields["traits"].choices = [(name, name) for name in contacts.trait_names()]
+        self.fields["traits"].choices = [(name, name) for name in contacts.telling_traits()]
         self.fields["goal"].choices = [(m.key, m.name) for m in log.metrics()]

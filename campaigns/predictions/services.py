@@ -50,10 +50,10 @@ def create(
         errors.append(FieldError("name", say("Give the prediction a name.")))
     if not SHORTEST <= days <= LONGEST:
         errors.append(FieldError("days", say("Foretell 1 to 180 days.")))
-    known = set(contacts.trait_names())
+    known = set(contacts.telling_traits())
     for name_of in traits:
         if name_of not in known:
-            told = say("No contact has a trait “%(name)s”.", name=name_of)
+            told = say("No contact has a trait “%(name)s” that could tell anything.", name=name_of)
             errors.append(FieldError("traits", told))
     if errors:
         raise Invalid(errors)

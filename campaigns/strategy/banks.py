@@ -135,6 +135,7 @@ def add_constraint(
         for name in options if name not in known
     ]  # fmt: skip
     faults += _constraint_faults(kind, options, values, segment)
+    faults += _impossible(policy, kind, options, values)
     if faults:
         raise Invalid(faults)
     with transaction.atomic():  # one that leaves nothing to choose is not kept
@@ -145,6 +146,31 @@ def add_constraint(
         _check_left(policy)
     audit.record("strategy.add_constraint", rule, policy=str(policy.pk), kind=kind)
     return rule
+
+
+def _impossible(
+    policy: Policy, kind: str, options: Sequence[str], values: dict[str, Any]
+) -> Iterator[FieldError]:
+    """What could never hold."""
+    if kind == Constraint.Kind.EXCLUSION and len({o.partition(":")[0] for o in options}) < 2:
+        told = say("Choose options of two dimensions or more: two of one never come together.")
+        yield FieldError("options", told)
+    if kind != Constraint.Kind.SHARE:
+        return
+    trait, value = values.get("trait", ""), values.get("value", "")
+    if bool(trait) != bool(value):
+        told = say("Give the trait and its value, or neither.")
+        yield FieldError("value" if trait else "trait", told)
+    least = sum(
+        float(rule.values["least"]) for rule in selectors.constraints_in_force(policy)
+        if rule.kind == Constraint.Kind.SHARE and not set(rule.options) & set(options)
+        and rule.values.get("value", "") in {"", value}
+        and {o.partition(":")[0] for o in rule.options} == {o.partition(":")[0] for o in options}
+    )  # fmt: skip
+    if _share(values.get("least")) and least + float(values["least"]) > 1:
+        told = say("With the other rules in force the least shares would add up to more than "
+                   "100 %.")  # fmt: skip
+        yield FieldError("least", told)
 
 
 def _constraint_faults(
@@ -163,7 +189,9 @@ def _constraint_faults(
     elif kind == Constraint.Kind.SHARE:
         least, most = values.get("least"), values.get("most")
         if not (_share(least) and _share(most) and float(least) < float(most)):  # type: ignore[arg-type]
-            yield FieldError("least", say("Give shares from 0 to 1, the least below the most."))
+            yield FieldError(
+                "least", say("Give shares from 0 % to 100 %, the least below the most.")
+            )
     elif kind not in Constraint.Kind.values:
         yield FieldError("kind", say("Choose a kind."))
 

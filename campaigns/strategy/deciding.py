@@ -117,7 +117,7 @@ def _fresh(
     plan: Plan, person: Contact, context: dict[str, Any], now: datetime, slot: str
 ) -> Decision:
     policy = plan.policy
-    local = now.astimezone(zone_of(person))
+    local = now.astimezone(zone_of(person, plan))
     row = raw(policy, person, context, local)
     found = binding.bound(plan, person, local)
     stale = plan.fallback or _featureless(policy, row)
@@ -168,12 +168,15 @@ def _featureless(policy: Policy, row: dict[str, Any]) -> Phrase | None:
     return None
 
 
-def zone_of(person: Contact) -> ZoneInfo:
-    """UTC where it is unknown."""
-    try:
-        return ZoneInfo(person.timezone or "UTC")
-    except (KeyError, ValueError):
-        return ZoneInfo("UTC")
+def zone_of(person: Contact, plan: Plan) -> ZoneInfo:
+    """The workspace's where a person's own is not known."""
+    for name in (person.timezone, plan.zone):
+        try:
+            if name:
+                return ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            continue
+    return ZoneInfo("UTC")
 
 
 def group_of(policy: Policy, ramp: Ramp | None, contact_id: uuid.UUID) -> tuple[str, Shares]:
@@ -285,7 +288,7 @@ def _choice(
     context: dict[str, Any], *, mode: str, action: str, draw: float,
     propensities: dict[str, float], found: Bindings, version: int, shadow: dict[str, Any],
 ) -> decisions.Choice:  # fmt: skip
-    local = now.astimezone(zone_of(person))
+    local = now.astimezone(zone_of(person, plan))
     done = next((a for a in plan.actions if a.key == action), Action(WAIT))
     begins = binding.due_at(local, binding.hour_of(done, plan.options, local.hour))
     return decisions.Choice(

@@ -109,8 +109,9 @@ class PolicyForm(forms.Form):
                     "third."),
     )  # fmt: skip
     stale_hours = forms.IntegerField(
-        label=_("Too old after hours"), min_value=1, max_value=24 * 365, initial=168,
-        help_text=_("A version that learned from nothing newer gives way to the default."),
+        label=_("Too old after hours"), min_value=240, max_value=24 * 365, initial=720,
+        help_text=_("240 to 8,760, ten days to a year. A version that learned from nothing newer "
+                    "gives way to the default."),
     )  # fmt: skip
     refreshes = forms.BooleanField(
         label=_("Learns every day by itself"), required=False,
@@ -120,7 +121,7 @@ class PolicyForm(forms.Form):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         metrics = [(m.key, m.name) for m in log.metrics()]
-        traits = [TRAIT + name for name in contacts.trait_names()]
+        traits = [TRAIT + name for name in contacts.telling_traits()]
         scores = [SCORE + key for key in contacts.score_keys()]
         self.fields["bank"].choices = [(str(b.pk), b.name) for b in selectors.banks()]
         self.fields["audience"].choices = [("", _("everybody")), *segments.as_choices()]

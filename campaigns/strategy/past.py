@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from attune.kernel import audit
 from attune.kernel.errors import Conflict, Invalid
-from attune.kernel.phrases import say
+from attune.kernel.phrases import Phrase, say, say_many
 from campaigns.strategy import logformats, rounds, selectors, services
 from campaigns.strategy.features import TRAIT
 from campaigns.strategy.jobs import READ_LOG, ReadPastLog
@@ -69,7 +69,10 @@ def read(past: PastLog) -> None:
                 PastRound.objects.bulk_create(waiting)
                 waiting = []
     PastRound.objects.bulk_create(waiting)
-    bad = not taken or taken < LEAST_READ * (taken + refused)
+    strangers = _strangers(past)
+    if strangers:
+        problems.insert(0, {"line": 0, "field": "action", "reason": strangers.stored()})
+    bad = not taken or taken < LEAST_READ * (taken + refused) or strangers is not None
     past.state = PastLog.State.REFUSED if bad else PastLog.State.READY
     past.rounds, past.refused, past.problems = taken, refused, problems
     past.save(update_fields=["state", "rounds", "refused", "problems"])
@@ -90,13 +93,22 @@ def log_for(version: PolicyVersion, past: PastLog) -> Rounds:
         raise Conflict(say("That log cannot be used: it is %(state)s.",
                            state=past.get_state_display()))  # fmt: skip
     found = rounds.of_past(past)
-    known = {a.key for a in selectors.actions_of(version.policy, [])}
-    strangers = [key for key in found.keys if key not in known]
-    if strangers:
-        told = say("The log's actions are not this policy's: “%(name)s” and %(n)s others.",
-                   name=strangers[0], n=len(strangers) - 1)  # fmt: skip
-        raise Conflict(told)
+    strangers = _strangers(past)  # the bank may have changed since it was read
+    if strangers is not None:
+        raise Conflict(strangers)
     return found
+
+
+def _strangers(past: PastLog) -> Phrase | None:
+    """What is said of a log whose actions are not those of its policy."""
+    known = {a.key for a in selectors.actions_of(past.policy, [])}
+    keys = PastRound.objects.filter(of=past).order_by("action").values_list("action", flat=True)
+    others = sorted(set(keys.distinct()) - known)
+    if not others:
+        return None
+    return say_many("The log's actions are not this policy's: “%(name)s” is none of them.",
+                    "%(n)s of the log's actions are not this policy's, “%(name)s” for one.",
+                    n=len(others), name=others[0])  # fmt: skip
 
 
 def handed_out(policy: Policy, kind: str, *, personal: bool = True) -> Iterator[str]:
@@ -105,6 +117,7 @@ def handed_out(policy: Policy, kind: str, *, personal: bool = True) -> Iterator[
     now = timezone.now()
     seen = rounds.logged(policy, since=now - services.LEARN_FROM, until=now)
     found = seen.rounds
+    over = [i for i in range(len(found)) if found.over[i]]  # of the others nobody knows the reward
     people: dict[str, str] = {}
     rows = (
         Round(
@@ -117,6 +130,6 @@ def handed_out(policy: Policy, kind: str, *, personal: bool = True) -> Iterator[
             people.setdefault(str(found.units[i]), f"p{len(people) + 1}"),
             seen.at[i],
         )
-        for i in range(len(found))
+        for i in over
     )  # fmt: skip
     return logformats.written(kind, rows, found.keys)

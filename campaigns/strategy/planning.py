@@ -25,10 +25,12 @@ from campaigns.strategy import selectors
 from campaigns.strategy.actions import Action
 from campaigns.strategy.models import Constraint, Option, Policy, PolicyVersion, Ramp
 from campaigns.strategy.snapshots import EVEN, Snapshot
+from tenants.models import Tenant
 
 MOST = 500  # plans kept in a process
 MARKS_SQL = """
 SELECT p.id, concat_ws(';', p.xmin, p.ctid,
+  (SELECT concat(t.xmin, t.ctid) FROM tenants_tenant t WHERE t.id = p.tenant_id),
   (SELECT concat(s.xmin, s.ctid) FROM segment s
    WHERE s.tenant_id = p.tenant_id AND s.id = p.audience_id),
   (SELECT string_agg(concat(o.xmin, o.ctid, r.xmin, r.ctid, s.xmin, s.ctid), ',' ORDER BY o.id)
@@ -58,6 +60,7 @@ class Plan:
     fallback: Phrase | None  # why everybody gets the default
     options: Mapping[str, Option]  # those in use, by "dimension:key"
     known: Mapping[str, Sequence[tuple[str, int]]]  # (key, cost) of every option, by dimension
+    zone: str = "UTC"  # the workspace's, for people whose own is not known
 
     def parsed(self, key: str) -> Action:
         """What an action did, by options that may be out of use since."""
@@ -121,7 +124,7 @@ def _made(policy: Policy) -> Plan:
     return Plan(
         policy, selectors.actions_of(policy, rules, options), rules, selectors.serving(policy),
         selectors.open_ramp(policy), None, {o.code: o for o in options},
-        selectors.by_dimension(every),
+        selectors.by_dimension(every), Tenant.objects.get(pk=current_tenant()).timezone,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from django.db.models import QuerySet
 
 from attune.kernel.errors import NotFound
+from attune.kernel.models import JobRow
 from attune.kernel.phrases import say
 from campaigns.content.models import Revision
 from campaigns.strategy import actions as acting
@@ -179,6 +180,14 @@ def estimates_of(of: Sequence[PolicyVersion]) -> dict[uuid.UUID, OffPolicyEstima
     return {
         row.version_id: row for row in rows.order_by("version_id", "-id").distinct("version_id")
     }
+
+
+def refused_job(of: Policy) -> JobRow | None:
+    """The newest attempt to learn a version, where it gave up and none came of it since."""
+    kinds = ["strategy.learn", "strategy.learn_return"]
+    newest = JobRow.objects.filter(kind__in=kinds, payload__policy_id=str(of.pk)).order_by("-id")
+    row = newest.first()
+    return row if row is not None and row.state in JobRow.GAVE_UP else None
 
 
 def past_logs(of: Policy) -> QuerySet[PastLog]:

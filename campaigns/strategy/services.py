@@ -21,6 +21,7 @@ from attune.kernel.models import JobRow
 from attune.kernel.phrases import Phrase, say
 from attune.kernel.states import advance
 from attune.kernel.tenancy import current_tenant
+from campaigns.contacts import selectors as contacts
 from campaigns.content.services import verify
 from campaigns.decisions import selectors as decisions_log
 from campaigns.decisions import services as decisions
@@ -129,7 +130,8 @@ def _check_kept(policy: Policy, plan: PolicyPlan) -> None:
     same = all(getattr(policy, name) == getattr(plan, name) for name in kept)
     if not same or decisions_log.goals(policy.pk)[0].metric != plan.primary:
         raise Conflict(say("A policy that decides keeps its actions, reward, kind, features and "
-                           "times; make another one beside it."))  # fmt: skip
+                           "times (bank, waiting, reward, learns, decides by, decides anew, hours "
+                           "of a reward); make another one beside it."))  # fmt: skip
 
 
 def _check(plan: PolicyPlan) -> None:
@@ -154,13 +156,20 @@ def _faults(plan: PolicyPlan) -> Iterator[FieldError]:
         told = say("Give %(least)s hours to 1 year: a version takes that long to go live.",
                    least=LEAST_STALE)  # fmt: skip
         yield FieldError("stale_hours", told)
-    for name in plan.features:
-        if name not in KNOWN and not name.startswith((TRAIT, CONTEXT, SCORE)):
-            yield FieldError("features", say("There is no feature “%(name)s”.", name=name))
+    yield from _feature_faults(plan)
     if plan.primary in plan.guardrails:
         told = say("“%(metric)s” is named in two roles; choose one.", metric=plan.primary.name)
         yield FieldError("guardrails", told)
     yield from _action_faults(plan)
+
+
+def _feature_faults(plan: PolicyPlan) -> Iterator[FieldError]:
+    for name in plan.features:
+        if name not in KNOWN and not name.startswith((TRAIT, CONTEXT, SCORE)):
+            yield FieldError("features", say("There is no feature “%(name)s”.", name=name))
+        elif name.removeprefix(TRAIT).lower() in contacts.NAMING and name.startswith(TRAIT):
+            told = say("“%(name)s” names people: nobody can be decided for by it.", name=name)
+            yield FieldError("features", told)
 
 
 def _action_faults(plan: PolicyPlan) -> Iterator[FieldError]:

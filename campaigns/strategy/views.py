@@ -36,6 +36,7 @@ from campaigns.strategy.forms import PastLogForm, PolicyForm
 from campaigns.strategy.jobs import JUDGE, LOOK, JudgeVersion, LookAtPolicy
 from campaigns.strategy.models import Constraint, OffPolicyEstimate, PastLog, Policy
 from campaigns.strategy.services import PolicyPlan
+from campaigns.strategy.views_banks import demand_live, may_change
 from tenants.pages import can, go, page
 
 KINDS = {"obp": ("csv", "text/csv"), "vw": ("vw", "text/plain"),
@@ -83,9 +84,20 @@ def policy(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "past_logs": selectors.past_logs(row)[:10], "rate": goals[0].metric.kind == "conversion",
         "log_form": PastLogForm(),
     }  # fmt: skip
+    context |= _sending(row) | {
+        "refused": selectors.refused_job(row), "mine": may_change(request, row),
+    }  # fmt: skip
     part = request.htmx and request.headers.get("HX-Target") == "results"
     name = "strategy/results.html" if part else "strategy/policy.html"
     return render(request, name, context)
+
+
+def _sending(row: Policy) -> dict[str, Any]:
+    """The campaigns in which it sends by itself, and whether it could."""
+    campaigns = list(row.campaigns.exclude(state__in=["finished", "cancelled"]))
+    texts = row.bank.options.filter(in_use=True, revision__isnull=False)
+    able = not campaigns and row.state != Policy.State.RETIRED and row.every_hours > 0
+    return {"campaigns": campaigns, "can_send": able and texts.exists()}
 
 
 def _steps(ramp: Any) -> list[dict[str, Any]]:
@@ -126,6 +138,7 @@ def new(request: HttpRequest) -> HttpResponse:
 @page("strategy.edit")
 def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     row = selectors.policy(pk, lock=request.method == "POST")
+    demand_live(request, row)
     now = _initial(row)
     form = PolicyForm(request.POST or None, initial=now)
     editing = Editing(form, now, audit.latest_of(row, "strategy.change"))

@@ -16,8 +16,19 @@ from campaigns.content import selectors as content
 from campaigns.segments import selectors as segments
 from campaigns.strategy import banks, selectors
 from campaigns.strategy.forms import BankForm, ConstraintForm, FairnessForm, OptionForm
-from campaigns.strategy.models import Constraint, FairnessRule
-from tenants.pages import can, go, page
+from campaigns.strategy.models import Constraint, FairnessRule, Policy
+from tenants.pages import can, demand, go, page
+
+
+def demand_live(request: HttpRequest, *policies: Policy) -> None:
+    """What decides for people now is changed by those alone who may start and stop it."""
+    if any(policy.state in {Policy.State.RUNNING, Policy.State.PAUSED} for policy in policies):
+        demand(request, "strategy.launch")
+
+
+def may_change(request: HttpRequest, *policies: Policy) -> bool:
+    live = any(policy.state in {Policy.State.RUNNING, Policy.State.PAUSED} for policy in policies)
+    return can(request, "strategy.edit") and (not live or can(request, "strategy.launch"))
 
 
 @page("strategy.edit")
@@ -35,9 +46,12 @@ def new_bank(request: HttpRequest) -> HttpResponse:
 def bank(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """A bank with its options; adding one posts here too."""
     row = selectors.bank(pk)
-    posted = request.method == "POST" and can(request, "strategy.edit")
+    posted = request.method == "POST"
+    if posted:
+        demand(request, "strategy.edit")
     form = OptionForm(request.POST if posted else None)
     if posted and form.is_valid():
+        demand_live(request, *row.policies.all())
         told = form.cleaned_data
         try:
             banks.add_option(
@@ -53,6 +67,7 @@ def bank(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     context = {
         "bank": row, "options": options, "newer": selectors.successors(options), "form": form,
         "policies": row.policies.order_by("name"), "n_actions": selectors.count_actions(options),
+        "mine": may_change(request, *row.policies.all()),
     }  # fmt: skip
     return render(request, "strategy/bank.html", context, status=form_status(form))
 
@@ -61,6 +76,7 @@ def bank(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @page("strategy.edit")
 def use_option(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     option = selectors.option(pk)
+    demand_live(request, *option.bank.policies.all())
     verb = request.POST.get("verb", "")
     if verb == "show":
         newest = selectors.successors([option]).get(option.pk)
@@ -80,6 +96,7 @@ def new_constraint(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     kind = request.GET.get("kind", Constraint.Kind.CAP)
     if kind not in Constraint.Kind.values:
         raise Invalid.one("kind", say("Choose a kind."))
+    demand_live(request, policy)
     form = ConstraintForm(request.POST or None, policy=policy, kind=kind)
     if request.method == "POST" and form.is_valid():
         segment = form.cleaned_data.get("segment")
@@ -99,6 +116,7 @@ def new_constraint(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @page("strategy.edit")
 def move_constraint(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     rule = selectors.constraint(pk)
+    demand_live(request, rule.policy)
     verb = request.POST.get("verb", "")
     if verb not in {"lift", "enforce"}:
         raise Invalid.one("verb", say("Choose to lift it or to enforce it."))
@@ -109,6 +127,7 @@ def move_constraint(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @page("strategy.edit")
 def new_fairness(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     policy = selectors.policy(pk)
+    demand_live(request, policy)
     form = FairnessForm(request.POST or None, policy=policy)
     if request.method == "POST" and form.is_valid():
         told = form.cleaned_data
@@ -129,6 +148,7 @@ def new_fairness(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @page("strategy.edit")
 def remove_fairness(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     rule: FairnessRule = selectors.fairness_rule(pk)
+    demand_live(request, rule.policy)
     policy_id = rule.policy_id
     banks.remove_fairness(rule)
     return go(request, "strategy:policy", policy_id)

@@ -345,3 +345,62 @@ def test_spend_comes_in_by_program_and_is_fitted(tenant, client):
     assert answer.status_code == 403
     for kind in ("budgets", "budget-fits", "budget-plans"):
         assert client.get(f"/v1/{kind}", **reader).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("day;Search\n2026-01-05;1.234,50", [("Search", 1234.5)]),
+     ("day\tSearch\n2026-01-05\t7", [("Search", 7.0)]),
+     ("day,Search\n05.01.2026,7", [("Search", 7.0)])],
+)  # fmt: skip
+def test_files_of_other_programs_are_read(text, told):
+    assert [(s.channel, s.amount) for s in tables.read(text.splitlines(keepends=True))] == told
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [('day,Search\n2026-01-05,"100\n' + "2026-01-06,1\n" * 20_000, "A quote is not closed"),
+     ("day,Search\n2026-01-05," + "1" * 200_000, "A quote is not closed"),
+     ("day,Search,Search\n2026-01-05,1,2", "Two columns are called Search"),
+     ("day,revenue,orders,Search\n2026-01-05,1,2,3", "Two columns say the outcome"),
+     ("day,channel,spend,revenue\n2026-01-05,Radio,1,2", "has no place"),
+     ("day,Search\n01/05/2026,1", "is no day"),
+     ("day,Search\n2026-01-05,1_000", "Must be an amount from 0")],
+)  # fmt: skip
+def test_what_a_file_cannot_mean_is_refused_in_words(text, reason):
+    told = list(tables.read(text.splitlines(keepends=True)))
+    assert len(told) == 1
+    assert reason in str(told[0].reason)
+
+
+def test_a_lift_that_cannot_be_is_refused(tenant):
+    of = mix()
+    spend, outcome = world(weeks=30)
+    services.bring_in(of, file_of(spend, outcome))
+    known = {"channel": "Radio", "since": monday(10), "until": monday(8)}
+    for wrong, field in (
+        ({"outcome": 1e15, "error": 1e14}, "outcome"), ({"outcome": 100.0, "error": 1e-5}, "error"),
+        ({"outcome": 100.0, "error": 9.0, "since": date(2020, 1, 1), "until": date(2020, 2, 1)},
+         "since"),
+    ):  # fmt: skip
+        with pytest.raises(Invalid) as refused:
+            services.add_lift(of, **{**known, **wrong})
+        assert field in {e.field for e in refused.value.errors}
+    services.add_lift(of, **known, outcome=100.0, error=9.0)
+
+
+def test_an_experiment_without_that_outcome_lifts_nothing(tenant):
+    of = mix()
+    trial = make.experiment([make.approved()], holdout=0.2)
+    with pytest.raises(Conflict, match="did not count “revenue”"):
+        services.take_lift(of, trial, "Radio", timezone.now())
+
+
+def test_a_plan_is_closed_only_when_its_weeks_are_whole(tenant):
+    of = mix()
+    first = monday(3)
+    days = [first + timedelta(days=n) for n in range(13)]  # not the last Sunday
+    services.take(of, [tables.Spent(n, day, "Radio", 5.0) for n, day in enumerate(days)])
+    assert selectors.known_weeks(of, [first, first + timedelta(days=7)]) == 1
+    services.take(of, [tables.Spent(1, days[-1] + timedelta(days=1), "Radio", 5.0)])
+    assert selectors.known_weeks(of, [first, first + timedelta(days=7)]) == 2

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from attune.kernel.errors import Conflict
+from attune.kernel.errors import Conflict, Invalid
 from campaigns.contacts.models import Contact, Identity, IdentityMerge
 from campaigns.decisions import services as decisions
 from campaigns.decisions.models import Decision, Reward
@@ -262,3 +262,38 @@ def test_an_event_is_a_reward_once_also_when_a_visitor_turns_out_to_be_known(ten
     assert IdentityMerge.objects.filter(source=visitor, target=known).exists()
     decisions.reward_contacts([known.pk, visitor.pk])
     assert [r.decision.contact_id for r in Reward.objects.select_related("decision")] == [known.pk]
+
+
+def test_what_decides_now_is_changed_by_who_may_stop_it(tenant, client):
+    row = shop.policy(started=False)
+    rule = banks.add_constraint(row, kind="quiet", options=[], values={"from": 22, "to": 7})
+    base = f"/w/{tenant.slug}/strategy"
+    client.force_login(make.member(tenant, "analyst"))
+    assert client.get(f"{base}/{row.pk}/edit").status_code == 200  # a draft
+    services.start(row)
+    for url, posted in (
+        (f"{base}/constraints/{rule.pk}/move", {"verb": "lift"}),
+        (f"{base}/banks/{row.bank_id}", {"dimension": "offer", "name": "New", "cost": 0}),
+        (f"{base}/options/{row.bank.options.first().pk}/use", {"verb": "take_out"}),
+        (f"{base}/{row.pk}/edit", {"name": "Mine"}),
+    ):
+        assert client.post(url, posted).status_code == 403, url
+    rule.refresh_from_db()
+    assert rule.in_force
+    client.force_login(make.member(tenant, "sender"))
+    page = client.get(f"{base}/{row.pk}").content.decode()
+    assert "Lift" not in page  # a sender may stop it, and not change it
+
+
+def test_rules_that_can_never_hold_are_refused(tenant):
+    row = shop.policy()
+    share = {"trait": "", "value": "", "most": 1.0}
+    banks.add_constraint(row, kind="share", options=["offer:discount"],
+                         values={**share, "least": 0.7})  # fmt: skip
+    for kind, options, values, words in (
+        ("share", ["offer:delivery"], {**share, "least": 0.6}, "more than 100"),
+        ("share", ["offer:delivery"], {**share, "least": 0.1, "trait": "age"}, "its value"),
+        ("exclusion", ["offer:discount", "offer:delivery"], {}, "two dimensions"),
+    ):
+        with pytest.raises(Invalid, match=words):
+            banks.add_constraint(row, kind=kind, options=options, values=values)

@@ -187,15 +187,21 @@ def test_who_may_not_be_written_to_is_not_decided_for(tenant, monkeypatch):
     assert selectors.visit_of(selectors.campaign(campaign.pk))["unreachable"] == 5
 
 
-def test_the_kill_switch_stops_what_waits(tenant, monkeypatch):
-    campaign = launched(letters(send_time={"key": "nine", "hour": 9}), n=20, control_share=0.01)
+def test_the_kill_switch_stops_what_waits(tenant, monkeypatch, client):
+    campaign = launched(letters(send_time={"key": "nine", "hour": 9}), n=20)
     tick(monkeypatch, NOON)
     policies.kill(campaign.policy, say("Wrong price."))
-    tick(monkeypatch, NOON + timedelta(hours=21))
-    told = {s.reason for s in selectors.sends().filter(state="aborted")}
-    assert told == {"The policy is stopped; everybody gets the default."}
-    sent = set(selectors.sends().filter(state="sent").values_list("decision__action", flat=True))
-    assert sent <= {"plain.nine"}
+    tick(monkeypatch, NOON + timedelta(minutes=1))
+    assert services.counts(campaign) == {"aborted": 20}  # at once, not when they are due
+    told = {s.reason for s in selectors.sends()}
+    assert told == {"The policy is stopped; nothing is sent."}
+    client.force_login(tenant.owner)
+    page = client.get(f"/w/{tenant.slug}/campaigns/{campaign.pk}").content.decode()
+    assert "nothing is decided or sent until it is resumed" in page
+    tick(monkeypatch, NOON + timedelta(days=1))  # nobody gets the default by itself either
+    assert Decision.objects.count() == 20
+    seen = selectors.visit_of(selectors.campaign(campaign.pk))
+    assert str(seen["problem"]).startswith("Nothing is sent: The policy is stopped")
 
 
 def test_what_did_not_leave_teaches_nothing_and_gives_its_money_back(tenant, monkeypatch):
@@ -204,15 +210,17 @@ def test_what_did_not_leave_teaches_nothing_and_gives_its_money_back(tenant, mon
                                   values={"cents": 10_000, "period": "month"})  # fmt: skip
     tick(monkeypatch, NOON)
     assert PolicySpend.objects.get(constraint=budget).cents == 30 * 7
-    policies.kill(campaign.policy, say("Wrong price."))
+    some = Contact.objects.filter(external_id__in=[f"p{n}" for n in range(10)])
+    some.update(status="blocklisted")
+    monkeypatch.setattr(standing, "EVERY", timedelta(days=9))
     tick(monkeypatch, NOON + timedelta(hours=21))
+    assert services.counts(campaign) == {"sent": 20, "aborted": 10}
     aborted = selectors.sends().filter(state="aborted")
-    gone = {s.decision_id for s in aborted}
+    gone = set(aborted.values_list("decision_id", flat=True))
     assert gone == set(Withdrawal.objects.values_list("decision_id", flat=True))
-    assert PolicySpend.objects.get(constraint=budget).cents == (30 - len(gone)) * 7
+    assert PolicySpend.objects.get(constraint=budget).cents == 20 * 7
     since, until = NOON - timedelta(days=1), NOON + timedelta(days=2)
-    left = rounds.of_decisions(campaign.policy, since=since, until=until)
-    assert len(left) == 30 - len(gone) > 0
+    assert len(rounds.of_decisions(campaign.policy, since=since, until=until)) == 20
 
 
 def test_a_reward_counts_from_when_the_letter_leaves(tenant, monkeypatch):

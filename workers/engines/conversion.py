@@ -28,7 +28,10 @@ from sklearn.linear_model import LogisticRegression
 LATELY = (200, 1_000)  # rows over which "lately" is counted
 MOST_KINDS, LEAST_KIND = 40, 10  # kinds of a column told apart, and rows that each must have
 LEAST_ROWS, LEAST_OF_EACH = 200, 20
-PRIOR, WORTH = 0.05, 100  # what it costs to leave an even blend without calibration, of so many rows
+PRIOR, WORTH = (
+    0.05,
+    100,
+)  # what it costs to leave an even blend without calibration, of so many rows
 Columns = Mapping[str, np.ndarray]  # float columns are numbers (NaN: unknown), others are kinds
 
 

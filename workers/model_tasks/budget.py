@@ -3,6 +3,7 @@ from."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,6 +49,14 @@ def fit(payload: FitMix, run: Run) -> None:
     data = Data(weeks.spend, weeks.outcome, measured(weeks, lifts))
     found += outside(weeks, lifts)
     draws = engine.fit(data, seed=SEED, steps=STEPS, progress=tell)
+    if not (np.isfinite(draws.b).all() and np.isfinite(draws.noise).all()):
+        told_of = Finding("refuse", say("The sampling failed: what experiments found and what the "
+                                        "weeks say cannot both be true. Remove the lift that is "
+                                        "wrong."))  # fmt: skip
+        with run.unit():
+            services.keep(selectors.mix(row.pk), now, findings=[*found, told_of], why=told_of.what,
+                          digest=weeks.digest)  # fmt: skip
+        return
     fitted = judged(data, draws)
     found += checks.of_fit(weeks.channels, fitted)
     told = results(weeks, data, draws, fitted)
@@ -55,7 +64,7 @@ def fit(payload: FitMix, run: Run) -> None:
     with run.unit():
         services.keep(
             selectors.mix(row.pk), now, findings=found, why=sentence(weeks, found), results=told,
-            digest=weeks.digest, drawn=drawn, seed=SEED,
+            digest=digest_of(weeks, lifts), drawn=drawn, seed=SEED,
         )  # fmt: skip
 
 
@@ -78,6 +87,13 @@ def outside(weeks: Weeks, lifts: Sequence[Lift]) -> list[Finding]:
                             since=one.since.isoformat(), until=one.until.isoformat()), one.channel)
         for one in lifts if weeks.within(one.since, one.until) is None
     ]  # fmt: skip
+
+
+def digest_of(weeks: Weeks, lifts: Sequence[Lift]) -> str:
+    """SHA-256 of all that a fit is made of."""
+    told = sorted((one.channel, str(one.since), str(one.until), one.outcome, one.error)
+                  for one in lifts)  # fmt: skip
+    return hashlib.sha256(f"{weeks.digest} {told}".encode()).hexdigest()
 
 
 def judged(data: Data, draws: Draws) -> Fitted:
@@ -137,6 +153,10 @@ def results(weeks: Weeks, data: Data, draws: Draws, fitted: Fitted) -> dict[str,
 def sentence(weeks: Weeks, found: Sequence[Finding]) -> Phrase:
     """What the fit says of itself."""
     held = sorted(checks.held(weeks.channels, found))
+    doubts = [f for f in found if f.level == "warn"]
+    if doubts and not held:
+        return say("Fitted to %(n)s weeks, with doubts: %(doubt)s", n=len(weeks.mondays),
+                   doubt=doubts[0].what)  # fmt: skip
     if not held:
         return say("Fitted to %(n)s weeks: of every channel the data tell what more money would "
                    "do.", n=len(weeks.mondays))  # fmt: skip

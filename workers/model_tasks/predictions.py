@@ -203,7 +203,8 @@ def sentence(row: Prediction, told: dict[str, Any]) -> Phrase:
                    "on %(n)s people): do not choose by it.", **values)  # fmt: skip
     if told["loss"] >= told["base_loss"]:
         return say("It orders people (AUC %(auc)s ± %(error)s on %(n)s people), but its chances "
-                   "are no better than the average for everybody: choose by rank, not by chance.",
+                   "are no better than the average for everybody, or worse: choose by rank, not by "
+                   "chance.",
                    **values)  # fmt: skip
     return say("Tried on %(n)s people whose outcome came later: AUC %(auc)s ± %(error)s, chances "
                "off by %(off)s points on average.", **values)  # fmt: skip
