@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from attune.kernel.phrases import Phrase, known_words, say
+from attune.kernel.phrases import Phrase, known_words, say, say_many
 
 LEAST_WEEKS, FEW_WEEKS = 26, 52
 LEAST_SPENT = 8  # weeks in which a channel spent anything
@@ -59,8 +59,10 @@ def of_data(channels: Sequence[str], spend: np.ndarray, outcome: np.ndarray) -> 
 def _of_channel(name: str, spend: np.ndarray) -> list[Finding]:
     spent = int((spend > 0).sum())
     if spent < LEAST_SPENT:
-        return [Finding("hold", say("It spent in only %(n)s weeks; it takes %(least)s.", n=spent,
-                                    least=LEAST_SPENT), name)]  # fmt: skip
+        told = say_many("It spent in only %(n)s week; it takes %(least)s.",
+                        "It spent in only %(n)s weeks; it takes %(least)s.", n=spent,
+                        least=LEAST_SPENT)  # fmt: skip
+        return [Finding("hold", told, name)]
     if float(spend.std()) < LEAST_SPREAD * float(spend.mean()):
         return [Finding("hold", say(
             "It spends nearly the same every week, so nothing shows what it does. Pause it in some "

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 import numpy as np
 from django.db import connection
-from django.db.models import Max, Min, QuerySet
+from django.db.models import Count, Max, Min, QuerySet, Sum
 
 from attune.kernel.errors import NotFound
 from attune.kernel.phrases import say
@@ -94,6 +94,23 @@ def channels(of: Mix) -> list[str]:
     """Every channel that money was spent on."""
     rows = MixDay.objects.filter(mix=of).exclude(channel="").order_by("channel")
     return list(rows.values_list("channel", flat=True).distinct())
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What was brought in of a channel; the outcome has no name."""
+
+    channel: str
+    first: date
+    last: date
+    days: int
+    total: float
+
+
+def stored(of: Mix) -> list[Stored]:
+    rows = MixDay.objects.filter(mix=of).values("channel").order_by("channel")
+    rows = rows.annotate(first=Min("day"), last=Max("day"), days=Count("id"), total=Sum("amount"))
+    return [Stored(**row) for row in rows]
 
 
 def span(of: Mix) -> tuple[date, date] | None:

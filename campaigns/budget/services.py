@@ -197,6 +197,17 @@ def remove_lift(row: Lift) -> None:
     ask(mix)
 
 
+def remove_channel(mix: Mix, channel: str) -> None:
+    """Forget all that was brought in of a channel, for one because its name was misspelt; with an
+    empty name, the outcome that files told."""
+    n, _ = MixDay.objects.filter(mix=mix, channel=channel).delete()
+    if not n:
+        raise Conflict(say("There is no spend of “%(name)s”.", name=channel))
+    Lift.objects.filter(mix=mix, channel=channel).delete()
+    audit.record("budget.remove_channel", mix, channel=channel, amounts=n)
+    ask(mix)
+
+
 def ask(mix: Mix) -> None:
     """Fit it soon."""
     job = FIT.enqueue(FitMix(mix.pk), dedupe_key=str(mix.pk))

@@ -8,6 +8,7 @@ urlpatterns = [
     path("new", views.new, name="new"),
     path("<uuid:pk>", views.budget, name="budget"),
     path("<uuid:pk>/spend", views.bring_in, name="bring_in"),
+    path("<uuid:pk>/channels/remove", views.remove_channel, name="remove_channel"),
     path("<uuid:pk>/fit", views.fit, name="fit"),
     path("<uuid:pk>/lift", views.lift, name="lift"),
     path("<uuid:pk>/plan", views.new_plan, name="new_plan"),

@@ -45,7 +45,8 @@ def new(request: HttpRequest) -> HttpResponse:
             return go(request, "budget:budget", row.pk)
         except AttuneError as refusal:
             add_refusal(form, refusal)
-    return render(request, "budget/new.html", {"form": form}, status=form_status(form))
+    context = {"form": form, "metrics": log.metrics()}
+    return render(request, "budget/new.html", context, status=form_status(form))
 
 
 @page("strategy.view")
@@ -62,7 +63,7 @@ def _budget(request: HttpRequest, row: Mix, spend: SpendForm) -> HttpResponse:
         "history": charts.history(results) if results else None,
         "parts": charts.parts(results) if results else None,
         "lifts": selectors.lifts(row), "plans": [_ledger(p) for p in selectors.plans(row)[:20]],
-        "days": MixDay.objects.filter(mix=row).count(),
+        "days": MixDay.objects.filter(mix=row).count(), "stored": selectors.stored(row),
     }  # fmt: skip
     part = request.htmx and request.headers.get("HX-Target") == "results"
     name = "budget/results.html" if part else "budget/budget.html"
@@ -101,6 +102,13 @@ def bring_in(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         except AttuneError as refusal:
             add_refusal(form, refusal)
     return _budget(request, row, form)
+
+
+@require_POST
+@page("strategy.edit")
+def remove_channel(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    services.remove_channel(selectors.mix(pk), request.POST.get("channel", ""))
+    return go(request, "budget:budget", pk)
 
 
 @require_POST

@@ -404,3 +404,16 @@ def test_a_plan_is_closed_only_when_its_weeks_are_whole(tenant):
     assert selectors.known_weeks(of, [first, first + timedelta(days=7)]) == 1
     services.take(of, [tables.Spent(1, days[-1] + timedelta(days=1), "Radio", 5.0)])
     assert selectors.known_weeks(of, [first, first + timedelta(days=7)]) == 2
+
+
+def test_what_was_brought_in_is_shown_and_a_misspelt_channel_removed(tenant, client):
+    of = mix()
+    services.take(of, [tables.Spent(1, date(2026, 1, 5), "Radio", 5.0),
+                       tables.Spent(2, date(2026, 1, 6), "Raido", 7.0)])  # fmt: skip
+    client.force_login(tenant.owner)
+    page = f"/w/{tenant.slug}/budget/{of.pk}"
+    assert "Raido" in client.get(page).content.decode()
+    client.post(f"{page}/channels/remove", {"channel": "Raido"})
+    assert [s.channel for s in selectors.stored(of)] == ["Radio"]
+    with pytest.raises(Conflict, match="no spend of “Raido”"):
+        services.remove_channel(of, "Raido")
