@@ -169,14 +169,22 @@ def _decision(decision: Decision) -> Step:
 def _policy(decision: Decision) -> Step:
     """Of a policy: the version that chose; its page tells the reasons of the choice."""
     policy = Policy.objects.filter(pk=decision.source_id).first()
+    values: dict[str, Any] = {
+        "policy": policy or "?",
+        "action": decision.action,
+        "n": len(decision.eligible),
+        "chance": f"{decision.propensity:.1%}",
+    }
+    sentence = say(
+        "Version %(version)s of “%(policy)s” chose “%(action)s” with probability %(chance)s "
+        "of %(n)s alternatives.", version=decision.version, **values,
+    )  # fmt: skip
+    if decision.mode == Decision.Mode.CONTROL:
+        sentence = say("They are in the control group of “%(policy)s”, which gets “%(action)s”; "
+                       "the probability of it was %(chance)s of %(n)s alternatives.",
+                       **values)  # fmt: skip
     return Step(
-        "decision", say("Why this variant"),
-        say(
-            "Version %(version)s of “%(policy)s” chose “%(action)s” with probability %(chance)s "
-            "of %(n)s alternatives.",
-            version=decision.version, policy=policy or "?", action=decision.action,
-            chance=f"{decision.propensity:.1%}", n=len(decision.eligible),
-        ),
+        "decision", say("Why this variant"), sentence,
         decision.at.isoformat(),
         {"decision_id": str(decision.pk), "policy_id": str(decision.source_id),
          "propensities": decision.propensities, "propensity": decision.propensity,

@@ -82,7 +82,7 @@ PLACES: tuple[tuple[Phrase | str, tuple[Place, ...]], ...] = (
             Place("journeys:journeys", "route", say("Journeys"), "insights.view"),
             Place("labelling:labels", "check", say("Labels"), "insights.view"),
             Place("sources:sources", "inbox", say("Sources"), "insights.view"),
-            Place("insights:forecast", "trend", say("Forecast"), "workspace.view"),
+            Place("forecasts:forecasts", "trend", say("Forecasts"), "insights.view"),
         ),
     ),
     (

@@ -108,7 +108,7 @@ def change(
     via: str,
     audience: Segment,
     experiment: Experiment | None,
-    policy: Policy | None,
+    policy: Policy | None = None,
     endpoint: Endpoint | None,
 ) -> None:
     """Change a draft. What was launched or scheduled stays as it is."""

@@ -27,6 +27,7 @@ from chat.conversations.api import ConversationViewSet
 from chat.knowledge.api import DocumentViewSet
 from insights.api import SendChain
 from insights.findings.api import FindingViewSet
+from insights.forecasts.api import ForecastCheckViewSet, ForecastViewSet, SeriesViewSet
 from insights.graph.api import EntityViewSet, RelationViewSet
 from insights.reading.api import ReadingViewSet
 from insights.sources.api import SourceViewSet, TextViewSet
@@ -70,6 +71,9 @@ for name, view in {
     "predictions": PredictionViewSet,
     "prediction-runs": PredictionRunViewSet,
     "scores": ScoreViewSet,
+    "series": SeriesViewSet,
+    "forecasts": ForecastViewSet,
+    "forecast-checks": ForecastCheckViewSet,
     "budgets": BudgetViewSet,
     "budget-fits": BudgetFitViewSet,
     "budget-plans": BudgetPlanViewSet,
@@ -116,6 +120,7 @@ workspace = [
     path("topics/", include("insights.topics.urls")),
     path("graph/", include("insights.graph.urls")),
     path("journeys/", include("insights.journeys.urls")),
+    path("forecasts/", include("insights.forecasts.urls")),
     path("findings/", include("insights.findings.urls")),
     path("labels/", include("insights.labelling.urls")),
     path("alerts/", include("insights.alerts.urls")),

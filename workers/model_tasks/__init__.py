@@ -4,6 +4,7 @@ from workers.model_tasks import (
     answering,
     budget,
     dialogue,
+    forecasts,
     generation,
     naming,
     policies,
@@ -18,6 +19,6 @@ from workers.model_tasks import (
 )
 
 __all__ = [
-    "answering", "budget", "dialogue", "generation", "naming", "policies", "predictions", "reading",
-    "reports", "response", "talking", "topics", "training", "uplift",
+    "answering", "budget", "dialogue", "forecasts", "generation", "naming", "policies",
+    "predictions", "reading", "reports", "response", "talking", "topics", "training", "uplift",
 ]  # fmt: skip

@@ -27,6 +27,7 @@ from workers.tasks import (
     chat,
     delivery,
     experiments,
+    forecasts,
     ingest,
     insights,
     predictions,
@@ -40,6 +41,7 @@ __all__ = [
     "chat",
     "delivery",
     "experiments",
+    "forecasts",
     "ingest",
     "insights",
     "predictions",
@@ -98,6 +100,7 @@ def steer() -> None:
     for_each_tenant(strategy.steer)
     for_each_tenant(predictions.refresh_due)
     for_each_tenant(budget.close_due)
+    for_each_tenant(forecasts.refresh_due)
 
 
 @shared_task(name="attune.visit", ignore_result=True)

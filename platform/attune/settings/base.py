@@ -63,6 +63,7 @@ INSTALLED_APPS = [
     "insights.findings",
     "insights.labelling",
     "insights.alerts",
+    "insights.forecasts",
     "insights.dashboards",
     "insights",
     "workers",

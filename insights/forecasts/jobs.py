@@ -1,0 +1,16 @@
+"""Later work of the forecasts."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from attune.kernel.jobs import TRAINING, Job
+
+
+@dataclass(frozen=True, slots=True)
+class FitSeries:
+    series_id: uuid.UUID
+
+
+FIT_SERIES = Job("insights.fit_series", TRAINING, FitSeries)

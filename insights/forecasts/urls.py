@@ -1,0 +1,12 @@
+from django.urls import path
+
+from insights.forecasts import views
+
+app_name = "forecasts"
+urlpatterns = [
+    path("", views.forecasts, name="forecasts"),
+    path("new", views.new, name="new"),
+    path("<uuid:pk>", views.forecast, name="forecast"),
+    path("<uuid:pk>/move", views.move, name="move"),
+    path("<uuid:pk>/history", views.bring_in, name="bring_in"),
+]

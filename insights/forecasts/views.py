@@ -1,0 +1,127 @@
+"""Pages of forecasts: what is foretold, beside baselines, with back-test and ledger."""
+
+from __future__ import annotations
+
+import io
+import uuid
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_POST
+
+from attune.kernel.errors import AttuneError, FieldError, Invalid
+from attune.kernel.phrases import restored, say
+from attune.web.forms import add_refusal
+from attune.web.pages import filters, form_status, paged
+from campaigns.decisions import selectors as log
+from insights.forecasts import charts, explaining, selectors, services, tables
+from insights.forecasts.forms import HistoryForm, SeriesForm
+from insights.forecasts.models import Series
+from insights.forecasts.tables import Refused, Row
+from tenants.pages import go, page
+
+LARGEST, SHOWN = 20_000_000, 20
+
+
+@page("insights.view")
+def forecasts(request: HttpRequest) -> HttpResponse:
+    by = filters(request, Series.State.values)
+    found = paged(request, selectors.series(q=by.q, state=by.state))
+    told = selectors.newest_of(list(found))
+    context = {
+        "page": found, "filters": by, "metrics": log.metrics(),
+        "rows": [{"row": row, "told": told.get(row.pk),
+                  "trial": explaining.trial(told.get(row.pk))} for row in found],
+    }  # fmt: skip
+    return render(request, "forecasts/forecasts.html", context)
+
+
+@page("insights.edit")
+def new(request: HttpRequest) -> HttpResponse:
+    form = SeriesForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        told = form.cleaned_data
+        try:
+            row = services.create(
+                name=told["name"], metric=log.metric_by_key(told["metric"]), grain=told["grain"],
+                by=told["by"], horizon=told["horizon"],
+            )  # fmt: skip
+            return go(request, "forecasts:forecast", row.pk)
+        except AttuneError as refusal:
+            add_refusal(form, refusal)
+    context = {"form": form, "metrics": log.metrics()}
+    return render(request, "forecasts/new.html", context, status=form_status(form))
+
+
+@page("insights.view")
+def forecast(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    return _forecast(request, selectors.one(pk), HistoryForm())
+
+
+def _forecast(request: HttpRequest, row: Series, form: HistoryForm) -> HttpResponse:
+    lines = selectors.newest(row)
+    wanted = request.GET.get("part", "")
+    shown = next((line for line in lines if line.key == wanted), lines[0] if lines else None)
+    context: dict[str, Any] = {"series": row, "lines": lines, "shown": shown, "history_form": form}
+    if shown is not None:
+        checks = list(selectors.checks(row, shown.key)[:400])
+        context |= {
+            "fan": charts.fan(shown), "trials": explaining.trials(shown),
+            "ledger_chart": charts.ledger(checks), "checks": checks[:20],
+            "cover": explaining.cover(checks), "notes": [restored(n) for n in shown.notes],
+            "parts": explaining.parts(lines), "barred": explaining.barred(row),
+        }  # fmt: skip
+    part = request.htmx and request.headers.get("HX-Target") == "results"
+    name = "forecasts/results.html" if part else "forecasts/forecast.html"
+    return render(request, name, context, status=form_status(form))
+
+
+@require_POST
+@page("insights.edit")
+def move(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Answer it anew, pause, resume."""
+    row, verb = selectors.one(pk), request.POST.get("verb", "")
+    if verb == "refresh":
+        services.ask(row)
+    elif verb == "pause":
+        services.pause(row)
+    elif verb == "resume":
+        services.resume(row)
+    else:
+        raise Invalid.one("verb", say("Choose refresh, pause or resume."))
+    return go(request, "forecasts:forecast", pk)
+
+
+@require_POST
+@page("insights.edit")
+def bring_in(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """History from a file, in the place of what the events say of those days."""
+    row, form = selectors.one(pk), HistoryForm(request.POST, request.FILES)
+    if form.is_valid():
+        try:
+            services.take(row, _read(form.cleaned_data["file"]))
+            return go(request, "forecasts:forecast", pk)
+        except AttuneError as refusal:
+            add_refusal(form, refusal)
+    return _forecast(request, row, form)
+
+
+def _read(file: Any) -> list[tuple[str, Any, float]]:
+    if file.size > LARGEST:
+        told = say("The file is larger than %(most)s MB; split it.", most=LARGEST // 1_000_000)
+        raise Invalid.one("file", told)
+    try:
+        text = file.read().decode("utf-8-sig")
+    except UnicodeDecodeError as wrong:
+        told = say("The file is no UTF-8 text. Save it as CSV (UTF-8), not as a workbook.")
+        raise Invalid.one("file", told) from wrong
+    rows = list(tables.read(io.StringIO(text)))
+    wrong_rows = [row for row in rows if isinstance(row, Refused)]
+    if wrong_rows:
+        raise Invalid([
+            FieldError("file", say("Line %(line)s, %(field)s: %(reason)s", line=w.line,
+                                   field=w.field, reason=w.reason))
+            for w in wrong_rows[:SHOWN]
+        ])  # fmt: skip
+    return [(row.key, row.day, row.value) for row in rows if isinstance(row, Row)]
