@@ -22,7 +22,7 @@ from attune.kernel.tenancy import tenant_context
 from insights.sources.models import Source
 from tests import make
 from tests.guards.heard import heard
-from workers import demo, demo_budget, demo_chat, demo_policy, demo_rhythm
+from workers import demo, demo_budget, demo_chat, demo_forecasts, demo_policy, demo_rhythm
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
@@ -53,6 +53,7 @@ def shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker, settings: An
             demo_policy.explore(timezone.now())
             demo_rhythm.foretell()
             demo_budget.spend(timezone.now())
+            demo_forecasts.foretell(timezone.now().date())
         yield place.tenant_id
 
 

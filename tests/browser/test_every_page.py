@@ -25,6 +25,7 @@ from chat.dialogue.models import Intent, Task
 from chat.inboxes.models import Inbox
 from chat.knowledge.models import Document
 from insights.findings.models import Finding, Report
+from insights.forecasts.models import Series
 from insights.graph.models import Entity, Relation
 from insights.journeys.models import Journey
 from insights.sources.models import Document as Text
@@ -65,7 +66,7 @@ def paths(shop: int) -> dict[str, str]:
         "inboxes:inbox": Inbox,
         "knowledge:document": Document,
         "sources:source": Source, "reading:document": Text, "topics:topic": Topic,
-        "journeys:journey": Journey,
+        "journeys:journey": Journey, "forecasts:forecast": Series,
         "findings:finding": Finding, "findings:report": Report,
         "strategy:policy": Policy, "strategy:bank": ActionBank, "strategy:version": PolicyVersion,
         "strategy:decisions": Policy, "strategy:edit": Policy, "strategy:fairness": Policy,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -14,6 +15,7 @@ from insights.alerts.models import Alert, DigestReader, Watch
 from insights.dashboards.models import CampaignCost
 from insights.findings import services as findings
 from insights.findings.models import Action, Measurement, Report
+from insights.forecasts.models import Forecast, ForecastCheck, Series, SeriesDay
 from insights.graph.models import Entity, Relation
 from insights.journeys import results
 from insights.journeys.mining import Funnel, Mine, Step
@@ -26,6 +28,7 @@ from insights.sources import importing, services
 from insights.sources.models import GatheredTalk
 from insights.topics.models import Belonging, Topic, TopicChange, TopicFit
 from tenants.models import Membership
+from tests import make
 
 CANARY = "CANARY-B"
 
@@ -77,6 +80,17 @@ def heard(number: int = 0) -> dict[str, Any]:
                                     model="m", model_feeling="positive")  # fmt: skip
     somebody = Membership.objects.order_by("id").first().user
     Annotation.objects.create(task=task, user=somebody, feeling="positive", seconds=3)
+    series = Series.objects.create(name=f"{CANARY} {number}", metric=make.metric(), grain="day")
+    SeriesDay.objects.create(series=series, key=CANARY, day=date(2026, 1, 5), value=1)
+    point = ["2026-01-06", 1.0, 0.5, 1.5, 0.2, 1.8, 1.0]
+    foretold = Forecast.objects.create(
+        series=series, label=CANARY, at=timezone.now(), state="done", model="median",
+        reason=say("%(w)s", w=CANARY), points=[point], history=[["2026-01-05", 1.0]],
+    )  # fmt: skip
+    ForecastCheck.objects.create(
+        forecast=foretold, period=date(2026, 1, 6), ahead=1, foretold=1, baseline=1, low=0.5,
+        high=1.5, actual=1, inside80=True, inside95=True,
+    )  # fmt: skip
     watch = Watch.objects.create(figure="topic_moved", about={"topic": str(topic.pk)}, label=CANARY)
     alert = Alert.objects.create(watch=watch, at=timezone.now(), value=0.5, usual=0.1, low=0, high=0.2,
                                  n=30, told=say("%(w)s", w=CANARY))  # fmt: skip
@@ -85,5 +99,5 @@ def heard(number: int = 0) -> dict[str, Any]:
     campaign = Campaign.objects.order_by("id").first()
     if campaign is not None:
         CampaignCost.objects.get_or_create(campaign=campaign, defaults={"fixed_cents": 4_200})
-    return {"watch": watch.pk, "alert": alert.pk, "task": task.pk, "finding": finding.pk, "report": report.pk, "journey": journey.pk, "node": nodes[0].pk, "edge": edge.pk, "source": source.pk, "text-file": file.pk, "text": document.pk,
+    return {"watch": watch.pk, "alert": alert.pk, "task": task.pk, "finding": finding.pk, "report": report.pk, "journey": journey.pk, "series": series.pk, "node": nodes[0].pk, "edge": edge.pk, "source": source.pk, "text-file": file.pk, "text": document.pk,
             "feature": mention.feature_id, "topic": topic.pk}  # fmt: skip

@@ -49,6 +49,7 @@ from chat.inboxes.models import CannedReply, Inbox, Team
 from chat.knowledge import services as knowledge
 from chat.knowledge.models import Document
 from insights.findings.models import Finding, Report
+from insights.forecasts.models import Series
 from insights.graph.models import Entity, Relation
 from insights.journeys.models import Journey
 from insights.reading.models import Feature
@@ -176,21 +177,24 @@ FROZEN: dict[str, int] = {
     "strategy:policies": 10,
     "strategy:new": 11,
     "strategy:new_bank": 5,
-    "strategy:policy": 20,
+    "strategy:policy": 21,
     "strategy:edit": 14,
     "strategy:decisions": 8,
     "strategy:fairness": 7,
     "strategy:bank": 11,
     "strategy:version": 9,
     "strategy:past_log": 7,
+    "forecasts:forecasts": 9,
+    "forecasts:new": 7,
+    "forecasts:forecast": 9,
     "predictions:predictions": 9,
     "predictions:new": 7,
     "predictions:prediction": 9,
     "predictions:people": 8,
     "predictions:uplift": 8,
     "budget:budgets": 8,
-    "budget:new": 6,
-    "budget:budget": 10,
+    "budget:new": 7,
+    "budget:budget": 11,
     "budget:lift": 8,
     "budget:plan": 6,
     "findings:reports": 8,
@@ -219,7 +223,7 @@ ROWS: dict[str, Any] = {
     "dialogue:past-file": PastImport, "dialogue:log": Conversation,
     "sources:source": Source, "sources:edit": Source, "sources:file": DocumentImport,
     "reading:document": Text, "reading:feature": Feature, "topics:topic": Topic,
-    "journeys:journey": Journey, "journeys:edit": Journey,
+    "journeys:journey": Journey, "journeys:edit": Journey, "forecasts:forecast": Series,
     "findings:finding": Finding, "findings:report": Report,
     "dashboards:cost": Campaign,
     "strategy:policy": Policy, "strategy:edit": Policy, "strategy:decisions": Policy,

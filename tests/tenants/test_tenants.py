@@ -82,6 +82,8 @@ PAGES = {
     "dashboards:export-people": "contacts.view",
     "dashboards:sql": "workspace.manage",
     "alerts:alerts": "insights.view",
+    "forecasts:forecasts": "insights.view",
+    "forecasts:new": "insights.edit",
     "alerts:week": "insights.view",
     "labelling:labels": "insights.view",
     "labelling:queue": "insights.edit",

@@ -18,6 +18,7 @@ from workers import (
     demo,
     demo_budget,
     demo_chat,
+    demo_forecasts,
     demo_letters,
     demo_policy,
     demo_reviews,
@@ -64,6 +65,7 @@ class Command(BaseCommand):
             demo_letters.launch()
             demo_rhythm.foretell()
             demo_budget.spend(timezone.now())
+            demo_forecasts.foretell(timezone.now().date())
         path = settings.VAR / "demo.json"
         path.write_bytes(orjson.dumps(told))
         path.chmod(0o600)
