@@ -117,7 +117,7 @@ def contact(user_id: str = "", **traits: Any) -> Contact:
 
 
 def run_jobs(
-    most: int = 200, but: tuple[str, ...] = ("model", "training", "chat")
+    most: int = 200, but: tuple[str, ...] = ("model", "training", "fitting", "chat")
 ) -> list[str]:  # fmt: skip
     """Run every due job of the open tenant in this process, until none is left; those of the
     queues `but` wait."""

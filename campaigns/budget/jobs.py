@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from attune.kernel.jobs import TRAINING, Job
+from attune.kernel.jobs import FITTING, Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,4 +13,4 @@ class FitMix:
     mix_id: uuid.UUID
 
 
-FIT = Job("budget.fit", TRAINING, FitMix)
+FIT = Job("budget.fit", FITTING, FitMix)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from attune.kernel.jobs import TRAINING, Job
+from attune.kernel.jobs import FITTING, Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,5 +18,5 @@ class ReportUplift:
     experiment_id: uuid.UUID
 
 
-REFRESH = Job("predictions.refresh", TRAINING, RefreshPrediction)
-REPORT_UPLIFT = Job("predictions.report_uplift", TRAINING, ReportUplift)
+REFRESH = Job("predictions.refresh", FITTING, RefreshPrediction)
+REPORT_UPLIFT = Job("predictions.report_uplift", FITTING, ReportUplift)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from attune.kernel.jobs import LIGHT, TRAINING, Job
+from attune.kernel.jobs import FITTING, LIGHT, Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class ReadPastLog:
 
 
 LEARN = Job("strategy.learn", LIGHT, LearnPolicy)
-LEARN_RETURN = Job("strategy.learn_return", TRAINING, LearnPolicy)
+LEARN_RETURN = Job("strategy.learn_return", FITTING, LearnPolicy)
 JUDGE = Job("strategy.judge", LIGHT, JudgeVersion)
 LOOK = Job("strategy.look", LIGHT, LookAtPolicy)
 READ_LOG = Job("strategy.read_log", LIGHT, ReadPastLog)

@@ -84,7 +84,11 @@ def policy(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "past_logs": selectors.past_logs(row)[:10], "rate": goals[0].metric.kind == "conversion",
         "log_form": PastLogForm(),
     }  # fmt: skip
-    context |= _sending(row) | {
+    sending = _sending(row)
+    if sending["campaigns"] and not (results or {}).get("decisions"):
+        context["sentence"] = say("Its campaign decides; what it brings is looked at every five "
+                                  "minutes.")  # fmt: skip
+    context |= sending | {
         "refused": selectors.refused_job(row), "mine": may_change(request, row),
     }  # fmt: skip
     part = request.htmx and request.headers.get("HX-Target") == "results"

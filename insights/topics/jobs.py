@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from attune.kernel.jobs import MODEL, TRAINING, Job
+from attune.kernel.jobs import FITTING, MODEL, Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +13,7 @@ class FitTopics:
     fit_id: uuid.UUID
 
 
-FIT_TOPICS = Job("insights.fit_topics", TRAINING, FitTopics)
+FIT_TOPICS = Job("insights.fit_topics", FITTING, FitTopics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class SplitTopic:
     topic_id: uuid.UUID
 
 
-SPLIT_TOPIC = Job("insights.split_topic", TRAINING, SplitTopic)
+SPLIT_TOPIC = Job("insights.split_topic", FITTING, SplitTopic)
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ def test_the_job_learns_rehearses_and_judges_by_people_held_out(tenant, monkeypa
     services.ask_to_learn(row)
     make.run_jobs(but=())
     job = JobRow.objects.get(kind="strategy.learn_return")
-    assert (job.state, job.queue) == ("done", "training")
+    assert (job.state, job.queue) == ("done", "fitting")
     version = selectors.versions(row)[0]
     held = services.held_out(row, [str(pk) for pk in _people(row)])
     assert 0 < held.sum() < len(held)

@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 P = TypeVar("P")
 REGISTRY: dict[str, Job[Any]] = {}
 LIGHT, MODEL, TRAINING = "light", "model", "training"  # who trains lets nobody wait who writes
+FITTING = "fitting"  # and no forecast, prediction or budget waits for a language model to be tuned
 CHAT = "chat"  # and who writes copy lets no customer wait
 MAX_ATTEMPTS = 8
 LEASE_SECONDS = 24

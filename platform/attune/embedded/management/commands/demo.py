@@ -131,7 +131,7 @@ class Command(BaseCommand):
                 ],
             )  # fmt: skip
         supervisor.start("light", celery("worker", "-Q", "light", "-c", "2", "-n", "light@%h"))
-        for queue in ("model", "training", "chat"):
+        for queue in ("model", "training", "fitting", "chat"):
             supervisor.start(
                 queue,
                 celery(
