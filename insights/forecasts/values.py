@@ -74,8 +74,13 @@ def of(series: Series, today: date) -> Values | None:
     if series.by:
         told = _by_events(series, series.by, since, over)
         keys = set(told) | (set(filed) - {""})
-        parts = {key: _line(series, firsts, told.get(key, {}), filed.get(key, {}))[0]
-                 for key in keys}  # fmt: skip
+        named = {
+            first for own in filed.values() for first in own
+        }  # what a file says, it says whole
+        parts = {}
+        for key in keys:
+            seen = {first: v for first, v in told.get(key, {}).items() if first not in named}
+            parts[key] = _line(series, firsts, seen, filed.get(key, {}))[0]
         return Values(firsts, whole, _largest(series, whole, parts), notes)
     return Values(firsts, whole, {}, notes)
 

@@ -236,3 +236,18 @@ def test_the_api_reads_questions_answers_and_ledger(tenant, client):
     assert found[0]["series_id"] == str(row.pk)
     assert client.get("/v1/forecast-checks", **key).json()["results"] == []
     assert datetime.fromisoformat(found[0]["at"])
+
+
+def test_where_a_file_names_parts_events_of_those_days_add_none(tenant):
+    orders(20)
+    row = Series(name="x", metric=make.metric("orders", kind="count"), grain="day", by="category")
+    row.save()
+    today = timezone.now().date()
+    days = [today - timedelta(days=n) for n in range(20, 0, -1)]
+    rows = [
+        (key, day, value) for day in days for key, value in (("", 7.0), ("tea", 5.0), ("cups", 2.0))
+    ]
+    services.take(row, rows)
+    found = values.of(row, today)
+    assert set(found.parts) == {"tea", "cups"}
+    assert sum(found.parts.values()).tolist() == found.whole.tolist() == [7.0] * 20
