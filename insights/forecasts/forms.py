@@ -33,5 +33,14 @@ class SeriesForm(forms.Form):
         self.fields["metric"].choices = [(m.key, m.name) for m in log.metrics()]
 
 
+class OccasionForm(forms.Form):
+    name = forms.CharField(
+        label=_("Name"), max_length=80,
+        help_text=_("Days of the same name are taken to do the same: “Black Friday”, “Closed”."),
+    )  # fmt: skip
+    first = forms.DateField(label=_("From"), widget=forms.DateInput(attrs={"type": "date"}))
+    last = forms.DateField(label=_("Until"), widget=forms.DateInput(attrs={"type": "date"}))
+
+
 class HistoryForm(forms.Form):
     file = forms.FileField(label=_("File (CSV)"), help_text=_("day,value or day,key,value"))

@@ -124,3 +124,27 @@ class ForecastCheck(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.period}: {self.actual:.0f}"
+
+
+class Occasion(TenantModel):
+    """Days that are known before: a promotion, a holiday, a closed shop. Those of one name are
+    taken to do the same."""
+
+    name = models.CharField(max_length=80)
+    first = models.DateField()
+    last = models.DateField()
+
+    class Meta(TenantModel.Meta):
+        db_table = "occasion"
+        constraints = [
+            models.UniqueConstraint(
+                name="one_occasion_a_name_and_day", fields=["tenant_id", "name", "first"]
+            ),
+            models.CheckConstraint(
+                name="an_occasion_ends_after_it_begins",
+                condition=models.Q(last__gte=models.F("first")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

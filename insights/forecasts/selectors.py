@@ -12,7 +12,7 @@ from attune.kernel.errors import NotFound
 from attune.kernel.phrases import say
 from attune.kernel.tenancy import current_tenant
 from insights.forecasts.ledger import Covering
-from insights.forecasts.models import Forecast, ForecastCheck, Series
+from insights.forecasts.models import Forecast, ForecastCheck, Occasion, Series
 
 NEWEST = 60  # checks of a model that are looked at
 # One check a period and model: of the forecast made last before it, so that no period counts twice.
@@ -74,6 +74,17 @@ def covering(of: Series) -> list[Covering]:
             "tenant": current_tenant(), "series": of.pk, "newest": NEWEST,
         })  # fmt: skip
         return [Covering(model, inside, n, last) for model, inside, n, last in cursor.fetchall()]
+
+
+def occasions() -> QuerySet[Occasion]:
+    return Occasion.objects.order_by("-first", "name")
+
+
+def occasion(occasion_id: uuid.UUID | str) -> Occasion:
+    row = occasions().filter(pk=occasion_id).first()
+    if row is None:
+        raise NotFound(say("There is no such occasion in this workspace."))
+    return row
 
 
 def checks(of: Series, key: str = "") -> QuerySet[ForecastCheck]:

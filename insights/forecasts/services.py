@@ -17,11 +17,12 @@ from attune.kernel.tenancy import current_tenant
 from campaigns.decisions.models import Metric
 from insights.forecasts import ledger, selectors
 from insights.forecasts.jobs import FIT_SERIES, FitSeries
-from insights.forecasts.models import Forecast, ForecastCheck, Series
+from insights.forecasts.models import Forecast, ForecastCheck, Occasion, Series
 from insights.forecasts.values import Values
 
 MACHINE = Machine("series", {("active", "pause"): "paused", ("paused", "resume"): "active"})
 MOST_AHEAD = {"day": 92, "week": 53, "month": 24}
+LONGEST = 60  # days of an occasion
 USUAL_AHEAD = {"day": 28, "week": 13, "month": 12}
 DAY_SQL = """
 INSERT INTO series_day (id, tenant_id, series_id, key, day, value)
@@ -94,7 +95,7 @@ def resume(row: Series) -> None:
 def take(row: Series, days: Sequence[tuple[str, date, float]]) -> int:
     """History (key, day, value); a day that is there already gets the new value. Then the question
     is answered anew."""
-    kept = {(key, day): value for key, day, value in days}
+    kept = {(key, day): float(value) for key, day, value in days}
     if not kept:
         raise Invalid.one("file", say("The file holds no value."))
     with connection.cursor() as cursor:
@@ -105,6 +106,40 @@ def take(row: Series, days: Sequence[tuple[str, date, float]]) -> int:
     audit.record("forecasts.bring_in", row, days=len(kept))
     ask(row)
     return len(kept)
+
+
+def add_occasion(*, name: str, first: date, last: date) -> Occasion:
+    """Days known before; every forecast is told anew with them. Raises Invalid with every
+    mistake."""
+    errors = []
+    if not name.strip():
+        errors.append(FieldError("name", say("Give the occasion a name.")))
+    if last < first:
+        errors.append(FieldError("last", say("It ends before it begins.")))
+    elif (last - first).days > LONGEST:
+        errors.append(FieldError("last", say("An occasion lasts up to %(n)s days.", n=LONGEST)))
+    if errors:
+        raise Invalid(errors)
+    try:
+        with transaction.atomic():
+            row = Occasion.objects.create(name=name.strip()[:80], first=first, last=last)
+    except IntegrityError as clash:
+        told = say("“%(name)s” begins on that day already.", name=name.strip())
+        raise Invalid.one("first", told) from clash
+    audit.record("forecasts.add_occasion", row, first=str(first), last=str(last))
+    _ask_all()
+    return row
+
+
+def remove_occasion(row: Occasion) -> None:
+    audit.record("forecasts.remove_occasion", row, name=row.name)
+    row.delete()
+    _ask_all()
+
+
+def _ask_all() -> None:
+    for series in selectors.active():
+        ask(series)
 
 
 def refuse(row: Series, now: datetime, why: Phrase) -> None:

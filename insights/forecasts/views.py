@@ -16,10 +16,10 @@ from attune.web.forms import add_refusal
 from attune.web.pages import filters, form_status, paged
 from campaigns.decisions import selectors as log
 from insights.forecasts import charts, explaining, selectors, services, tables
-from insights.forecasts.forms import HistoryForm, SeriesForm
+from insights.forecasts.forms import HistoryForm, OccasionForm, SeriesForm
 from insights.forecasts.models import Series
 from insights.forecasts.tables import Refused, Row
-from tenants.pages import go, page
+from tenants.pages import demand, go, page
 
 LARGEST, SHOWN = 20_000_000, 20
 
@@ -52,6 +52,29 @@ def new(request: HttpRequest) -> HttpResponse:
             add_refusal(form, refusal)
     context = {"form": form, "metrics": log.metrics()}
     return render(request, "forecasts/new.html", context, status=form_status(form))
+
+
+@page("insights.view")
+def occasions(request: HttpRequest) -> HttpResponse:
+    """Days known before; adding one posts here too."""
+    if request.method == "POST":
+        demand(request, "insights.edit")
+    form = OccasionForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.add_occasion(**form.cleaned_data)
+            return go(request, "forecasts:occasions")
+        except AttuneError as refusal:
+            add_refusal(form, refusal)
+    context = {"form": form, "page": paged(request, selectors.occasions())}
+    return render(request, "forecasts/occasions.html", context, status=form_status(form))
+
+
+@require_POST
+@page("insights.edit")
+def remove_occasion(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    services.remove_occasion(selectors.occasion(pk))
+    return go(request, "forecasts:occasions")
 
 
 @page("insights.view")

@@ -15,7 +15,7 @@ from insights.alerts.models import Alert, DigestReader, Watch
 from insights.dashboards.models import CampaignCost
 from insights.findings import services as findings
 from insights.findings.models import Action, Measurement, Report
-from insights.forecasts.models import Forecast, ForecastCheck, Series, SeriesDay
+from insights.forecasts.models import Forecast, ForecastCheck, Occasion, Series, SeriesDay
 from insights.graph.models import Entity, Relation
 from insights.journeys import results
 from insights.journeys.mining import Funnel, Mine, Step
@@ -82,6 +82,9 @@ def heard(number: int = 0) -> dict[str, Any]:
     Annotation.objects.create(task=task, user=somebody, feeling="positive", seconds=3)
     series = Series.objects.create(name=f"{CANARY} {number}", metric=make.metric(), grain="day")
     SeriesDay.objects.create(series=series, key=CANARY, day=date(2026, 1, 5), value=1)
+    Occasion.objects.create(
+        name=f"{CANARY} {number}", first=date(2026, 1, 5), last=date(2026, 1, 5)
+    )
     point = ["2026-01-06", 1.0, 0.5, 1.5, 0.2, 1.8, 1.0]
     foretold = Forecast.objects.create(
         series=series, label=CANARY, at=timezone.now(), state="done", model="median",

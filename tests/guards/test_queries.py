@@ -186,6 +186,7 @@ FROZEN: dict[str, int] = {
     "strategy:past_log": 7,
     "forecasts:forecasts": 9,
     "forecasts:new": 7,
+    "forecasts:occasions": 7,
     "forecasts:forecast": 9,
     "predictions:predictions": 9,
     "predictions:new": 7,

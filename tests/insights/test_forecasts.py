@@ -10,10 +10,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from attune.kernel.errors import Conflict, Invalid
+from attune.kernel.phrases import restored
 from campaigns.contacts.models import Event
 from insights.forecasts import ledger, periods, selectors, services, tables, values
 from insights.forecasts.ledger import Covering
-from insights.forecasts.models import Forecast, ForecastCheck, Series
+from insights.forecasts.models import Forecast, ForecastCheck, Occasion, Series
 from tests import make
 from workers.model_tasks import forecasts as task
 from workers.tasks.forecasts import refresh_due
@@ -251,3 +252,50 @@ def test_where_a_file_names_parts_events_of_those_days_add_none(tenant):
     found = values.of(row, today)
     assert set(found.parts) == {"tea", "cups"}
     assert sum(found.parts.values()).tolist() == found.whole.tolist() == [7.0] * 20
+
+
+def test_periods_that_an_occasion_falls_into():
+    first = date(2026, 11, 2)
+    known = [
+        ("Sale", date(2026, 11, 6), date(2026, 11, 9)),
+        ("Sale", date(2026, 12, 25), date(2027, 1, 2)),
+    ]
+    assert periods.marked(first, 10, "day", known) == {"Sale": [4, 5, 6, 7]}
+    assert periods.marked(first, 9, "week", known) == {"Sale": [0, 1, 7, 8]}
+    assert periods.marked(date(2026, 11, 1), 3, "month", known) == {"Sale": [0, 1, 2]}
+
+
+def test_known_days_of_the_past_tell_what_the_next_one_does(tenant):
+    row = made()
+    today, rng = timezone.now().date(), random.Random(4)
+    sales = [today - timedelta(days=n) for n in (80, 59, 31)]
+    days = [("", today - timedelta(days=n), (100 + rng.randint(-6, 6))
+             * (2.5 if today - timedelta(days=n) in sales else 1)) for n in range(120, 0, -1)]  # fmt: skip
+    services.take(row, days)
+    ahead = today + timedelta(days=5)
+    for day in (*sales, ahead):
+        services.add_occasion(name="Sale", first=day, last=day)
+    make.run_jobs(but=())
+    told = selectors.newest(selectors.one(row.pk))[0]
+    by_day = {p[0]: p[1] for p in told.points}
+    usual = by_day[(today + timedelta(days=4)).isoformat()]
+    assert by_day[ahead.isoformat()] / usual == pytest.approx(2.0, abs=0.3)
+    assert 90 < usual < 110
+    assert "“Sale” multiplies a period by" in str(restored(told.notes[0]))
+    with pytest.raises(Invalid, match="begins on that day already"):
+        services.add_occasion(name="Sale", first=ahead, last=ahead)
+    with pytest.raises(Invalid, match="ends before it begins"):
+        services.add_occasion(name="Odd", first=ahead, last=today)
+
+
+def test_the_page_of_known_days(tenant, client):
+    base = f"/w/{tenant.slug}/forecasts/occasions"
+    client.force_login(make.member(tenant, "agent"))
+    assert "No known days yet" in client.get(base).content.decode()
+    posted = {"name": "Black Friday", "first": "2026-11-27", "last": "2026-11-30"}
+    assert client.post(base, posted).status_code == 403
+    client.force_login(tenant.owner)
+    assert client.post(base, posted).status_code == 302
+    assert "Black Friday" in client.get(base).content.decode()
+    client.post(f"{base}/{Occasion.objects.get().pk}/remove")
+    assert not Occasion.objects.exists()

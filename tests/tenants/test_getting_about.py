@@ -31,14 +31,14 @@ def places(role: str) -> list[str]:
     return [p.text for _, group in navigation.shown("acme", role) for p in group]
 
 
-def test_places_follow_the_role_and_kept_ones_wait_for_their_pages():
+def test_places_follow_the_role_and_each_has_its_page():
     assert "Outbox" in places("owner")
     assert "Outbox" not in places("analyst")
     assert "Settings" not in places("marketer")
     assert "Conversations" in places("agent")
     assert "Conversations" not in places("analyst")
     kept = {p.text for _, group in navigation.PLACES for p in group} - set(places("owner"))
-    assert kept == {"Forecast"}
+    assert kept == set()  # every place has its page
 
 
 def texts(query: str, role: str = "owner") -> list[tuple[str, str]]:

@@ -84,6 +84,7 @@ PAGES = {
     "alerts:alerts": "insights.view",
     "forecasts:forecasts": "insights.view",
     "forecasts:new": "insights.edit",
+    "forecasts:occasions": "insights.view",
     "alerts:week": "insights.view",
     "labelling:labels": "insights.view",
     "labelling:queue": "insights.edit",

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from django.utils import timezone
 
-from attune.kernel.phrases import Phrase, say
+from attune.kernel.phrases import Phrase, say, say_many
 from insights.forecasts import periods, selectors, services, values
 from insights.forecasts.jobs import FIT_SERIES, FitSeries
 from insights.forecasts.models import Series
 from insights.forecasts.services import Told
 from insights.forecasts.values import Values
-from workers.engines import forecasting
+from workers.engines import forecasting, occasions
 from workers.engines.forecasting import Forecast
 from workers.runner import Run, handles
 
@@ -43,17 +43,41 @@ def fit(payload: FitSeries, run: Run) -> None:
     with run.unit():
         services.check(row, found)
         row = selectors.one(row.pk)
+        known = [(o.name, o.first, o.last) for o in selectors.occasions()]
+    marks = periods.marked(found.firsts[0], len(found.firsts) + row.horizon, row.grain, known)
     lines = {"": found.whole, **found.parts}
     made: dict[str, Forecast] = {}
     for n, (key, line) in enumerate(lines.items()):
         run.progress(n, len(lines), say("Foretells %(name)s.", name=key or row.name))
-        made[key] = forecasting.forecast(
-            line, row.horizon, periods.SEASONS[row.grain], list(row.barred)
-        )
+        made[key], told_of = foretold(row, line, marks)
+        found.notes.extend([] if key else told_of)
     told = [stored(row, found, key, one) for key, one in _adding_up(row, made).items()]
     with run.unit():
         services.keep(row, now, told, found.notes, sentence(row, made[""], found, now))
         run.progress(len(lines), len(lines), say("Foretold."))
+
+
+def foretold(
+    row: Series, line: np.ndarray, marks: dict[str, list[int]]
+) -> tuple[Forecast, list[Phrase]]:  # fmt: skip
+    """A line without what known days did to it, and with what they will do; in words which ones
+    are believed."""
+    season = periods.SEASONS[row.grain]
+    seen = occasions.effects(line, marks, season)
+    plain = occasions.without(line, marks, seen)
+    one = forecasting.forecast(plain, row.horizon, season, list(row.barred))
+    by = occasions.factors(len(line), row.horizon, marks, seen)
+    told = [
+        say_many("“%(name)s” multiplies a period by %(by)s, by %(n)s that was seen.",
+                 "“%(name)s” multiplies a period by %(by)s, by %(n)s that were seen.",
+                 n=effect.seen, name=effect.name, by=f"{effect.factor:.2f}")
+        if effect.believed else
+        say("“%(name)s” does nothing that could be told from chance: it is left out.",
+            name=effect.name)
+        for effect in seen
+    ]  # fmt: skip
+    return Forecast(one.mean * by, one.low * by, one.high * by, one.baseline, one.model,
+                    one.trials), told  # fmt: skip
 
 
 def _adding_up(row: Series, made: dict[str, Forecast]) -> dict[str, Forecast]:
