@@ -3,7 +3,8 @@
 Each occasion (by its name) is compared with what was usual around it: the median of the same place
 in the season, some seasons before and after, without marked periods. Its effect is the mean of the
 logarithms, drawn towards none by one more occasion without effect, and believed where it is more
-than 2.6 of its standard errors (1 % by chance). The history is told without it, the forecast with it.
+than 2.6 of its standard errors (1 % by chance). The history is told without it, the forecast with
+it.
 """
 
 from __future__ import annotations
