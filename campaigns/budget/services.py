@@ -12,7 +12,7 @@ import numpy as np
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, connection, transaction
 
-from attune.kernel import audit, live
+from attune.kernel import audit, cells, live
 from attune.kernel.errors import Conflict, FieldError, Invalid
 from attune.kernel.phrases import Phrase, say
 from attune.kernel.states import Machine, advance
@@ -37,7 +37,7 @@ PLAN = Machine(
         ("adopted", "close"): "closed",
     },
 )
-LARGEST, SHOWN = 20_000_000, 20
+SHOWN = 20
 LEAST_DOUBT = 0.01
 USUAL_WEEKS = 8  # what is spent now: the mean of the newest weeks
 MOST_WEEKS = 26
@@ -65,19 +65,7 @@ def bring_in(mix: Mix, file: UploadedFile) -> int:
     """Take the amounts of a file; a day and channel that is there already gets the new amount. A
     file with a mistake is refused whole, with every mistake (the first twenty). Then it is fitted
     anew."""
-    if not file.size:
-        raise Invalid.one("file", say("The file is empty."))
-    if file.size > LARGEST:
-        raise Invalid.one("file", say("The file is larger than %(most)s MB; split it.",
-                                      most=LARGEST // 1_000_000))  # fmt: skip
-    try:
-        text = file.read().decode("utf-8-sig")
-    except UnicodeDecodeError as wrong:
-        told = say("The file is no UTF-8 text. Save it as CSV (UTF-8), not as a workbook.")
-        raise Invalid.one("file", told) from wrong
-    if "\x00" in text:
-        raise Invalid.one("file", say("The file holds binary data; save it as CSV (UTF-8)."))
-    return take(mix, list(tables.read(io.StringIO(text))))
+    return take(mix, list(tables.read(io.StringIO(cells.text_of(file)))))
 
 
 def take(mix: Mix, rows: Sequence[Spent | Refused], field: str = "file") -> int:
@@ -92,7 +80,7 @@ def take(mix: Mix, rows: Sequence[Spent | Refused], field: str = "file") -> int:
     kept: dict[tuple[date, str], float] = {}
     for row in rows:
         if isinstance(row, Spent):
-            if not tables.FIRST_YEAR <= row.day.year <= tables.LAST_YEAR:
+            if not cells.FIRST_YEAR <= row.day.year <= cells.LAST_YEAR:
                 told = say("Line %(line)s: the day %(day)s is not between 1990 and 2100.",
                            line=row.line, day=row.day.isoformat())  # fmt: skip
                 raise Invalid.one(field, told)

@@ -7,13 +7,12 @@ day,revenue,Search,Radio     a column a channel; revenue, outcome, orders or val
 from __future__ import annotations
 
 import csv
-import itertools
 import math
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
+from attune.kernel import cells
 from attune.kernel.phrases import Phrase, known_words, say, word
 
 known_words("day", "row", "channel")  # columns, as people read them
@@ -21,8 +20,6 @@ known_words("day", "row", "channel")  # columns, as people read them
 DAYS = ("day", "date", "week", "week_start", "datum")
 OUTCOMES = ("outcome", "revenue", "value", "sales", "orders")
 MOST_CHANNELS, MOST = 12, 1e12
-FIRST_YEAR, LAST_YEAR = 1990, 2100
-FORMATS = ("%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d")  # 01/05/2026 is two days
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +42,8 @@ class Refused:
 def read(lines: Iterable[str]) -> Iterator[Spent | Refused]:
     """Every cell of a file that can be believed, and why the others cannot. Cells are separated by
     commas, semicolons or tabs; with semicolons a comma may be the decimal point."""
-    text = iter(lines)
-    first = next(text, "")
-    mark = max(",;\t", key=first.count)
     try:
-        yield from _read(csv.reader(itertools.chain([first], text), delimiter=mark), mark)
+        yield from _read(*cells.rows_of(lines))
     except csv.Error:
         yield Refused(1, word("row"), say("A quote is not closed, or a cell is longer than any "
                                           "amount: nothing was read."))  # fmt: skip
@@ -71,26 +65,21 @@ def _read(rows: Iterator[list[str]], mark: str) -> Iterator[Spent | Refused]:
             told = say("%(n)s cells where the head has %(head)s.", n=len(row), head=len(head))
             yield Refused(number, word("row"), told)
             continue
-        day = _day(row[at])
+        day = cells.day(row[at])
         if day is None:
             yield Refused(number, head[at], say("“%(value)s” is no day; write 2026-03-31.",
                                                 value=row[at][:40]))  # fmt: skip
             continue
         if long:
             name = row[low.index("channel")].strip()[:60]
-            yield _cell(number, day, name, "spend", _point(row[low.index("spend")], mark), name)
+            yield _cell(
+                number, day, name, "spend", cells.point(row[low.index("spend")], mark), name
+            )
             continue
         for i, cell in enumerate(row):
             if i != at and cell.strip():
                 channel = "" if low[i] in OUTCOMES else head[i][:60]
-                yield _cell(number, day, channel, head[i], _point(cell, mark), head[i])
-
-
-def _point(cell: str, mark: str) -> str:
-    """1.234,50 as 1234.50, where commas do not separate cells."""
-    if mark != "," and re.fullmatch(r"\s*-?[\d.]*,\d+\s*", cell):
-        return cell.replace(".", "").replace(",", ".")
-    return cell
+                yield _cell(number, day, channel, head[i], cells.point(cell, mark), head[i])
 
 
 def _wrong_head(head: list[str], low: list[str]) -> Refused | None:
@@ -128,13 +117,3 @@ def _cell(
             line, field, say("Must be an amount from 0 to %(most)s.", most=f"{MOST:,.0f}")
         )
     return Spent(line, day, channel, amount)
-
-
-def _day(cell: str) -> date | None:
-    for known in FORMATS:
-        try:
-            found = datetime.strptime(cell.strip()[:10], known).date()  # noqa: DTZ007 - a day
-        except ValueError:
-            continue
-        return found if FIRST_YEAR <= found.year <= LAST_YEAR else None
-    return None

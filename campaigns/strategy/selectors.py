@@ -46,13 +46,6 @@ def deciding() -> QuerySet[Policy]:
     return policies().filter(state=Policy.State.RUNNING)
 
 
-def by_key(key: str) -> Policy:
-    row = policies().filter(key=key).first()
-    if row is None:
-        raise NotFound(say("There is no policy with the key “%(key)s”.", key=key))
-    return row
-
-
 def banks() -> QuerySet[ActionBank]:
     return ActionBank.objects.order_by("name")
 

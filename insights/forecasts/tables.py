@@ -7,13 +7,13 @@ of them, since nobody can say whether both count.
 from __future__ import annotations
 
 import csv
-import itertools
 import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
+from attune.kernel import cells
 from attune.kernel.phrases import Phrase, known_words, say, word
 
 DAYS = ("day", "date", "week", "month")
@@ -39,12 +39,9 @@ class Refused:
 
 def read(lines: Iterable[str]) -> Iterator[Row | Refused]:
     """Every row, or what is wrong with it."""
-    text = iter(lines)
-    first = next(text, "")
-    mark = max(",;\t", key=first.count)
     seen: set[tuple[str, date]] = set()
     try:
-        for row in _rows(csv.reader(itertools.chain([first], text), delimiter=mark), mark):
+        for row in _rows(*cells.rows_of(lines)):
             if isinstance(row, tuple):
                 number, told = row
                 if (told.key, told.day) in seen:
@@ -68,26 +65,24 @@ def _rows(rows: Iterator[list[str]], mark: str) -> Iterator[tuple[int, Row] | Re
         yield Refused(1, word("day"), say("The first line names the columns: “day” and “value”, "
                                           "and “key” where there are parts."))  # fmt: skip
         return
-    for number, cells in enumerate(rows, start=2):
-        if not any(cell.strip() for cell in cells):
+    for number, row in enumerate(rows, start=2):
+        if not any(cell.strip() for cell in row):
             continue
-        if len(cells) != len(head):
+        if len(row) != len(head):
             yield Refused(number, word("row"), say("%(n)s cells where the head has %(head)s.",
-                                                   n=len(cells), head=len(head)))  # fmt: skip
+                                                   n=len(row), head=len(head)))  # fmt: skip
             continue
-        key = cells[at["key"]].strip()[:100] if at["key"] is not None else ""
-        yield _row(number, key, cells[at["day"]], cells[at["value"]], mark)
+        key = row[at["key"]].strip()[:100] if at["key"] is not None else ""
+        yield _row(number, key, row[at["day"]], row[at["value"]], mark)
 
 
 def _row(number: int, key: str, day: str, cell: str, mark: str) -> tuple[int, Row] | Refused:
-    when = _day(day)
+    when = cells.day(day, (*cells.DAYS, "%Y-%m"))
     if when is None:
         return Refused(number, word("day"), say("“%(value)s” is no day; write 2026-03-31.",
                                                 value=day[:40]))  # fmt: skip
-    cell = cell.strip()
-    if mark != "," and "," in cell:
-        cell = cell.replace(".", "").replace(",", ".")
-    if any(sign in cell for sign in "€$£¥%") or re.fullmatch(r"[\d.]+\s*[A-Za-z]{3}", cell):
+    cell = cells.point(cell, mark).strip()
+    if any(sign in cell for sign in "€$£¥%") or re.fullmatch(r"[\d.,]+\s*[A-Za-z]{3}", cell):
         return Refused(number, word("value"), say(
             "“%(value)s” has a currency: write numbers of one currency alone.", value=cell[:40]
         ))  # fmt: skip
@@ -99,13 +94,3 @@ def _row(number: int, key: str, day: str, cell: str, mark: str) -> tuple[int, Ro
         return Refused(number, word("value"), say("“%(value)s” is no number; write 1234.50.",
                                                   value=cell[:40]))  # fmt: skip
     return number, Row(key, when, value)
-
-
-def _day(cell: str) -> date | None:
-    for known in ("%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d", "%Y-%m"):
-        try:
-            found = datetime.strptime(cell.strip()[:10], known).date()  # noqa: DTZ007 - a day
-        except ValueError:
-            continue
-        return found if 1990 <= found.year <= 2100 else None
-    return None

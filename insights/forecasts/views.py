@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
+from attune.kernel import cells
 from attune.kernel.errors import AttuneError, FieldError, Invalid
 from attune.kernel.phrases import restored, say
 from attune.web.forms import add_refusal
@@ -21,7 +22,7 @@ from insights.forecasts.models import Series
 from insights.forecasts.tables import Refused, Row
 from tenants.pages import demand, go, page
 
-LARGEST, SHOWN = 20_000_000, 20
+SHOWN = 20
 
 
 @page("insights.view")
@@ -131,15 +132,7 @@ def bring_in(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 def _read(file: Any) -> list[tuple[str, Any, float]]:
-    if file.size > LARGEST:
-        told = say("The file is larger than %(most)s MB; split it.", most=LARGEST // 1_000_000)
-        raise Invalid.one("file", told)
-    try:
-        text = file.read().decode("utf-8-sig")
-    except UnicodeDecodeError as wrong:
-        told = say("The file is no UTF-8 text. Save it as CSV (UTF-8), not as a workbook.")
-        raise Invalid.one("file", told) from wrong
-    rows = list(tables.read(io.StringIO(text)))
+    rows = list(tables.read(io.StringIO(cells.text_of(file))))
     wrong_rows = [row for row in rows if isinstance(row, Refused)]
     if wrong_rows:
         raise Invalid([

@@ -206,6 +206,8 @@ def test_pages_take_a_file_and_refuse_a_bad_one(tenant, client):
     refused = client.post(f"{page}/history", {"file": bad})
     assert refused.status_code == 422
     assert "Line 2" in refused.content.decode()
+    binary = SimpleUploadedFile("h.csv", b"day,key,value\n2026-01-05,a\x00b,1\n")
+    assert client.post(f"{page}/history", {"file": binary}).status_code == 422
     assert row.days.get().value == 1234.5
     with pytest.raises(Invalid, match="from 1 to 53"):
         services.create(name="Far", metric=row.metric, grain="week", by="", horizon=80)
