@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from attune.kernel.models import JobRow
+from attune.kernel import jobs
 from insights.forecasts import selectors, services
 
 EVERY = timedelta(days=1)
@@ -18,9 +18,5 @@ def refresh_due() -> None:
     told = selectors.newest_of(active)
     for row in active:
         due = row.pk not in told or now - told[row.pk].at > EVERY
-        busy = row.job is not None and row.job.state in {
-            JobRow.State.PENDING, JobRow.State.RUNNING, *JobRow.GAVE_UP,
-        }  # fmt: skip
-        gave_up = busy and row.job is not None and row.job.finished_at is not None
-        if due and (not busy or (gave_up and now - row.job.finished_at > EVERY)):  # type: ignore[union-attr,operator]
+        if due and not jobs.tried(row.job, now, EVERY):
             services.ask(row)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.utils import timezone
 
-from attune.kernel.models import JobRow
+from attune.kernel import jobs
 from campaigns.predictions import selectors, services
 
 EVERY = timedelta(days=1)
@@ -18,15 +18,5 @@ def refresh_due() -> None:
     runs = selectors.newest_of(active)
     for row in active:
         due = row.pk not in runs or now - runs[row.pk].at > EVERY
-        if due and not _tried(row.job, now):
+        if due and not jobs.tried(row.job, now, EVERY):
             services.ask(row)
-
-
-def _tried(job: JobRow | None, now: datetime) -> bool:
-    """Whether a refresh is under way, or one gave up so lately that another would too."""
-    if job is None:
-        return False
-    if job.state in {JobRow.State.PENDING, JobRow.State.RUNNING}:
-        return True
-    gave_up = job.state in JobRow.GAVE_UP
-    return gave_up and job.finished_at is not None and now - job.finished_at < EVERY

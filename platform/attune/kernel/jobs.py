@@ -198,6 +198,17 @@ def execute(sql: str, **values: Any) -> int:
         return int(cursor.rowcount)
 
 
+def tried(row: JobRow | None, now: datetime, within: timedelta) -> bool:
+    """Whether a job waits or runs, or gave up so lately that another of its kind would too."""
+    if row is None:
+        return False
+    if row.state in {JobRow.State.PENDING, JobRow.State.RUNNING}:
+        return True
+    if row.state not in JobRow.GAVE_UP or row.finished_at is None:
+        return False
+    return now - row.finished_at < within
+
+
 def retry(row: JobRow) -> None:
     """Put a quarantined job back to work, by a person's wish."""
     won = JobRow.objects.filter(pk=row.pk, state=JobRow.State.QUARANTINED).update(
