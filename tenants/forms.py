@@ -22,13 +22,14 @@ class SettingsForm(forms.ModelForm):
         model = Tenant
         fields = (
             "name", "timezone", "currency", "sender_name", "sender_email", "postal_address",
-            "frequency_cap", "frequency_days",
+            "frequency_cap", "frequency_days", "spare_complaints",
         )  # fmt: skip
         labels = {
             "name": _("Name"), "timezone": _("Time zone"), "currency": _("Currency"),
             "sender_name": _("Name of the sender"), "sender_email": _("Address of the sender"),
             "postal_address": _("Postal address"), "frequency_cap": _("Most messages a person"),
             "frequency_days": _("Days that are counted"),
+            "spare_complaints": _("Spare people with an open complaint"),
         }  # fmt: skip
         help_texts = {
             "sender_email": _("E-mail campaigns leave from here."),
@@ -36,6 +37,10 @@ class SettingsForm(forms.ModelForm):
                 "Stands under every e-mail; the law of most countries asks for it."
             ),
             "frequency_cap": _("Most messages a contact may get in the days below."),
+            "spare_complaints": _(
+                "No campaign reaches them until the conversation in which they "
+                "were upset is resolved."
+            ),
         }
 
     def clean_timezone(self) -> str:

@@ -72,6 +72,7 @@ class Tenant(models.Model):
         default=3, help_text=_("Most messages a contact may get in the window below.")
     )
     frequency_days = models.PositiveSmallIntegerField(default=7)
+    spare_complaints = models.BooleanField(default=True)  # no campaign while one is open
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     def __str__(self) -> str:

@@ -83,6 +83,7 @@ PLACES: tuple[tuple[Phrase | str, tuple[Place, ...]], ...] = (
             Place("labelling:labels", "check", say("Labels"), "insights.view"),
             Place("sources:sources", "inbox", say("Sources"), "insights.view"),
             Place("forecasts:forecasts", "trend", say("Forecasts"), "insights.view"),
+            Place("risk:board", "shield", say("Risk"), "insights.view"),
         ),
     ),
     (

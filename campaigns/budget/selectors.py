@@ -164,6 +164,14 @@ def usable(of: Mix) -> MixFit | None:
     return row if row is not None and row.state == MixFit.State.DONE else None
 
 
+def usable_of(outcome: Metric) -> MixFit | None:
+    """The newest fit that may be believed, of the budgets of this outcome."""
+    rows = MixFit.objects.filter(mix__outcome=outcome).select_related("mix")
+    newest_of = rows.order_by("mix_id", "-at", "-id").distinct("mix_id")
+    believed = [row for row in newest_of if row.state == MixFit.State.DONE]
+    return max(believed, key=lambda row: row.at, default=None)
+
+
 def lifts(of: Mix) -> QuerySet[Lift]:
     return Lift.objects.filter(mix=of).order_by("since", "id")
 

@@ -16,6 +16,7 @@ from django.db import connection
 
 from attune.kernel.phrases import Phrase, say_many
 from attune.kernel.tenancy import current_tenant
+from campaigns.delivery import holds
 from campaigns.delivery.models import Campaign
 from campaigns.experiments.services import arms_of
 from tenants.models import Tenant
@@ -34,6 +35,7 @@ CASE
             WHERE i.tenant_id = %(tenant)s AND i.target_id = c.id AND i.undone_at IS NULL)
           ORDER BY k.created_at DESC, k.id DESC LIMIT 1) = 'refused'
       THEN 'refused'
+    WHEN c.id = ANY(%(held)s::uuid[]) THEN 'held'
     ELSE 'reachable' END"""
 REACH_SQL = f"""
 SELECT {KIND_SQL} AS kind, count(*)
@@ -47,6 +49,12 @@ WHERE c.tenant_id = %(tenant)s AND c.id = ANY(%(people)s) AND {KIND_SQL} = 'reac
   AND (SELECT count(*) FROM send s WHERE s.tenant_id = c.tenant_id AND s.contact_id = c.id
        AND (s.state IN ('sent', 'sending', 'uncertain') AND s.sent_at >= %(since)s
             OR s.state = 'pending' AND s.due_at IS NOT NULL)) < %(cap)s
+"""  # noqa: S608 - our own words
+
+
+PERMITTED_SQL = f"""
+SELECT c.id FROM contact c
+WHERE c.tenant_id = %(tenant)s AND c.id = ANY(%(people)s) AND {KIND_SQL} = 'reachable'
 """  # noqa: S608 - our own words
 
 
@@ -72,6 +80,7 @@ def of(campaign: Campaign) -> Reach:
                 "tenant": current_tenant(),
                 "segment": campaign.audience_id,
                 "channel": campaign.channel,
+                "held": holds.everybody(),
             },
         )
         found: dict[str, int] = dict(cursor.fetchall())
@@ -86,11 +95,26 @@ def of(campaign: Campaign) -> Reach:
         )
     if n := found.get("refused"):
         others.append(say_many("%(n)s refused this channel", "%(n)s refused this channel", n=n))
+    if n := found.get("held"):
+        others.append(
+            say_many("%(n)s waits for an answer to a complaint",
+                     "%(n)s wait for an answer to a complaint", n=n)
+        )  # fmt: skip
     if campaign.experiment is None:  # how many wait, the policy decides
         return Reach(found.get("reachable", 0), others, 1.0)
     arms = arms_of(campaign.experiment)
     shown = sum(arm.weight for arm in arms if arm.revision_id is not None)
     return Reach(found.get("reachable", 0), others, shown)
+
+
+def permitted(people: Sequence[UUID], channel: str) -> set[UUID]:
+    """Of these people, those who may be written to: by status, address, list and consent; what they
+    got lately and what holds them now are left out of it."""
+    values: dict[str, Any] = {"tenant": current_tenant(), "people": list(people),
+                              "channel": channel, "held": []}  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(PERMITTED_SQL, values)
+        return {row[0] for row in cursor.fetchall()}
 
 
 def reachable(people: Sequence[UUID], channel: str, now: datetime) -> set[UUID]:
@@ -100,6 +124,7 @@ def reachable(people: Sequence[UUID], channel: str, now: datetime) -> set[UUID]:
     values: dict[str, Any] = {
         "tenant": tenant.pk, "people": list(people), "channel": channel,
         "cap": tenant.frequency_cap, "since": now - timedelta(days=tenant.frequency_days),
+        "held": holds.among(people),
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(REACHABLE_SQL, values)

@@ -15,6 +15,7 @@ from attune.kernel.phrases import say, word
 from campaigns.contacts import selectors as contacts
 from campaigns.contacts import services as contact_services
 from campaigns.contacts.models import Consent, Contact
+from campaigns.delivery import holds
 from campaigns.delivery.models import Send, Suppression
 
 
@@ -32,7 +33,7 @@ def address_hash(address: str) -> str:
 
 
 def may_send(contact: Contact, *, channel: str, cap: int, days: int, now: datetime) -> Permission:
-    """Status, address, suppression, consent and frequency cap, in this order."""
+    """Status, address, suppression, consent, holds and frequency cap, in this order."""
     suppressed = Send.State.SUPPRESSED
     if contact.status != Contact.Status.ENABLED:
         return Permission(
@@ -53,6 +54,8 @@ def may_send(contact: Contact, *, channel: str, cap: int, days: int, now: dateti
     consent = contacts.latest_consent(contact.pk, channel)
     if consent is not None and consent.state == Consent.State.REFUSED:
         return Permission(False, suppressed, say("The contact refused this channel."))
+    if (held := holds.why(contact.pk)) is not None:
+        return Permission(False, suppressed, held)
     since = now - timedelta(days=days)
     Contact.objects.select_for_update(no_key=True).get(pk=contact.pk)  # two campaigns take turns
     counted = [Send.State.SENT, Send.State.SENDING, Send.State.UNCERTAIN]

@@ -71,6 +71,8 @@ _TITLES = {
     "spent_90": say("Spent in 90 days"), "spent": say("Spent in a year"),
     "days_active": say("Active days of the last 30"), "categories": say("Categories looked at"),
     "top_category": say("Favourite category"), "last_event": say("Last event"),
+    "alive": say("Chance to be a customer still"), "expects": say("Purchases expected by rhythm"),
+    "chance": say("Chance to buy, by rhythm"),
 }  # fmt: skip
 
 

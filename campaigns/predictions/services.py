@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from attune.kernel import audit, live
@@ -15,8 +15,8 @@ from attune.kernel.errors import Conflict, FieldError, Invalid
 from attune.kernel.phrases import Phrase, say
 from attune.kernel.states import Machine, advance
 from attune.kernel.tenancy import current_tenant
+from campaigns.contacts import scores as scored
 from campaigns.contacts import selectors as contacts
-from campaigns.contacts.models import Score
 from campaigns.decisions.models import Metric
 from campaigns.experiments.models import Experiment
 from campaigns.predictions.jobs import (
@@ -30,15 +30,6 @@ from campaigns.segments import services as segments
 
 MACHINE = Machine("prediction", {("active", "pause"): "paused", ("paused", "resume"): "active"})
 SHORTEST, LONGEST = 1, 180
-SCORE_SQL = """
-INSERT INTO score (id, tenant_id, contact_id, key, value, rank, reasons, at)
-SELECT gen_random_uuid(), %(tenant)s, n.contact_id, %(key)s, n.value, n.rank, n.reasons::jsonb,
-  %(at)s
-FROM unnest(%(contacts)s::uuid[], %(values)s::float8[], %(ranks)s::float8[], %(reasons)s::text[])
-  AS n(contact_id, value, rank, reasons)
-JOIN contact c ON c.tenant_id = %(tenant)s AND c.id = n.contact_id
-ON CONFLICT (tenant_id, contact_id, key) DO UPDATE SET value = EXCLUDED.value,
-  rank = EXCLUDED.rank, reasons = EXCLUDED.reasons, at = EXCLUDED.at"""
 
 
 def create(
@@ -58,6 +49,8 @@ def create(
     if errors:
         raise Invalid(errors)
     key = slugify(key or name)[:60] or f"prediction-{secrets.token_hex(4)}"
+    if key.startswith(scored.RISK):
+        key = f"prediction-{key}"[:60]
     try:
         with transaction.atomic():
             row = Prediction.objects.create(
@@ -102,8 +95,7 @@ def refuse(row: Prediction, at: datetime, why: Phrase) -> PredictionRun:
 
 def score(row: Prediction, at: datetime, scores: dict[str, list[Any]]) -> None:
     """The scores of some people {contacts, values, ranks, reasons}, in the place of older ones."""
-    with connection.cursor() as cursor:
-        cursor.execute(SCORE_SQL, {"tenant": current_tenant(), "key": row.key, "at": at, **scores})
+    scored.write(row.key, at, scores)
 
 
 def keep(
@@ -111,7 +103,7 @@ def keep(
 ) -> PredictionRun:  # fmt: skip
     """Keep a refresh whose scores are written: who is not among them has none any more. Segments
     that ask for the score are worked out anew."""
-    Score.objects.filter(key=row.key, at__lt=at).delete()
+    scored.drop_older(row.key, at)
     run = PredictionRun.objects.create(
         prediction=row, at=at, state=PredictionRun.State.DONE, reason=why,
         people=people, card=card,

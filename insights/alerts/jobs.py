@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 
 from attune.kernel.jobs import LIGHT, Job
@@ -13,3 +14,14 @@ class CheckWatches:
 
 
 CHECK_WATCHES = Job("insights.check_watches", LIGHT, CheckWatches)
+
+
+@dataclass(frozen=True, slots=True)
+class TellAlert:
+    """Tell of an alert by one route."""
+
+    alert_id: uuid.UUID
+    route_id: uuid.UUID
+
+
+TELL_ALERT = Job("insights.tell_alert", LIGHT, TellAlert)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime, time, timedelta
 
 from django.db.models import QuerySet
 
 from attune.kernel.errors import NotFound
 from attune.kernel.phrases import say
-from insights.alerts.models import Alert, DigestReader, Watch
+from campaigns.contacts.models import Event
+from campaigns.decisions.models import Metric
+from campaigns.delivery.models import Endpoint
+from insights.alerts.models import Alert, AlertRoute, DigestReader, Watch
+from insights.forecasts.values import zone
 from insights.reading.models import Feature
 from insights.topics.models import Topic
 from tenants.models import User
@@ -25,12 +30,56 @@ def watch(pk: uuid.UUID | str) -> Watch:
     return row
 
 
-def alerts() -> QuerySet[Alert]:
-    return Alert.objects.select_related("watch").order_by("state", "-at")
+def alerts(*, state: str = "") -> QuerySet[Alert]:
+    """What is open first, then the newest."""
+    rows = Alert.objects.select_related("watch").order_by("state", "-at")
+    return rows.filter(state=state) if state else rows
+
+
+def perhaps(pk: uuid.UUID) -> Alert | None:
+    return Alert.objects.select_related("watch").filter(pk=pk).first()
+
+
+def route(pk: uuid.UUID) -> AlertRoute | None:
+    return AlertRoute.objects.select_related("user", "endpoint").filter(pk=pk).first()
+
+
+def endpoints() -> list[tuple[Endpoint, bool]]:
+    """Webhook endpoints, and whether each is told of alerts."""
+    told = set(AlertRoute.objects.exclude(endpoint=None).values_list("endpoint_id", flat=True))
+    return [(row, row.pk in told) for row in Endpoint.objects.order_by("name")]
+
+
+def endpoint(pk: uuid.UUID | str) -> Endpoint:
+    row = Endpoint.objects.filter(pk=pk).first()
+    if row is None:
+        raise NotFound(say("There is no such endpoint in this workspace."))
+    return row
+
+
+def events_behind(alert: Alert, most: int = 25) -> list[Event]:
+    """The newest events that a metric's alert counted."""
+    metric = Metric.objects.filter(pk=alert.watch.about.get("metric")).first()
+    if metric is None or alert.day is None:
+        return []
+    where = zone()
+    end = datetime.combine(alert.day + timedelta(days=1), time.min, where)
+    start = datetime.combine(alert.day - timedelta(days=alert.days - 1), time.min, where)
+    rows = Event.objects.filter(name=metric.event_name, at__gte=start, at__lt=end,
+                                is_machine=False).select_related("contact")  # fmt: skip
+    return list(rows.order_by("-at", "-id")[:most])
+
+
+def mailed(user: User) -> bool:
+    return AlertRoute.objects.filter(user=user).exists()
+
+
+def metrics() -> list[Metric]:
+    return list(Metric.objects.order_by("name")[:200])
 
 
 def alert(pk: uuid.UUID | str) -> Alert:
-    row = Alert.objects.filter(pk=pk).first()
+    row = Alert.objects.select_related("watch").filter(pk=pk).first()
     if row is None:
         raise NotFound(say("There is no such alert in this workspace."))
     return row

@@ -11,17 +11,20 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from attune.kernel.storable import as_uuid
-from attune.web.pages import paged
-from insights.alerts import digests, selectors, services
-from insights.alerts.models import Watch
+from attune.web.pages import filters, paged
+from insights.alerts import charts, digests, metrics, selectors, services
+from insights.alerts.models import Alert, Watch
 from tenants.pages import address, can, go, page
 
 
 @page("insights.view")
 def alerts(request: HttpRequest) -> HttpResponse:
-    edits = can(request, "insights.edit")
+    edits, by = can(request, "insights.edit"), filters(request, Alert.State.values)
     context = {
-        "page": paged(request, selectors.alerts()), "watches": selectors.watches(),
+        "page": paged(request, selectors.alerts(state=by.state)), "watches": selectors.watches(),
+        "filters": by, "metrics": selectors.metrics() if edits else [],
+        "endpoints": selectors.endpoints() if edits else [],
+        "mailed": selectors.mailed(request.user),
         "figures": [f for f in Watch.Figure.choices if f[0] in {"volume", "feeling"}],
         "topics": selectors.topics() if edits else [],
         "features": selectors.features() if edits else [],
@@ -36,9 +39,11 @@ def alerts(request: HttpRequest) -> HttpResponse:
 @page("insights.edit")
 def watch(request: HttpRequest) -> HttpResponse:
     figure, _, about = request.POST.get("figure", "").partition(":")
+    least = request.POST.get("least", "") or "10"
     services.watch(
         figure=figure, about_id=as_uuid(about), direction=request.POST.get("direction", "both"),
-        by=request.user,
+        by=request.user, of_id=as_uuid(request.POST.get("of", "")),
+        least=int(least) if least.isascii() and least.isdigit() and len(least) < 9 else 0,
     )  # fmt: skip
     return go(request, "alerts:alerts")
 
@@ -60,6 +65,46 @@ def change(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @page("insights.edit")
 def see(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     services.see(alert=selectors.alert(pk))
+    return go(request, "alerts:alerts")
+
+
+@require_POST
+@page("insights.edit")
+def explain(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    services.explain(alert=selectors.alert(pk), note=request.POST.get("note", ""),
+                     by=str(request.user))  # fmt: skip
+    return go(request, "alerts:alert", pk)
+
+
+@page("insights.view")
+def alert(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """What moved: the days around it, the parts that moved most, and the events behind it."""
+    row = selectors.alert(pk)
+    line = metrics.line(row.watch, row.day + timedelta(days=1)) if row.day else None
+    context = {
+        "alert": row, "chart": charts.around(row, line) if line is not None else None,
+        "slices": charts.named(row),
+        "events": selectors.events_behind(row) if can(request, "contacts.view") else [],
+        "personal": can(request, "contacts.view_personal"),
+    }  # fmt: skip
+    return render(request, "alerts/alert.html", context)
+
+
+@require_POST
+@page("insights.view")
+def mail(request: HttpRequest) -> HttpResponse:
+    """Alerts to me by e-mail, or no longer."""
+    services.route_to_me(user=request.user, wanted=request.POST.get("wanted") == "yes")
+    return go(request, "alerts:alerts")
+
+
+@require_POST
+@page("insights.edit")
+def call(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """An endpoint is called for each alert, or no longer."""
+    services.route_to_endpoint(
+        endpoint=selectors.endpoint(pk), wanted=request.POST.get("wanted") == "yes"
+    )
     return go(request, "alerts:alerts")
 
 

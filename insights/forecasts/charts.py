@@ -56,3 +56,25 @@ def ledger(rows: list[ForecastCheck]) -> dict[str, Any] | None:
             {"name": say("Happened"), "values": [r.actual for r in kept]},
         ],
     }  # fmt: skip
+
+
+def scenario(row: Forecast, points: list[list[Any]]) -> dict[str, Any]:
+    """The forecast as it is, and with other money."""
+    past = row.history
+    gap: list[float | None] = [None] * (len(past) - 1)
+    last, sure = past[-1][1], all(p[2] is not None for p in points)
+    other: dict[str, Any] = {
+        "name": say("With other money"), "values": [*gap, last, *(p[1] for p in points)],
+    }  # fmt: skip
+    if sure:
+        other |= {"low": [*gap, last, *(p[2] for p in points)],
+                  "high": [*gap, last, *(p[3] for p in points)]}  # fmt: skip
+    none: list[float | None] = [None] * len(points)
+    return {
+        "kind": "line", "unit": "", "time": True,
+        "x": [first for first, _ in past] + [p[0] for p in points],
+        "series": [
+            {"name": say("Happened"), "values": [*(v for _, v in past), *none]}, other,
+            {"name": say("As now"), "values": [*gap, last, *(p[1] for p in row.points)]},
+        ],
+    }  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 
 from attune.kernel.phrases import Phrase, as_is, say
 from insights.forecasts.models import Forecast, ForecastCheck, Series
+from insights.forecasts.scenarios import Outlook
 
 NAMES = {
     "median": say("Median of the models"), "seasonal_naive": say("As a season ago (baseline)"),
@@ -58,3 +59,12 @@ def parts(lines: Sequence[Forecast]) -> list[dict[str, Any]]:
 
 def barred(row: Series) -> list[dict[str, Any]]:
     return [{"name": name_of(model), "since": since} for model, since in row.barred.items()]
+
+
+def scenario(of: Outlook) -> Phrase:
+    """What other money does, in words."""
+    told = {"more": f"{of.more.value:+,.0f}", "low": f"{of.more.low:+,.0f}",
+            "high": f"{of.more.high:+,.0f}", "sure": f"{of.sure:.0%}",
+            "cost": f"{of.cost:+,.0f}"}  # fmt: skip
+    return say("%(more)s in the time foretold (90 %% interval %(low)s to %(high)s) for %(cost)s of "
+               "money; more than as now with a certainty of %(sure)s.", **told)  # fmt: skip

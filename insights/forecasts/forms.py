@@ -8,7 +8,9 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.decisions import selectors as log
+from insights.forecasts import calendars
 from insights.forecasts.models import Series
+from insights.forecasts.scenarios import Money
 
 
 class SeriesForm(forms.Form):
@@ -42,5 +44,27 @@ class OccasionForm(forms.Form):
     last = forms.DateField(label=_("Until"), widget=forms.DateInput(attrs={"type": "date"}))
 
 
+class HolidaysForm(forms.Form):
+    country = forms.ChoiceField(label=_("Country"), choices=calendars.countries)
+
+
 class HistoryForm(forms.Form):
     file = forms.FileField(label=_("File (CSV)"), help_text=_("day,value or day,key,value"))
+
+
+class SpendForm(forms.Form):
+    """Money a week for each channel of a budget, as it is now at first."""
+
+    def __init__(self, by: Money, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        for n, name in enumerate(by.curves.channels):
+            held = name in by.held
+            self.fields[f"spend-{n}"] = forms.FloatField(
+                label=name, min_value=0, max_value=1e9, initial=round(float(by.now[n]), 2),
+                disabled=held,
+                help_text=_("Held: its curve is not known well enough.") if held else "",
+            )  # fmt: skip
+
+    @property
+    def spend(self) -> list[float]:
+        return [self.cleaned_data[name] for name in self.fields]

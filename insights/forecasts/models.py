@@ -25,6 +25,7 @@ class Series(TenantModel):
         CATEGORY = "category", _("by category")
         CHANNEL = "channel", _("by channel (where the visit came from)")
         SEGMENT = "segment", _("by segment")
+        PRODUCT = "product", _("by product")
 
     class State(models.TextChoices):
         ACTIVE = "active", _("Active")

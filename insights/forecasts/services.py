@@ -15,7 +15,7 @@ from attune.kernel.phrases import Phrase, say
 from attune.kernel.states import Machine, advance
 from attune.kernel.tenancy import current_tenant
 from campaigns.decisions.models import Metric
-from insights.forecasts import ledger, selectors
+from insights.forecasts import calendars, ledger, selectors
 from insights.forecasts.jobs import FIT_SERIES, FitSeries
 from insights.forecasts.models import Forecast, ForecastCheck, Occasion, Series
 from insights.forecasts.values import Values
@@ -129,6 +129,24 @@ def add_occasion(*, name: str, first: date, last: date) -> Occasion:
     audit.record("forecasts.add_occasion", row, first=str(first), last=str(last))
     _ask_all()
     return row
+
+
+def add_holidays(*, country: str, today: date) -> int:
+    """The public holidays of a country as known days, of three years back and two ahead; those
+    that are there already stay. How many are new."""
+    try:
+        found = calendars.days(country, today)
+    except ValueError as unknown:
+        raise Invalid.one("country", say("Choose a country of the list.")) from unknown
+    before = Occasion.objects.count()
+    Occasion.objects.bulk_create(
+        [Occasion(name=name, first=day, last=day) for day, name in sorted(found.items())],
+        ignore_conflicts=True,
+    )
+    made = Occasion.objects.count() - before
+    audit.record("forecasts.add_holidays", None, country=country, days=made)
+    _ask_all()
+    return made
 
 
 def remove_occasion(row: Occasion) -> None:

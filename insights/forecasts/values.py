@@ -22,20 +22,35 @@ from insights.forecasts.models import Series, SeriesDay
 from tenants.models import Tenant
 
 MOST_PARTS, OTHERS = 8, "others"
+UNEVEN = 0.005  # of the whole, by which parts may be off before it is said
 LOOKS_BACK = {"day": 800, "week": 3_700, "month": 7_400}  # days of history that are read
 _KEY = {
     "": "''", "category": "e.category",
     "channel": "coalesce(nullif(e.context->'campaign'->>'source', ''), 'direct')",
-    "segment": "s.name",
+    "segment": "s.name", "product": "left(x.key, 100)",
 }  # fmt: skip
 _SEGMENT = """
 JOIN segment_membership m ON m.tenant_id = e.tenant_id AND m.contact_id = e.contact_id
   AND m.left_at IS NULL  -- who is in it now, with all that they did
 JOIN segment s ON s.tenant_id = e.tenant_id AND s.id = m.segment_id AND s.state <> 'archived'"""
+# Products as the event names them: in `products`, or itself; money by price and quantity, and of an
+# event about one product without a price, its own.
+_PRODUCT = """
+JOIN LATERAL (
+  SELECT coalesce(nullif(p->>'name', ''), nullif(p->>'sku', ''), p->>'product_id') AS key,
+    CASE WHEN (p->>'price') ~ '^[0-9]{1,12}([.][0-9]+)?$' THEN (p->>'price')::numeric * 100
+      * CASE WHEN (p->>'quantity') ~ '^[0-9]{1,9}([.][0-9]+)?$' THEN (p->>'quantity')::numeric
+          ELSE 1 END
+      WHEN jsonb_typeof(e.properties->'products') IS DISTINCT FROM 'array' THEN e.value_cents
+    END AS cents
+  FROM jsonb_array_elements(
+    CASE WHEN jsonb_typeof(e.properties->'products') = 'array' THEN e.properties->'products'
+      ELSE jsonb_build_array(e.properties) END) p) x ON x.key IS NOT NULL"""
+_JOIN = {"segment": _SEGMENT, "product": _PRODUCT}
 VALUES_SQL = """
 SELECT {key}, date_trunc(%(grain)s, e.at AT TIME ZONE %(zone)s)::date,
-  CASE %(kind)s WHEN 'value' THEN coalesce(sum(e.value_cents), 0) / 100.0
-    WHEN 'conversion' THEN count(DISTINCT e.contact_id) ELSE count(*) END
+  CASE %(kind)s WHEN 'value' THEN coalesce(sum({cents}), 0) / 100.0
+    WHEN 'conversion' THEN count(DISTINCT e.contact_id) ELSE count(DISTINCT e.id) END
 FROM event e {join}
 WHERE e.tenant_id = %(tenant)s AND e.name = %(event)s AND NOT e.is_machine
   AND e.at >= %(since)s AND e.at < %(until)s
@@ -64,7 +79,7 @@ def of(series: Series, today: date) -> Values | None:
     """Everything that is over by `today`; None where nothing is known."""
     over = periods.start(today, series.grain)
     since = over - timedelta(days=LOOKS_BACK[series.grain])
-    told = _by_events(series, "", since, over)
+    told = by_events(series.metric, series.grain, "", since, over)
     filed = _by_files(series, since, over)
     days = [*told.get("", {}), *filed.get("", {})]
     if not days:
@@ -72,7 +87,7 @@ def of(series: Series, today: date) -> Values | None:
     firsts = periods.between(min(days), over - timedelta(days=1), series.grain)
     whole, notes = _line(series, firsts, told.get("", {}), filed.get("", {}))
     if series.by:
-        told = _by_events(series, series.by, since, over)
+        told = by_events(series.metric, series.grain, series.by, since, over)
         keys = set(told) | (set(filed) - {""})
         named = {
             first for own in filed.values() for first in own
@@ -81,19 +96,22 @@ def of(series: Series, today: date) -> Values | None:
         for key in keys:
             seen = {first: v for first, v in told.get(key, {}).items() if first not in named}
             parts[key] = _line(series, firsts, seen, filed.get(key, {}))[0]
+        notes += _apart(series, filed)
         return Values(firsts, whole, _largest(series, whole, parts), notes)
     return Values(firsts, whole, {}, notes)
 
 
-def _by_events(
-    series: Series, by: str, since: date, until: date
+def by_events(
+    metric: Metric, grain: str, by: str, since: date, until: date, kind: str = ""
 ) -> dict[str, dict[date, float]]:  # fmt: skip
-    sql = VALUES_SQL.format(key=_KEY[by], join=_SEGMENT if by == "segment" else "")
+    """What events say of a metric, by part ("" is the whole) and first day of the period; `kind`
+    counts them otherwise than the metric does."""
+    sql = VALUES_SQL.format(key=_KEY[by], join=_JOIN.get(by, ""),
+                            cents="x.cents" if by == "product" else "e.value_cents")  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(sql, {
-            "tenant": current_tenant(), "grain": series.grain, "zone": zone().key,
-            "event": series.metric.event_name, "kind": series.metric.kind,
-            "since": since, "until": until,
+            "tenant": current_tenant(), "grain": grain, "zone": zone().key,
+            "event": metric.event_name, "kind": kind or metric.kind, "since": since, "until": until,
         })  # fmt: skip
         found: dict[str, dict[date, float]] = {}
         for key, first, value in cursor.fetchall():
@@ -133,6 +151,24 @@ def _line(
         notes.append(say("Days of the file are added up; people who came on several days count "
                          "several times."))  # fmt: skip
     return np.maximum(values, 0.0), notes
+
+
+def _apart(series: Series, filed: dict[str, dict[date, float]]) -> list[Phrase]:
+    """Where a file's parts do not add up to what it says of the whole, in words."""
+    if series.by == Series.By.SEGMENT:
+        return []
+    whole = filed.get("", {})
+    off = 0
+    for first, value in whole.items():
+        own = [by[first] for key, by in filed.items() if key and first in by]
+        if own and abs(sum(own) - value) > UNEVEN * max(1.0, abs(value)):
+            off += 1
+    if not off:
+        return []
+    return [say_many("In %(n)s period the file's parts do not add up to its whole: the whole "
+                     "counts, and what is left or too much is told as others.",
+                     "In %(n)s periods the file's parts do not add up to their whole: the whole "
+                     "counts, and what is left or too much is told as others.", n=off)]  # fmt: skip
 
 
 def _largest(

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from attune.kernel import cells
@@ -16,10 +17,11 @@ from attune.kernel.phrases import restored, say
 from attune.web.forms import add_refusal
 from attune.web.pages import filters, form_status, paged
 from campaigns.decisions import selectors as log
-from insights.forecasts import charts, explaining, selectors, services, tables
-from insights.forecasts.forms import HistoryForm, OccasionForm, SeriesForm
+from insights.forecasts import charts, explaining, scenarios, selectors, services, tables
+from insights.forecasts.forms import HistoryForm, HolidaysForm, OccasionForm, SeriesForm, SpendForm
 from insights.forecasts.models import Series
 from insights.forecasts.tables import Refused, Row
+from insights.forecasts.values import zone
 from tenants.pages import demand, go, page
 
 SHOWN = 20
@@ -67,8 +69,17 @@ def occasions(request: HttpRequest) -> HttpResponse:
             return go(request, "forecasts:occasions")
         except AttuneError as refusal:
             add_refusal(form, refusal)
-    context = {"form": form, "page": paged(request, selectors.occasions())}
+    context = {"form": form, "page": paged(request, selectors.occasions()),
+               "holidays": HolidaysForm()}  # fmt: skip
     return render(request, "forecasts/occasions.html", context, status=form_status(form))
+
+
+@require_POST
+@page("insights.edit")
+def add_holidays(request: HttpRequest) -> HttpResponse:
+    today = timezone.now().astimezone(zone()).date()
+    services.add_holidays(country=request.POST.get("country", ""), today=today)
+    return go(request, "forecasts:occasions")
 
 
 @require_POST
@@ -99,6 +110,25 @@ def _forecast(request: HttpRequest, row: Series, form: HistoryForm) -> HttpRespo
     part = request.htmx and request.headers.get("HX-Target") == "results"
     name = "forecasts/results.html" if part else "forecasts/forecast.html"
     return render(request, name, context, status=form_status(form))
+
+
+@page("insights.view")
+def scenario(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """The forecast, as if the money were spent otherwise."""
+    row = selectors.one(pk)
+    told = next((line for line in selectors.newest(row) if line.points and not line.key), None)
+    by = scenarios.money(row) if told is not None else None
+    context: dict[str, Any] = {"series": row, "told": told, "money": by}
+    form = None
+    if told is not None and by is not None:
+        form = SpendForm(by, request.GET if "spend-0" in request.GET else None)
+        if form.is_bound and form.is_valid():
+            found = scenarios.outlook(told, by, form.spend, row.grain)
+            context |= {"found": found, "chart": charts.scenario(told, found.points),
+                        "sentence": explaining.scenario(found)}  # fmt: skip
+    context["form"] = form
+    status = 200 if form is None else form_status(form)
+    return render(request, "forecasts/scenario.html", context, status=status)
 
 
 @require_POST

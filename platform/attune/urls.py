@@ -30,6 +30,7 @@ from insights.findings.api import FindingViewSet
 from insights.forecasts.api import ForecastCheckViewSet, ForecastViewSet, SeriesViewSet
 from insights.graph.api import EntityViewSet, RelationViewSet
 from insights.reading.api import ReadingViewSet
+from insights.risk.api import RiskRunViewSet, RiskScoreViewSet, RiskViewSet
 from insights.sources.api import SourceViewSet, TextViewSet
 from insights.topics.api import BelongingViewSet, TopicViewSet
 from tenants.api import AuditViewSet, JobViewSet, Workspace
@@ -73,6 +74,9 @@ for name, view in {
     "scores": ScoreViewSet,
     "series": SeriesViewSet,
     "forecasts": ForecastViewSet,
+    "risks": RiskViewSet,
+    "risk-runs": RiskRunViewSet,
+    "risk-scores": RiskScoreViewSet,
     "forecast-checks": ForecastCheckViewSet,
     "budgets": BudgetViewSet,
     "budget-fits": BudgetFitViewSet,
@@ -121,6 +125,7 @@ workspace = [
     path("graph/", include("insights.graph.urls")),
     path("journeys/", include("insights.journeys.urls")),
     path("forecasts/", include("insights.forecasts.urls")),
+    path("risk/", include("insights.risk.urls")),
     path("findings/", include("insights.findings.urls")),
     path("labels/", include("insights.labelling.urls")),
     path("alerts/", include("insights.alerts.urls")),

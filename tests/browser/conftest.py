@@ -20,9 +20,18 @@ from attune.asgi import application
 from attune.embedded.servers import free_port
 from attune.kernel.tenancy import tenant_context
 from insights.sources.models import Source
+from tenants.models import User
 from tests import make
 from tests.guards.heard import heard
-from workers import demo, demo_budget, demo_chat, demo_forecasts, demo_policy, demo_rhythm
+from workers import (
+    demo,
+    demo_budget,
+    demo_chat,
+    demo_forecasts,
+    demo_policy,
+    demo_rhythm,
+    demo_risk,
+)
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
@@ -54,6 +63,7 @@ def shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker, settings: An
             demo_rhythm.foretell()
             demo_budget.spend(timezone.now())
             demo_forecasts.foretell(timezone.now().date())
+            demo_risk.look_out(User.objects.get(pk=place.users["owner"]))
         yield place.tenant_id
 
 

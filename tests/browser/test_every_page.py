@@ -24,10 +24,12 @@ from chat.conversations.models import Conversation
 from chat.dialogue.models import Intent, Task
 from chat.inboxes.models import Inbox
 from chat.knowledge.models import Document
+from insights.alerts.models import Alert
 from insights.findings.models import Finding, Report
 from insights.forecasts.models import Series
 from insights.graph.models import Entity, Relation
 from insights.journeys.models import Journey
+from insights.risk.models import Risk
 from insights.sources.models import Document as Text
 from insights.sources.models import Source
 from insights.topics.models import Topic
@@ -66,7 +68,8 @@ def paths(shop: int) -> dict[str, str]:
         "inboxes:inbox": Inbox,
         "knowledge:document": Document,
         "sources:source": Source, "reading:document": Text, "topics:topic": Topic,
-        "journeys:journey": Journey, "forecasts:forecast": Series,
+        "journeys:journey": Journey, "forecasts:forecast": Series, "forecasts:scenario": Series,
+        "risk:risk": Risk, "risk:people": Risk, "risk:campaign": Campaign, "alerts:alert": Alert,
         "findings:finding": Finding, "findings:report": Report,
         "strategy:policy": Policy, "strategy:bank": ActionBank, "strategy:version": PolicyVersion,
         "strategy:decisions": Policy, "strategy:edit": Policy, "strategy:fairness": Policy,

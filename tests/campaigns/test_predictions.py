@@ -19,7 +19,7 @@ from campaigns.strategy import deciding
 from tests import make
 from tests.campaigns import shop
 from workers.model_tasks import predictions as task
-from workers.tasks.predictions import refresh_due
+from workers.tasks.refreshing import predictions_due as refresh_due
 
 GOAL = "Order Completed"
 

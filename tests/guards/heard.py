@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from attune.kernel.models import new_id
 from attune.kernel.phrases import say
+from campaigns.contacts.models import Contact
 from campaigns.delivery.models import Campaign
-from insights.alerts.models import Alert, DigestReader, Watch
+from insights.alerts.models import Alert, AlertRoute, DigestReader, Watch
 from insights.dashboards.models import CampaignCost
 from insights.findings import services as findings
 from insights.findings.models import Action, Measurement, Report
@@ -24,6 +25,7 @@ from insights.labelling.models import Annotation, LabelTask
 from insights.reading import services as reading
 from insights.reading.services import Named, Read
 from insights.reading.summing import Felt
+from insights.risk.models import Risk, RiskRun, RiskScore
 from insights.sources import importing, services
 from insights.sources.models import GatheredTalk
 from insights.topics.models import Belonging, Topic, TopicChange, TopicFit
@@ -98,9 +100,42 @@ def heard(number: int = 0) -> dict[str, Any]:
     alert = Alert.objects.create(watch=watch, at=timezone.now(), value=0.5, usual=0.1, low=0, high=0.2,
                                  n=30, told=say("%(w)s", w=CANARY))  # fmt: skip
     DigestReader.objects.get_or_create(user=somebody)
+    AlertRoute.objects.get_or_create(user=somebody)
+    risk = at_risk(number)
     GatheredTalk.objects.get_or_create(conversation_id=new_id(), seq=1)
     campaign = Campaign.objects.order_by("id").first()
     if campaign is not None:
         CampaignCost.objects.get_or_create(campaign=campaign, defaults={"fixed_cents": 4_200})
-    return {"watch": watch.pk, "alert": alert.pk, "task": task.pk, "finding": finding.pk, "report": report.pk, "journey": journey.pk, "series": series.pk, "node": nodes[0].pk, "edge": edge.pk, "source": source.pk, "text-file": file.pk, "text": document.pk,
+    return {"watch": watch.pk, "alert": alert.pk, "risk": risk.pk, "task": task.pk, "finding": finding.pk, "report": report.pk, "journey": journey.pk, "series": series.pk, "node": nodes[0].pk, "edge": edge.pk, "source": source.pk, "text-file": file.pk, "text": document.pk,
             "feature": mention.feature_id, "topic": topic.pk}  # fmt: skip
+
+
+CARD = {
+    "goal": "Order Completed", "days": 60, "way": "both", "moments": ["2026-01-05"], "rows": 900,
+    "ways": [{"way": "both", "auc": 0.8, "auc_error": 0.01, "loss": 0.5, "calibration": 0.02}],
+    "tried_at": ["2026-03-05"], "tried_on": 300, "gone": 90, "auc": 0.8, "auc_error": 0.01,
+    "loss": 0.5, "calibration": 0.02, "base_loss": 0.6, "lost": 1.0, "stake": 4.5, "worth": 10.0,
+    "bins": [{"n": 150, "foretold": p, "happened": p, "low": p / 2, "high": p} for p in (0.2, 0.6)],
+    "lift": [[k / 10, k / 10] for k in range(1, 11)], "drivers": [["since_goal", 1.0]],
+    "worth_by": {"apart": 0.1},
+}  # fmt: skip
+
+
+def at_risk(number: int = 0) -> Risk:
+    """A risk that was looked at, with somebody who may be lost."""
+    now = timezone.now()
+    row = Risk.objects.create(key=f"risk-{number}", name=f"{CANARY} {number}", goal=make.metric())
+    RiskRun.objects.create(risk=row, at=now, state="done", people=1, card=CARD,
+                           reason=say("%(w)s", w=CANARY))  # fmt: skip
+    person = Contact.objects.order_by("id").first() or make.contact(f"at-risk-{number}")
+    RiskScore.objects.create(
+        risk=row, contact=person, p=0.9, worth=10, usual=5, worth_rank=0.5, action="win_back",
+        reasons=[[CANARY, 1, 0.5]], at=now, expires_at=now + timedelta(days=30),
+    )  # fmt: skip
+    watch = Watch.objects.create(figure="metric", about={"metric": str(row.goal_id), "n": number},
+                                 label=f"{CANARY} {number}")  # fmt: skip
+    Alert.objects.create(
+        watch=watch, at=now, day=now.date(), days=1, moved="down", value=3, usual=20, low=9,
+        high=40, n=3, slices=[["category", CANARY, 1, 9, 0.5]], told=say("%(w)s", w=CANARY),
+    )  # fmt: skip
+    return row

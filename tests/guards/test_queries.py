@@ -48,11 +48,13 @@ from chat.inboxes import services as inboxes
 from chat.inboxes.models import CannedReply, Inbox, Team
 from chat.knowledge import services as knowledge
 from chat.knowledge.models import Document
+from insights.alerts.models import Alert
 from insights.findings.models import Finding, Report
 from insights.forecasts.models import Series
 from insights.graph.models import Entity, Relation
 from insights.journeys.models import Journey
 from insights.reading.models import Feature
+from insights.risk.models import Risk
 from insights.sources.models import Document as Text
 from insights.sources.models import DocumentImport, Source
 from insights.topics.models import Topic
@@ -110,7 +112,7 @@ FROZEN: dict[str, int] = {
     "experiments:experiment": 12,
     "delivery_pages:campaign": 10,
     "delivery_pages:edit": 11,
-    "delivery_pages:reach": 8,
+    "delivery_pages:reach": 9,
     "delivery_pages:message": 9,
     "insights:chain": 13,
     "conversations:inbox": 11,
@@ -167,7 +169,7 @@ FROZEN: dict[str, int] = {
     "dashboards:export-people": 5,
     "dashboards:sql": 17,
     "dashboards:cost": 8,
-    "alerts:alerts": 11,
+    "alerts:alerts": 16,
     "alerts:week": 12,
     "labelling:labels": 14,
     "labelling:queue": 10,
@@ -188,6 +190,13 @@ FROZEN: dict[str, int] = {
     "forecasts:new": 7,
     "forecasts:occasions": 7,
     "forecasts:forecast": 9,
+    "forecasts:scenario": 9,
+    "risk:board": 9,
+    "risk:new": 7,
+    "risk:risk": 11,
+    "risk:people": 8,
+    "risk:campaign": 11,
+    "alerts:alert": 14,
     "predictions:predictions": 9,
     "predictions:new": 7,
     "predictions:prediction": 9,
@@ -224,13 +233,14 @@ ROWS: dict[str, Any] = {
     "dialogue:past-file": PastImport, "dialogue:log": Conversation,
     "sources:source": Source, "sources:edit": Source, "sources:file": DocumentImport,
     "reading:document": Text, "reading:feature": Feature, "topics:topic": Topic,
-    "journeys:journey": Journey, "journeys:edit": Journey, "forecasts:forecast": Series,
+    "journeys:journey": Journey, "journeys:edit": Journey, "forecasts:forecast": Series, "forecasts:scenario": Series,
     "findings:finding": Finding, "findings:report": Report,
     "dashboards:cost": Campaign,
     "strategy:policy": Policy, "strategy:edit": Policy, "strategy:decisions": Policy,
     "strategy:fairness": Policy, "strategy:bank": ActionBank, "strategy:version": PolicyVersion,
     "strategy:past_log": PastLog,
     "predictions:prediction": Prediction, "predictions:people": Prediction,
+    "risk:risk": Risk, "risk:people": Risk, "risk:campaign": Campaign, "alerts:alert": Alert,
     "predictions:uplift": Experiment,
     "budget:budget": Mix, "budget:lift": Mix, "budget:plan": BudgetPlan,
     "graph:competitor": Entity, "graph:entity": Entity, "graph:relation": Relation,

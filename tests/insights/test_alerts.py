@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.models import JobRow
-from insights.alerts import digests, services, watching
+from insights.alerts import checking, digests, services, watching
 from insights.alerts.models import Alert, DigestReader, Watch
 from insights.alerts.watching import Week
 from insights.reading.models import Feature
@@ -65,12 +65,12 @@ def lid(tenant) -> Feature:
 def test_what_is_watched_is_told_once_and_not_while_muted(lid):
     row = services.watch(figure="feature_moved", about_id=lid.pk, direction="up", by=None)
     services.mute(row=row, until=NOW + timedelta(days=1))
-    assert services.check(now=NOW) == []
+    assert checking.check(now=NOW) == []
     services.mute(row=row, until=None)
-    (alert,) = services.check(now=NOW)
+    (alert,) = checking.check(now=NOW)
     assert str(alert.told) == "Mentions against “lid”: 100% this week, usually 0%."
     assert Notice.objects.count() == 1
-    assert services.check(now=NOW + timedelta(hours=6)) == []
+    assert checking.check(now=NOW + timedelta(hours=6)) == []
     services.see(alert=alert)
     assert Alert.objects.get().state == "seen"
     services.unwatch(row=row)
@@ -79,7 +79,7 @@ def test_what_is_watched_is_told_once_and_not_while_muted(lid):
 
 def test_the_other_way_is_not_told(lid):
     services.watch(figure="feature_moved", about_id=lid.pk, direction="down", by=None)
-    assert services.check(now=NOW) == []
+    assert checking.check(now=NOW) == []
 
 
 def test_what_can_be_watched_is_checked(lid):
@@ -148,9 +148,9 @@ def test_a_file_of_last_week_is_looked_at_when_it_comes(tenant):
     heard(22, "lid", -1, days=9, now=NOW)
     row = services.watch(figure="feature_moved", about_id=Feature.objects.get().pk, direction="up", by=None)  # fmt: skip
     Document.objects.update(created_at=NOW - timedelta(days=3))
-    assert services.check(now=NOW) == []
+    assert checking.check(now=NOW) == []
     row.refresh_from_db()
     assert row.seen == {}
     Document.objects.update(created_at=NOW)
-    (alert,) = services.check(now=NOW)
+    (alert,) = checking.check(now=NOW)
     assert alert.value == 1.0

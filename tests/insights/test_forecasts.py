@@ -17,7 +17,7 @@ from insights.forecasts.ledger import Covering
 from insights.forecasts.models import Forecast, ForecastCheck, Occasion, Series
 from tests import make
 from workers.model_tasks import forecasts as task
-from workers.tasks.forecasts import refresh_due
+from workers.tasks.refreshing import forecasts_due as refresh_due
 
 assert task  # its import registers the handler
 

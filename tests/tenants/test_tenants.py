@@ -86,6 +86,8 @@ PAGES = {
     "forecasts:new": "insights.edit",
     "forecasts:occasions": "insights.view",
     "alerts:week": "insights.view",
+    "risk:board": "insights.view",
+    "risk:new": "insights.edit",
     "labelling:labels": "insights.view",
     "labelling:queue": "insights.edit",
     "labelling:accuracy": "insights.view",

@@ -12,6 +12,7 @@ from workers.model_tasks import (
     reading,
     reports,
     response,
+    risk,
     talking,
     topics,
     training,
@@ -20,5 +21,6 @@ from workers.model_tasks import (
 
 __all__ = [
     "answering", "budget", "dialogue", "forecasts", "generation", "naming", "policies",
-    "predictions", "reading", "reports", "response", "talking", "topics", "training", "uplift",
+    "predictions", "reading", "reports", "response", "risk", "talking", "topics", "training",
+    "uplift",
 ]  # fmt: skip

@@ -131,7 +131,7 @@ def scored(model: Model, here: Moment) -> dict[str, list[Any]]:
     for start in range(0, n, BATCH):
         part = {name: column[start : start + BATCH] for name, column in here.columns.items()}
         for i, row in enumerate(model.reasons(part, REASONS)):
-            told = [[name, _plain(part[name][i]), round(by, 3)] for name, by in row if by]
+            told = [[name, plain(part[name][i]), round(by, 3)] for name, by in row if by]
             reasons.append(json.dumps(told))
     return {"contacts": list(here.contacts), "values": [float(v) for v in p], "reasons": reasons}
 
@@ -142,7 +142,7 @@ def ranked(values: list[float]) -> list[float]:
     return [float(v) for v in order / max(1, len(values) - 1)]
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """As JSON holds it; never (NaN) is null."""
     if isinstance(value, str):
         return value

@@ -27,10 +27,9 @@ from workers.tasks import (
     chat,
     delivery,
     experiments,
-    forecasts,
     ingest,
     insights,
-    predictions,
+    refreshing,
     strategy,
 )
 
@@ -98,9 +97,9 @@ def steer() -> None:
     """A fresh look at every policy that decides; those that refresh themselves learn once a day,
     and so do predictions."""
     for_each_tenant(strategy.steer)
-    for_each_tenant(predictions.refresh_due)
+    for_each_tenant(refreshing.predictions_due)
     for_each_tenant(budget.close_due)
-    for_each_tenant(forecasts.refresh_due)
+    for_each_tenant(refreshing.forecasts_due)
 
 
 @shared_task(name="attune.visit", ignore_result=True)

@@ -11,9 +11,9 @@ from typing import Any
 from django.utils import timezone
 
 from attune.kernel.phrases import Phrase, say
-from insights.alerts import digests
-from insights.alerts import services as alerts
-from insights.alerts.jobs import CHECK_WATCHES, CheckWatches
+from insights.alerts import checking, digests, telling
+from insights.alerts import selectors as alerts
+from insights.alerts.jobs import CHECK_WATCHES, TELL_ALERT, CheckWatches, TellAlert
 from insights.findings import acting, looking, reporting
 from insights.findings import services as findings
 from insights.findings.jobs import LOOK_FOR_FINDINGS, LookForFindings
@@ -147,9 +147,18 @@ def look_for_findings(payload: LookForFindings, run: Run) -> None:
 def check_watches(payload: CheckWatches, run: Run) -> None:
     now = timezone.now()
     with run.unit():
-        alerts.check(now=now)
+        checking.check(now=now)
     with run.unit():
         digests.send_due(now=now)
+
+
+@handles(TELL_ALERT)
+def tell_alert(payload: TellAlert, run: Run) -> None:
+    """One e-mail or one call; what fails is tried again. A route or alert that is gone is over."""
+    with run.unit():
+        alert, route = alerts.perhaps(payload.alert_id), alerts.route(payload.route_id)
+    if alert is not None and route is not None:
+        telling.send(alert, route)
 
 
 def keep_up() -> None:
@@ -158,7 +167,7 @@ def keep_up() -> None:
     now = timezone.now()
     talks.gather(now=now)
     journeys.mine_old(now=now)
-    if alerts.due(now) or digests.waiting(now):
+    if checking.due(now) or digests.waiting(now):
         CHECK_WATCHES.enqueue(CheckWatches(), dedupe_key="watches")
     if drawing.due(now):
         graph.request_drawing()

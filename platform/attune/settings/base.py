@@ -64,6 +64,7 @@ INSTALLED_APPS = [
     "insights.labelling",
     "insights.alerts",
     "insights.forecasts",
+    "insights.risk",
     "insights.dashboards",
     "insights",
     "workers",

@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from attune.kernel.tenancy import tenant_context
+from tenants.models import User
 from workers import (
     demo,
     demo_budget,
@@ -23,6 +24,7 @@ from workers import (
     demo_policy,
     demo_reviews,
     demo_rhythm,
+    demo_risk,
 )
 
 
@@ -66,6 +68,7 @@ class Command(BaseCommand):
             demo_rhythm.foretell()
             demo_budget.spend(timezone.now())
             demo_forecasts.foretell(timezone.now().date())
+            demo_risk.look_out(User.objects.get(pk=place.users["owner"]))
         path = settings.VAR / "demo.json"
         path.write_bytes(orjson.dumps(told))
         path.chmod(0o600)

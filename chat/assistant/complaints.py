@@ -1,0 +1,42 @@
+"""Whom no campaign should reach now: people who were upset in a conversation that is not over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from django.utils import timezone
+
+from attune.kernel.phrases import say
+from attune.kernel.tenancy import current_tenant
+from campaigns.delivery import holds
+from chat.assistant import words
+from chat.conversations.models import Conversation
+from tenants.models import Tenant
+
+OPEN = (Conversation.State.PENDING, Conversation.State.OPEN, Conversation.State.SNOOZED)
+FADES = timedelta(days=30)  # a conversation nobody closed is no complaint for ever
+
+
+def complaining(people: Sequence[UUID] | None = None) -> set[UUID]:
+    """Of these contacts (None: of all), those with a complaint that is open."""
+    rows = Conversation.objects.filter(
+        state__in=OPEN, sentiment__lte=words.SOUR, contact__isnull=False,
+        last_at__gte=timezone.now() - FADES,
+    )  # fmt: skip
+    rows = rows if people is None else rows.filter(contact__in=people)
+    return set(rows.values_list("contact_id", flat=True))
+
+
+def held(people: Sequence[UUID] | None) -> set[UUID]:
+    """As `complaining`, where the workspace spares them."""
+    found = complaining(people)
+    if found and not Tenant.objects.get(pk=current_tenant()).spare_complaints:
+        return set()
+    return found
+
+
+def register() -> None:
+    reason = say("The contact has an open complaint: it is answered first.")
+    holds.register(holds.Hold("complaint", reason, held))
