@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from datetime import date, datetime, time
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -11,8 +12,11 @@ from django.db.models import QuerySet
 from attune.kernel.errors import NotFound
 from attune.kernel.phrases import say
 from attune.kernel.tenancy import current_tenant
+from campaigns.contacts.models import Event
+from insights.forecasts import periods
 from insights.forecasts.ledger import Covering
-from insights.forecasts.models import Forecast, ForecastCheck, Occasion, Series
+from insights.forecasts.models import Forecast, ForecastCheck, Occasion, Series, SeriesDay
+from insights.forecasts.values import zone
 
 NEWEST = 60  # checks of a model that are looked at
 # One check a period and model: of the forecast made last before it, so that no period counts twice.
@@ -74,6 +78,28 @@ def covering(of: Series) -> list[Covering]:
             "tenant": current_tenant(), "series": of.pk, "newest": NEWEST,
         })  # fmt: skip
         return [Covering(model, inside, n, last) for model, inside, n, last in cursor.fetchall()]
+
+
+def behind(of: Series, first: date, key: str = "") -> QuerySet[Event]:
+    """The events that a period of a series counted, the newest first; of a part (a category, a
+    channel) its own. Parts that are more than a column of the event show the whole."""
+    where = zone()
+    start = datetime.combine(first, time.min, where)
+    end = datetime.combine(periods.after(first, of.grain), time.min, where)
+    rows = Event.objects.filter(name=of.metric.event_name, at__gte=start, at__lt=end,
+                                is_machine=False).select_related("contact")  # fmt: skip
+    if key and of.by == Series.By.CATEGORY:
+        rows = rows.filter(category=key)
+    if key and of.by == Series.By.SEGMENT:
+        rows = rows.filter(contact__memberships__segment__name=key,
+                           contact__memberships__left_at=None)  # fmt: skip
+    return rows.order_by("-at", "-id")
+
+
+def filed(of: Series, first: date) -> bool:
+    """Whether a file said something of the period."""
+    days = SeriesDay.objects.filter(series=of, day__gte=first)
+    return days.filter(day__lt=periods.after(first, of.grain)).exists()
 
 
 def occasions() -> QuerySet[Occasion]:

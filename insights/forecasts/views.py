@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import uuid
+from datetime import date, timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -12,19 +13,20 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from attune.kernel import cells
-from attune.kernel.errors import AttuneError, FieldError, Invalid
+from attune.kernel.errors import AttuneError, FieldError, Invalid, NotFound
 from attune.kernel.phrases import restored, say
 from attune.web.forms import add_refusal
 from attune.web.pages import filters, form_status, paged
 from campaigns.decisions import selectors as log
-from insights.forecasts import charts, explaining, scenarios, selectors, services, tables
+from insights.forecasts import charts, explaining, periods, scenarios, selectors, services, tables
 from insights.forecasts.forms import HistoryForm, HolidaysForm, OccasionForm, SeriesForm, SpendForm
 from insights.forecasts.models import Series
 from insights.forecasts.tables import Refused, Row
 from insights.forecasts.values import zone
-from tenants.pages import demand, go, page
+from tenants.pages import can, demand, go, page
 
-SHOWN = 20
+SHOWN, PERIODS = 20, 10
+WHOLE = {Series.By.CHANNEL, Series.By.PRODUCT}  # parts that events are not looked up by
 
 
 @page("insights.view")
@@ -74,6 +76,23 @@ def occasions(request: HttpRequest) -> HttpResponse:
     return render(request, "forecasts/occasions.html", context, status=form_status(form))
 
 
+@page("contacts.view")
+def behind(request: HttpRequest, pk: uuid.UUID, day: str) -> HttpResponse:
+    """The events that a period counted."""
+    row, key = selectors.one(pk), request.GET.get("part", "")
+    try:
+        first = periods.start(date.fromisoformat(day), row.grain)
+    except ValueError as wrong:
+        raise NotFound(say("Write the day like 2026-01-31.")) from wrong
+    context = {
+        "series": row, "first": first, "last": periods.after(first, row.grain) - timedelta(days=1),
+        "part": key, "page": paged(request, selectors.behind(row, first, key)),
+        "filed": selectors.filed(row, first), "whole": bool(key) and row.by in WHOLE,
+        "personal": can(request, "contacts.view_personal"),
+    }  # fmt: skip
+    return render(request, "forecasts/behind.html", context)
+
+
 @require_POST
 @page("insights.edit")
 def add_holidays(request: HttpRequest) -> HttpResponse:
@@ -105,6 +124,7 @@ def _forecast(request: HttpRequest, row: Series, form: HistoryForm) -> HttpRespo
             "fan": charts.fan(shown), "trials": explaining.trials(shown),
             "ledger_chart": charts.ledger(checks), "checks": checks[:20],
             "cover": explaining.cover(checks), "notes": [restored(n) for n in shown.notes],
+            "newest": shown.history[-PERIODS:][::-1],
             "parts": explaining.parts(lines), "barred": explaining.barred(row),
         }  # fmt: skip
     part = request.htmx and request.headers.get("HX-Target") == "results"

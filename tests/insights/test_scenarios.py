@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -11,7 +11,8 @@ from django.utils import timezone
 from attune.kernel.errors import Invalid
 from campaigns.budget.curves import Curves
 from campaigns.budget.models import Mix, MixFit
-from insights.forecasts import calendars, scenarios, services
+from campaigns.contacts.models import Event
+from insights.forecasts import calendars, scenarios, selectors, services
 from insights.forecasts import values as reading
 from insights.forecasts.models import Forecast, Occasion, Series
 from tests import make
@@ -108,3 +109,27 @@ def test_a_file_whose_parts_do_not_add_up_is_said(tenant):
     assert next(n for n in notes if "do not add up" in n).startswith("In 2 periods")
     services.take(row, [("cups", day, 4.0) for day in days])
     assert not [n for n in reading.of(row, today).notes if "add up" in str(n)]
+
+
+def test_each_number_opens_the_events_behind_it(tenant, client):
+    client.force_login(tenant.owner)
+    person = make.contact("u1", email="ada@example.com")
+    metric = make.metric("orders", kind="count")
+    row = Series.objects.create(name="By week", metric=metric, grain="week", by="category")
+    monday = date(2026, 11, 16)
+    for n, (day, key) in enumerate([(16, "tea"), (22, "tea"), (18, "cups"), (23, "tea")]):
+        Event.objects.create(message_id=f"b{n}", type="track", name="Order Completed",
+                             contact=person, category=key, value_cents=100 * n,
+                             at=datetime(2026, 11, day, 12, tzinfo=UTC))  # fmt: skip
+    assert selectors.behind(row, monday).count() == 3
+    assert selectors.behind(row, monday, "tea").count() == 2
+    page = f"/w/{tenant.slug}/forecasts/{row.pk}/behind"
+    told = client.get(f"{page}/2026-11-19?part=tea").content.decode()  # any day of the week
+    assert told.count("Order Completed") == 2
+    assert "2026-11-16 – 2026-11-22" in told
+    assert "ada@example.com" in told or str(person) in told
+    assert client.get(f"{page}/nonsense").status_code == 404
+    services.take(row, [("", monday, 9.0)])
+    assert (
+        "A file says what this period came to" in client.get(f"{page}/2026-11-16").content.decode()
+    )
