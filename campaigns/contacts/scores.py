@@ -10,7 +10,7 @@ from django.db import connection
 from attune.kernel.tenancy import current_tenant
 from campaigns.contacts.models import Score
 
-RISK = "risk-"  # how keys of risks begin; no prediction's does
+RISK, WORTH = "risk-", "worth-"  # how keys of risks begin; no new prediction's does
 WRITE_SQL = """
 INSERT INTO score (id, tenant_id, contact_id, key, value, rank, reasons, at)
 SELECT gen_random_uuid(), %(tenant)s, n.contact_id, %(key)s, n.value, n.rank, n.reasons::jsonb,

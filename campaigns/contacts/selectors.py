@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from django.utils import timezone
 from attune.kernel.errors import NotFound
 from attune.kernel.phrases import say
 from attune.kernel.tenancy import current_tenant
+from campaigns.contacts import scores as scored
 from campaigns.contacts.models import (
     Consent,
     Contact,
@@ -76,6 +77,12 @@ def merged_into(contact_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
     """{anonymous contact: the known one it turned out to be} of these known ones."""
     rows = IdentityMerge.objects.filter(target_id__in=list(contact_ids), undone_at=None)
     return dict(rows.values_list("source_id", "target_id"))
+
+
+def known_as(contact_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """The known contacts that these anonymous ones turned out to be."""
+    rows = IdentityMerge.objects.filter(source_id__in=list(contact_ids), undone_at=None)
+    return set(rows.values_list("target_id", flat=True))
 
 
 def latest_consent(contact_id: uuid.UUID, channel: str) -> Consent | None:
@@ -151,8 +158,9 @@ def trait_names() -> list[str]:
 
 
 def scores(contact_id: uuid.UUID) -> list[Score]:
-    """What models foretell of a contact."""
-    return list(Score.objects.filter(contact_id=contact_id).order_by("key"))
+    """What models foretell of a contact; what they are worth is no chance, and left out."""
+    rows = Score.objects.filter(contact_id=contact_id).exclude(key__startswith=scored.WORTH)
+    return list(rows.order_by("key"))
 
 
 def score_keys() -> list[str]:

@@ -15,6 +15,7 @@ from campaigns.contacts.models import Consent, Contact
 from campaigns.content.rendering import contact_values, render
 from campaigns.content.services import verify
 from campaigns.decisions.models import Decision
+from campaigns.delivery import holds
 from campaigns.delivery.models import Campaign
 from campaigns.experiments import selectors as experiments
 from campaigns.experiments import services
@@ -101,6 +102,8 @@ def outside(policy: Policy, person: Contact) -> str:
     """Why a policy does not decide for this person, or an empty string."""
     if person.status != Contact.Status.ENABLED:
         return say("The contact is %(status)s.", status=word(person.status))
+    if (held := holds.why(person.pk)) is not None:
+        return held
     audience = policy.audience
     if audience is not None and not segments.holds(audience.rule, person.pk):
         return say("The contact is not in the audience “%(audience)s”.", audience=audience)
@@ -145,6 +148,8 @@ def excluded(experiment: Experiment, person: Contact) -> str:
     consent = contacts.latest_consent(person.pk, campaign.channel)
     if consent is not None and consent.state == Consent.State.REFUSED:
         return say("The contact refused this channel.")
+    if (held := holds.why(person.pk)) is not None:
+        return held
     if not segments.holds(campaign.audience.rule, person.pk):
         return say("The contact is not in the audience “%(audience)s”.", audience=campaign.audience)
     return ""

@@ -97,8 +97,7 @@ def of(campaign: Campaign) -> Reach:
         others.append(say_many("%(n)s refused this channel", "%(n)s refused this channel", n=n))
     if n := found.get("held"):
         others.append(
-            say_many("%(n)s waits for an answer to a complaint",
-                     "%(n)s wait for an answer to a complaint", n=n)
+            say_many("%(n)s has an open complaint", "%(n)s have an open complaint", n=n)
         )  # fmt: skip
     if campaign.experiment is None:  # how many wait, the policy decides
         return Reach(found.get("reachable", 0), others, 1.0)

@@ -49,7 +49,7 @@ def create(
     if errors:
         raise Invalid(errors)
     key = slugify(key or name)[:60] or f"prediction-{secrets.token_hex(4)}"
-    if key.startswith(scored.RISK):
+    if key.startswith((scored.RISK, scored.WORTH)):
         key = f"prediction-{key}"[:60]
     try:
         with transaction.atomic():

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from attune.kernel.phrases import say
 from attune.kernel.tenancy import current_tenant
+from campaigns.contacts import selectors as contacts
 from campaigns.delivery import holds
-from chat.assistant import words
 from chat.conversations.models import Conversation
 from tenants.models import Tenant
 
@@ -20,13 +20,15 @@ FADES = timedelta(days=30)  # a conversation nobody closed is no complaint for e
 
 
 def complaining(people: Sequence[UUID] | None = None) -> set[UUID]:
-    """Of these contacts (None: of all), those with a complaint that is open."""
+    """Of these contacts (None: of all), those with a complaint that is open; also who complained
+    before they said who they are."""
     rows = Conversation.objects.filter(
-        state__in=OPEN, sentiment__lte=words.SOUR, contact__isnull=False,
+        state__in=OPEN, upset_at__isnull=False, contact__isnull=False,
         last_at__gte=timezone.now() - FADES,
     )  # fmt: skip
-    rows = rows if people is None else rows.filter(contact__in=people)
-    return set(rows.values_list("contact_id", flat=True))
+    found = set(rows.values_list("contact_id", flat=True))
+    found |= contacts.known_as(found)
+    return found if people is None else found & set(people)
 
 
 def held(people: Sequence[UUID] | None) -> set[UUID]:

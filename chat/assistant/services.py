@@ -127,6 +127,8 @@ def reply(
 def felt(row: Conversation, sentiment: float) -> None:
     """How the customer sounds now; who is not content is answered earlier by people, too."""
     values: dict[str, Any] = {"sentiment": sentiment}
+    if sentiment <= words.SOUR:
+        values["upset_at"] = timezone.now()
     if sentiment <= words.SOUR and row.priority < Conversation.Priority.HIGH:
         values["priority"] = Conversation.Priority.HIGH
     Conversation.objects.filter(pk=row.pk).update(**values)

@@ -99,6 +99,7 @@ class Conversation(TenantModel):
     resolved_by = models.CharField(max_length=8, blank=True, default="")
     reopened = models.PositiveSmallIntegerField(default=0)
     sentiment = models.FloatField(null=True, blank=True)
+    upset_at = models.DateTimeField(null=True, blank=True)  # until it is resolved
 
     class Meta(TenantModel.Meta):
         db_table = "conversation"

@@ -221,8 +221,9 @@ def resolve(*, conversation: Conversation, by: str, ask: bool = True) -> None:
     row = lock(conversation)
     advance(CONVERSATION, row, "resolve", by=by)
     Conversation.objects.filter(pk=row.pk).update(
-        resolved_at=timezone.now(), resolved_by=by, waiting_since=None, snoozed_until=None
-    )
+        resolved_at=timezone.now(), resolved_by=by, waiting_since=None, snoozed_until=None,
+        upset_at=None,
+    )  # fmt: skip
     handing.close(row, "resolved")
     handing.activity(row, say("Resolved."))
     notices.settle("conversations:conversation", row.pk)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
+import uuid
 from datetime import date, datetime, timedelta
 from typing import Any
+
+from django.db.models import F
 
 from attune.kernel import live
 from attune.kernel.phrases import Phrase, say
 from attune.kernel.tenancy import current_tenant
+from campaigns.decisions.models import Metric
 from insights.alerts import daily, metrics, telling, watching
 from insights.alerts.models import Alert, Watch
 from insights.alerts.watching import Verdict, Week
 from insights.findings import measures
 from insights.forecasts.values import zone
 from insights.sources.models import Document
+from tenants.models import Tenant
 
 WEEKS, EVERY_HOURS = 8, 6
 QUIET_DAYS = 14  # a metric that moved one way is not said to move so again
@@ -26,17 +31,28 @@ def due(now: datetime) -> bool:
     return unchecked or Watch.objects.filter(checked_at__lt=old).exists()
 
 
+def watched() -> list[uuid.UUID]:
+    """What is to be looked at, the one that was looked at longest ago first."""
+    rows = Watch.objects.order_by(F("checked_at").asc(nulls_first=True), "id")
+    return list(rows.values_list("pk", flat=True))
+
+
 def check(*, now: datetime) -> list[Alert]:
     """Look at every figure that is watched; the alerts that are new."""
-    found = []
-    for row in Watch.objects.select_for_update().order_by("id"):  # one check at a time
-        alert = by_day(row, now) if row.daily else by_week(row, now)
-        if alert is not None:
-            found.append(alert)
-            telling.tell(alert)
-    if found:
+    found = [check_one(pk, now) for pk in watched()]
+    return [alert for alert in found if alert is not None]
+
+
+def check_one(pk: uuid.UUID, now: datetime) -> Alert | None:
+    """Look at one; its alert where that is new, with all who are told of it."""
+    row = Watch.objects.select_for_update().filter(pk=pk).first()  # one look at a time
+    if row is None:
+        return None
+    alert = by_day(row, now) if row.daily else by_week(row, now)
+    if alert is not None:
+        telling.tell(alert)
         live.push(current_tenant(), "alerts")
-    return found
+    return alert
 
 
 def by_week(row: Watch, now: datetime) -> Alert | None:
@@ -64,12 +80,13 @@ def by_day(row: Watch, now: datetime) -> Alert | None:
     if line is None or verdict is None or not _wanted(row, verdict.moved, now):
         return None
     since = line.last - timedelta(days=QUIET_DAYS)
-    if row.alerts.filter(day__gt=since, moved=verdict.moved).exists():
+    again = row.alerts.filter(day__gt=since, moved=verdict.moved)
+    if again.exists() or row.alerts.filter(day=line.last).exists():
         return None
     return Alert.objects.create(
         watch=row, at=now, day=line.last, days=verdict.days, moved=verdict.moved,
         value=verdict.value, usual=verdict.usual, low=verdict.low, high=verdict.high, n=n,
-        slices=metrics.slices(row, verdict, today), told=_told_day(row, verdict, line.last),
+        slices=metrics.slices(row, line, verdict), told=_told_day(row, verdict, line.last),
     )  # fmt: skip
 
 
@@ -86,13 +103,21 @@ def _seen_day(verdict: daily.Verdict | None, n: int, today: date) -> dict[str, A
 
 
 def _told_day(row: Watch, verdict: daily.Verdict, day: date) -> Phrase:
-    ratio = row.figure == Watch.Figure.RATIO
-    value, usual = (f"{v:.1%}" if ratio else f"{v:,.0f}" for v in (verdict.value, verdict.usual))
+    value, usual = (_written(row, v) for v in (verdict.value, verdict.usual))
     values = {"label": row.label, "value": value, "usual": usual, "day": day.isoformat()}
     if verdict.days == 1:
         return say("“%(label)s” on %(day)s: %(value)s, usually %(usual)s.", **values)
     return say("“%(label)s” in the seven days until %(day)s: %(value)s, usually %(usual)s.",
                **values)  # fmt: skip
+
+
+def _written(row: Watch, value: float) -> str:
+    """A value in its unit."""
+    if row.figure == Watch.Figure.RATIO:
+        return f"{value:.1%}"
+    (metric,) = metrics.metrics_of(row)
+    unit = Tenant.objects.get(pk=current_tenant()).currency
+    return f"{value:,.0f} {unit}" if metric.kind == Metric.Kind.VALUE else f"{value:,.0f}"
 
 
 def came_late(now: datetime) -> bool:

@@ -65,7 +65,7 @@ def line(row: Watch, today: date) -> Line | None:
     if row.figure == Watch.Figure.RATIO:
         whole = _days(told[1], first, n)
         of = daily.shares(value, whole, known)
-        return Line(first, value, whole, of, daily.told(whole, known), known, whole)
+        return Line(first, value, value, of, of, known, whole)
     counts = value
     if metrics[0].kind == Metric.Kind.VALUE:
         by = values.by_events(metrics[0], "day", "", since, today, Metric.Kind.COUNT)
@@ -81,23 +81,22 @@ def metrics_of(row: Watch) -> list[Metric]:
     return kept if len(kept) == sum(bool(pk) for pk in wanted) else []
 
 
-def slices(row: Watch, verdict: Verdict, today: date) -> list[list[Any]]:
+def slices(row: Watch, of: Line, verdict: Verdict) -> list[list[Any]]:
     """The parts that moved a metric most: [by, key, value, usual, share of the change], each in the
     way it moved; by each way of cutting, so that shares do not add up across them."""
     if row.figure != Watch.Figure.METRIC:
         return []
     (metric,) = metrics_of(row)
-    since = today - timedelta(days=LOOKS_BACK)
     change = verdict.value - verdict.usual
     found: list[list[Any]] = []
     for by in SLICED:
-        told = values.by_events(metric, "day", by, since, today)
+        told = values.by_events(metric, "day", by, of.first, of.last + timedelta(days=1))
         if len(told) < 2:
             continue  # one part is the whole
         for key, own in told.items():
-            value = _days(own, since, LOOKS_BACK)
-            of = daily.told(value)
-            usual = float((of.day if verdict.days == 1 else of.week)[-1])
+            value = _days(own, of.first, len(of.value))
+            expected = daily.told(value, of.known)
+            usual = float((expected.day if verdict.days == 1 else expected.week)[-1])
             now = float(value[-verdict.days :].sum())
             share = (now - usual) / change if change else 0.0
             if key and np.isfinite(usual) and share >= LEAST_SHARE:

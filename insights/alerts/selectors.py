@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime, time, timedelta
 
-from django.db.models import QuerySet
+from django.db.models import Case, QuerySet, When
 
 from attune.kernel.errors import NotFound
 from attune.kernel.phrases import say
@@ -32,7 +32,8 @@ def watch(pk: uuid.UUID | str) -> Watch:
 
 def alerts(*, state: str = "") -> QuerySet[Alert]:
     """What is open first, then the newest."""
-    rows = Alert.objects.select_related("watch").order_by("state", "-at")
+    closed = Case(When(state=Alert.State.OPEN, then=0), default=1)
+    rows = Alert.objects.select_related("watch").order_by(closed, "-at", "-id")
     return rows.filter(state=state) if state else rows
 
 

@@ -20,8 +20,9 @@ from insights.topics.models import Topic
 from tenants.models import User
 
 ALERT = Machine("alert", {("open", "see"): "seen", ("open", "explain"): "explained",
-                          ("seen", "explain"): "explained"})  # fmt: skip
-MOST_WATCHES = 100
+                          ("seen", "explain"): "explained",
+                          ("explained", "explain"): "explained"})  # fmt: skip
+MOST_WATCHES, LONGEST_NOTE = 100, 300
 
 
 def watch(
@@ -30,9 +31,12 @@ def watch(
 ) -> Watch:  # fmt: skip
     """Watch a figure; a metric for each of another where `of_id` names one. Raises Invalid, or
     Conflict where it is watched already."""
+    errors = []
     if figure == Watch.Figure.METRIC and of_id:
         figure = Watch.Figure.RATIO
-    errors = []
+    elif of_id:
+        told = say("Only a metric can be told for each of another: choose nothing here.")
+        errors.append(FieldError("of", told))
     if figure not in Watch.Figure.values:
         errors.append(FieldError("figure", say("Choose what to watch.")))
     if direction not in Watch.Direction.values:
@@ -108,10 +112,12 @@ def see(*, alert: Alert) -> None:
 
 def explain(*, alert: Alert, note: str, by: str) -> None:
     """Say what it was: its days are not what is usual any more, and are not judged again."""
-    if not note.strip():
-        raise Invalid.one("note", say("Say in a few words what it was."))
+    told = "".join(c for c in note if c.isprintable()).strip()
+    if not told or len(told) > LONGEST_NOTE:
+        few = say("Say in a few words what it was (at most %(n)s characters).", n=LONGEST_NOTE)
+        raise Invalid.one("note", few)
     advance(ALERT, alert, "explain")
-    Alert.objects.filter(pk=alert.pk).update(note=note.strip()[:300], noted_by=by[:120])
+    Alert.objects.filter(pk=alert.pk).update(note=told, noted_by=by[:120])
     live.push(current_tenant(), "alerts")
 
 

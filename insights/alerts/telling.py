@@ -7,6 +7,7 @@ knows a repetition.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -34,16 +35,50 @@ def tell(alert: Alert) -> None:
         TELL_ALERT.enqueue(TellAlert(alert.pk, route.pk), dedupe_key=f"{alert.pk}-{route.pk}")
 
 
-def send(alert: Alert, route: AlertRoute) -> None:
-    """Send it by one route. Raises OSError where it could not be delivered."""
-    tenant = Tenant.objects.get(pk=current_tenant())
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """An e-mail, ready to leave."""
+
+    to: str
+    title: str
+    body: str
+
+    def leave(self) -> None:
+        send_mail(self.title, self.body, None, [self.to])
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A webhook call, ready to leave; its id is the same when it is tried again."""
+
+    url: str
+    secret: str
+    message_id: str
+    payload: dict[str, Any]
+
+    def leave(self) -> None:
+        status = webhook.post(
+            self.url, secret=self.secret, message_id=self.message_id,
+            timestamp=int(timezone.now().timestamp()), payload=self.payload,
+        )  # fmt: skip
+        if not 200 <= status < 300:
+            raise OSError(str(say("The endpoint answered %(status)s.", status=str(status))))
+
+
+def prepared(alert: Alert, route: AlertRoute) -> Letter | Call | None:
+    """What leaves by a route, all of it known before anything is called (outside a transaction,
+    `leave` raises OSError where it could not be delivered); None for a member who may no longer
+    look."""
     if route.endpoint is not None:
-        _call(alert, route)
-    elif route.user is not None and route.user_id in notices.those_who_can("insights.view"):
-        with translation.override(route.user.language or "en"):
-            title = str(say("%(workspace)s: %(told)s", workspace=tenant.name, told=alert.told))
-            body = f"{_body(alert)}\n\n{address(tenant, alert)}\n"
-            send_mail(title[:200].replace("\n", " "), body, None, [route.user.email])
+        return Call(route.endpoint.url, endpoints.secret_of(route.endpoint),
+                    f"alert-{alert.pk}-{route.pk}", payload(alert))  # fmt: skip
+    if route.user is None or route.user_id not in notices.those_who_can("insights.view"):
+        return None
+    tenant = Tenant.objects.get(pk=current_tenant())
+    with translation.override(route.user.language or "en"):
+        title = str(say("%(workspace)s: %(told)s", workspace=tenant.name, told=alert.told))
+        body = f"{_body(alert)}\n\n{address(tenant, alert)}\n"
+    return Letter(route.user.email, title[:200].replace("\n", " "), body)
 
 
 def _body(alert: Alert) -> str:
@@ -52,17 +87,6 @@ def _body(alert: Alert) -> str:
         told = {"key": key, "value": f"{value:,.0f}", "usual": f"{usual:,.0f}"}
         lines.append(str(say("%(key)s: %(value)s, usually %(usual)s", **told)))
     return "\n".join(lines)
-
-
-def _call(alert: Alert, route: AlertRoute) -> None:
-    assert route.endpoint is not None  # noqa: S101 - the caller looked
-    status = webhook.post(
-        route.endpoint.url, secret=endpoints.secret_of(route.endpoint),
-        message_id=f"alert-{alert.pk}-{route.pk}", timestamp=int(timezone.now().timestamp()),
-        payload=payload(alert),
-    )  # fmt: skip
-    if not 200 <= status < 300:
-        raise OSError(str(say("The endpoint answered %(status)s.", status=str(status))))
 
 
 def payload(alert: Alert) -> dict[str, Any]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from attune.kernel.errors import Invalid
+from attune.kernel.phrases import say
 from attune.kernel.storable import as_uuid
 from attune.web.pages import filters, paged
 from insights.alerts import charts, digests, metrics, selectors, services
@@ -23,7 +26,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
     context = {
         "page": paged(request, selectors.alerts(state=by.state)), "watches": selectors.watches(),
         "filters": by, "metrics": selectors.metrics() if edits else [],
-        "endpoints": selectors.endpoints() if edits else [],
+        "endpoints": selectors.endpoints() if can(request, "webhooks.manage") else [],
         "mailed": selectors.mailed(request.user),
         "figures": [f for f in Watch.Figure.choices if f[0] in {"volume", "feeling"}],
         "topics": selectors.topics() if edits else [],
@@ -39,12 +42,13 @@ def alerts(request: HttpRequest) -> HttpResponse:
 @page("insights.edit")
 def watch(request: HttpRequest) -> HttpResponse:
     figure, _, about = request.POST.get("figure", "").partition(":")
-    least = request.POST.get("least", "") or "10"
+    least, other = request.POST.get("least", "") or "10", request.POST.get("of", "")
     services.watch(
         figure=figure, about_id=as_uuid(about), direction=request.POST.get("direction", "both"),
-        by=request.user, of_id=as_uuid(request.POST.get("of", "")),
+        by=request.user, of_id=as_uuid(other) or (uuid.UUID(int=0) if other else None),
         least=int(least) if least.isascii() and least.isdigit() and len(least) < 9 else 0,
     )  # fmt: skip
+    messages.success(request, str(say("It is watched from now on.")))
     return go(request, "alerts:alerts")
 
 
@@ -55,9 +59,11 @@ def change(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     row, verb = selectors.watch(pk), request.POST.get("verb", "")
     if verb == "remove":
         services.unwatch(row=row)
-    else:
+    elif verb in {"mute", "unmute"}:
         until = timezone.now() + timedelta(days=14) if verb == "mute" else None
         services.mute(row=row, until=until)
+    else:
+        raise Invalid.one("verb", say("Choose mute, unmute or remove."))
     return go(request, "alerts:alerts")
 
 
@@ -94,12 +100,15 @@ def alert(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @page("insights.view")
 def mail(request: HttpRequest) -> HttpResponse:
     """Alerts to me by e-mail, or no longer."""
-    services.route_to_me(user=request.user, wanted=request.POST.get("wanted") == "yes")
+    wanted = request.POST.get("wanted") == "yes"
+    services.route_to_me(user=request.user, wanted=wanted)
+    told = say("Alerts go to %(address)s.", address=request.user.email)
+    messages.success(request, str(told if wanted else say("Alerts are not mailed to you.")))
     return go(request, "alerts:alerts")
 
 
 @require_POST
-@page("insights.edit")
+@page("webhooks.manage")
 def call(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """An endpoint is called for each alert, or no longer."""
     services.route_to_endpoint(

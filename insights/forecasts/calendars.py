@@ -8,7 +8,6 @@ from datetime import date
 from functools import cache
 
 import holidays
-from django.utils.translation import get_language
 from holidays.registry import COUNTRIES
 
 BACK, AHEAD = 3, 2  # years
@@ -23,21 +22,11 @@ def countries() -> list[tuple[str, str]]:
 
 
 def days(country: str, today: date) -> dict[date, str]:
-    """The holidays of the years around today, each with its name. Raises ValueError where the
-    country is not known."""
+    """The holidays of the years around today, each with the name it has in the country itself.
+    Raises ValueError where the country is not known."""
     if country not in dict(countries()):
         raise ValueError(country)
     years = range(today.year - BACK, today.year + AHEAD + 1)
-    language = "en_US" if (get_language() or "en").startswith("en") else None
-    found: Mapping[date, str] = _of(country, years, language)
+    own = getattr(holidays, country).default_language
+    found: Mapping[date, str] = holidays.country_holidays(country, years=years, language=own)
     return {day: name[:80] for day, name in found.items()}
-
-
-def _of(country: str, years: range, language: str | None) -> Mapping[date, str]:
-    try:
-        found: Mapping[date, str] = holidays.country_holidays(
-            country, years=years, language=language
-        )
-    except NotImplementedError:  # not in this language: in its own
-        found = holidays.country_holidays(country, years=years)
-    return found

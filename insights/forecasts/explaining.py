@@ -61,10 +61,19 @@ def barred(row: Series) -> list[dict[str, Any]]:
     return [{"name": name_of(model), "since": since} for model, since in row.barred.items()]
 
 
-def scenario(of: Outlook) -> Phrase:
-    """What other money does, in words."""
-    told = {"more": f"{of.more.value:+,.0f}", "low": f"{of.more.low:+,.0f}",
+def scenario(of: Outlook, *, money: str = "") -> Phrase:
+    """What other money does, in words; of a metric of money with what is left after the money
+    itself, in `money` (the currency)."""
+    if round(of.cost) == 0 and abs(of.more.high - of.more.low) < 1:
+        return say("Nothing changes: it is the money of now.")
+    told = {"more": f"{of.more.value:+,.0f} {money}".strip(), "low": f"{of.more.low:+,.0f}",
             "high": f"{of.more.high:+,.0f}", "sure": f"{of.sure:.0%}",
-            "cost": f"{of.cost:+,.0f}"}  # fmt: skip
-    return say("%(more)s in the time foretold (90 %% interval %(low)s to %(high)s) for %(cost)s of "
-               "money; more than as now with a certainty of %(sure)s.", **told)  # fmt: skip
+            "cost": f"{of.cost:+,.0f} {money}".strip()}  # fmt: skip
+    if not money:
+        return say("%(more)s in the time foretold (90 %% interval %(low)s to %(high)s) for "
+                   "%(cost)s of money; more than as now with a certainty of %(sure)s.",
+                   **told)  # fmt: skip
+    left = of.more.value - of.cost
+    return say("%(more)s in the time foretold (90 %% interval %(low)s to %(high)s) for %(cost)s "
+               "more spent: %(left)s after it, before goods and shipping.",
+               left=f"{left:+,.0f} {money}", **told)  # fmt: skip

@@ -23,7 +23,7 @@ class SeriesForm(forms.Form):
     )  # fmt: skip
     by = forms.ChoiceField(
         label=_("Parts"), choices=Series.By.choices, required=False,
-        help_text=_("Parts add up to the whole; segments overlap, and do not."),
+        help_text=_("Parts add up to the whole; segments and products overlap, and do not."),
     )  # fmt: skip
     horizon = forms.IntegerField(
         label=_("Periods ahead"), required=False, min_value=1, max_value=92,

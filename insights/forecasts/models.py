@@ -46,6 +46,11 @@ class Series(TenantModel):
             models.UniqueConstraint(name="one_series_a_name", fields=["tenant_id", "name"]),
         ]
 
+    @property
+    def overlaps(self) -> bool:
+        """Whether one event may count in several parts, which then do not add up."""
+        return self.by in {self.By.SEGMENT, self.By.PRODUCT}
+
     def __str__(self) -> str:
         return self.name
 

@@ -54,7 +54,7 @@ def money(of: Series) -> Money | None:
     fit = budgets.usable_of(of.metric)
     if fit is None:
         return None
-    return Money(fit.mix, fit, Curves.of(fit.curves), budgeting.usual(fit),
+    return Money(fit.mix, fit, Curves.of(fit.curves), np.round(budgeting.usual(fit), 2),
                  budgeting.held_by(fit))  # fmt: skip
 
 

@@ -132,18 +132,21 @@ def add_occasion(*, name: str, first: date, last: date) -> Occasion:
 
 
 def add_holidays(*, country: str, today: date) -> int:
-    """The public holidays of a country as known days, of three years back and two ahead; those
-    that are there already stay. How many are new."""
+    """The public holidays of a country as known days, of three years back and two ahead; days
+    that are known already stay as they are. How many are new."""
     try:
         found = calendars.days(country, today)
     except ValueError as unknown:
         raise Invalid.one("country", say("Choose a country of the list.")) from unknown
-    before = Occasion.objects.count()
-    Occasion.objects.bulk_create(
-        [Occasion(name=name, first=day, last=day) for day, name in sorted(found.items())],
-        ignore_conflicts=True,
-    )
-    made = Occasion.objects.count() - before
+    if not found:
+        raise Invalid.one("country", say("No public holidays are known of this country."))
+    spans = list(Occasion.objects.values_list("first", "last"))
+    rows = [
+        Occasion(name=name, first=day, last=day) for day, name in sorted(found.items())
+        if not any(first <= day <= last for first, last in spans)
+    ]  # fmt: skip
+    Occasion.objects.bulk_create(rows, ignore_conflicts=True)
+    made = len(rows)
     audit.record("forecasts.add_holidays", None, country=country, days=made)
     _ask_all()
     return made

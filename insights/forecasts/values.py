@@ -8,7 +8,7 @@ no zeros, they are not known.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -50,7 +50,7 @@ _JOIN = {"segment": _SEGMENT, "product": _PRODUCT}
 VALUES_SQL = """
 SELECT {key}, date_trunc(%(grain)s, e.at AT TIME ZONE %(zone)s)::date,
   CASE %(kind)s WHEN 'value' THEN coalesce(sum({cents}), 0) / 100.0
-    WHEN 'conversion' THEN count(DISTINCT e.contact_id) ELSE count(DISTINCT e.id) END
+    WHEN 'conversion' THEN count(DISTINCT e.contact_id) ELSE {count} END
 FROM event e {join}
 WHERE e.tenant_id = %(tenant)s AND e.name = %(event)s AND NOT e.is_machine
   AND e.at >= %(since)s AND e.at < %(until)s
@@ -86,6 +86,9 @@ def of(series: Series, today: date) -> Values | None:
         return None
     firsts = periods.between(min(days), over - timedelta(days=1), series.grain)
     whole, notes = _line(series, firsts, told.get("", {}), filed.get("", {}))
+    if filed.get(""):
+        notes.append(say("A file says what %(n)s of %(all)s periods came to, in the place of what "
+                         "the events say.", n=len(filed[""]), all=len(firsts)))  # fmt: skip
     if series.by:
         told = by_events(series.metric, series.grain, series.by, since, over)
         keys = set(told) | (set(filed) - {""})
@@ -106,12 +109,15 @@ def by_events(
 ) -> dict[str, dict[date, float]]:  # fmt: skip
     """What events say of a metric, by part ("" is the whole) and first day of the period; `kind`
     counts them otherwise than the metric does."""
-    sql = VALUES_SQL.format(key=_KEY[by], join=_JOIN.get(by, ""),
-                            cents="x.cents" if by == "product" else "e.value_cents")  # fmt: skip
+    cents, count = ("x.cents", "count(DISTINCT e.id)") if by == "product" else (
+        "e.value_cents", "count(*)")  # fmt: skip
+    sql = VALUES_SQL.format(key=_KEY[by], join=_JOIN.get(by, ""), cents=cents, count=count)
+    where = zone()  # a day begins when it begins there
+    begin, end = (datetime.combine(day, time.min, where) for day in (since, until))
     with connection.cursor() as cursor:
         cursor.execute(sql, {
-            "tenant": current_tenant(), "grain": grain, "zone": zone().key,
-            "event": metric.event_name, "kind": kind or metric.kind, "since": since, "until": until,
+            "tenant": current_tenant(), "grain": grain, "zone": where.key, "since": begin,
+            "until": end, "event": metric.event_name, "kind": kind or metric.kind,
         })  # fmt: skip
         found: dict[str, dict[date, float]] = {}
         for key, first, value in cursor.fetchall():
@@ -155,7 +161,7 @@ def _line(
 
 def _apart(series: Series, filed: dict[str, dict[date, float]]) -> list[Phrase]:
     """Where a file's parts do not add up to what it says of the whole, in words."""
-    if series.by == Series.By.SEGMENT:
+    if series.overlaps:
         return []
     whole = filed.get("", {})
     off = 0
@@ -174,11 +180,11 @@ def _apart(series: Series, filed: dict[str, dict[date, float]]) -> list[Phrase]:
 def _largest(
     series: Series, whole: np.ndarray, parts: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """The largest parts by name, and what is left as others, so that they add up. Segments overlap:
-    they are no parts, and nothing is left."""
+    """The largest parts by name, and what is left as others, so that they add up. Segments overlap,
+    and so do the products of an order: they are no parts, and nothing is left."""
     order = sorted(parts, key=lambda key: (-float(parts[key].sum()), key))
     kept = {key or "unnamed": parts[key] for key in order[:MOST_PARTS] if parts[key].any()}
-    if series.by == Series.By.SEGMENT:
+    if series.overlaps:
         return kept
     rest = whole - sum(kept.values(), np.zeros(len(whole)))
     if float(np.abs(rest).sum()) > 1e-6 * max(1.0, float(whole.sum())):

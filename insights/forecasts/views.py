@@ -7,17 +7,19 @@ import uuid
 from datetime import date, timedelta
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from attune.kernel import cells
-from attune.kernel.errors import AttuneError, FieldError, Invalid, NotFound
-from attune.kernel.phrases import restored, say
+from attune.kernel.errors import AttuneError, FieldError, Invalid
+from attune.kernel.phrases import restored, say, say_many
 from attune.web.forms import add_refusal
 from attune.web.pages import filters, form_status, paged
 from campaigns.decisions import selectors as log
+from campaigns.decisions.models import Metric
 from insights.forecasts import charts, explaining, periods, scenarios, selectors, services, tables
 from insights.forecasts.forms import HistoryForm, HolidaysForm, OccasionForm, SeriesForm, SpendForm
 from insights.forecasts.models import Series
@@ -77,13 +79,16 @@ def occasions(request: HttpRequest) -> HttpResponse:
 
 
 @page("contacts.view")
-def behind(request: HttpRequest, pk: uuid.UUID, day: str) -> HttpResponse:
-    """The events that a period counted."""
+def behind(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """The events that the period with this `day` counted; of none named, today's."""
     row, key = selectors.one(pk), request.GET.get("part", "")
+    today = timezone.now().astimezone(zone()).date()
     try:
-        first = periods.start(date.fromisoformat(day), row.grain)
-    except ValueError as wrong:
-        raise NotFound(say("Write the day like 2026-01-31.")) from wrong
+        day = date.fromisoformat(request.GET.get("day") or today.isoformat())
+        first = periods.start(day, row.grain)
+        periods.after(first, row.grain, 2)
+    except (ValueError, OverflowError) as wrong:
+        raise Invalid.one("day", say("Write the day like 2026-01-31.")) from wrong
     context = {
         "series": row, "first": first, "last": periods.after(first, row.grain) - timedelta(days=1),
         "part": key, "page": paged(request, selectors.behind(row, first, key)),
@@ -97,7 +102,8 @@ def behind(request: HttpRequest, pk: uuid.UUID, day: str) -> HttpResponse:
 @page("insights.edit")
 def add_holidays(request: HttpRequest) -> HttpResponse:
     today = timezone.now().astimezone(zone()).date()
-    services.add_holidays(country=request.POST.get("country", ""), today=today)
+    n = services.add_holidays(country=request.POST.get("country", ""), today=today)
+    messages.success(request, str(say_many("%(n)s day is new.", "%(n)s days are new.", n=n)))
     return go(request, "forecasts:occasions")
 
 
@@ -141,11 +147,15 @@ def scenario(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     context: dict[str, Any] = {"series": row, "told": told, "money": by}
     form = None
     if told is not None and by is not None:
-        form = SpendForm(by, request.GET if "spend-0" in request.GET else None)
+        form = SpendForm(
+            by, request.GET if any(k.startswith("spend-") for k in request.GET) else None
+        )
         if form.is_bound and form.is_valid():
             found = scenarios.outlook(told, by, form.spend, row.grain)
+            sums = row.metric.kind == Metric.Kind.VALUE
+            unit = request.member.currency if sums else ""
             context |= {"found": found, "chart": charts.scenario(told, found.points),
-                        "sentence": explaining.scenario(found)}  # fmt: skip
+                        "sentence": explaining.scenario(found, money=unit)}  # fmt: skip
     context["form"] = form
     status = 200 if form is None else form_status(form)
     return render(request, "forecasts/scenario.html", context, status=status)

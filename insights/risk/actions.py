@@ -12,6 +12,7 @@ at the next visit. A risk says who may go, not whom a message keeps: a control g
 from __future__ import annotations
 
 import numpy as np
+from scipy.stats import rankdata
 
 THIRDS = (1 / 3, 2 / 3)
 _BY_RISK_AND_WORTH = (
@@ -38,7 +39,6 @@ def advised(p: float, worth_rank: float, *, complains: bool, permitted: bool) ->
 
 
 def ranked(values: np.ndarray) -> np.ndarray:
-    """The share of the others that each leaves behind (n,)."""
-    order = np.argsort(np.argsort(values, kind="stable"), kind="stable")
-    found: np.ndarray = order / max(1, len(values) - 1)
+    """The share of the others that each exceeds (n,): who is alike ranks alike."""
+    found: np.ndarray = (rankdata(values, method="min") - 1) / max(1, len(values) - 1)
     return found

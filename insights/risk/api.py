@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.db.models import QuerySet
+
 from attune.api.serializers import ModelSerializer
 from attune.api.viewsets import ReadViewSet
+from attune.kernel.errors import Invalid
+from attune.kernel.phrases import say
+from attune.kernel.storable import as_uuid
+from insights.risk import selectors
 from insights.risk.models import Risk, RiskRun, RiskScore
 
 
@@ -46,9 +52,21 @@ class RiskRunViewSet(ReadViewSet):
 
 class RiskScoreViewSet(ReadViewSet):
     """What is told of customers until `expires_at`: `p` the chance to lose them, `worth` money
-    expected in a year, `usual` money in as long a time while they bought, an `action` somebody may
-    take, and the reasons: [feature, value, log odds of losing them]."""
+    expected in a year, `usual` money in the time ahead at the rate they bought at (both purchases,
+    where the goal carries no money), an `action` somebody may take, and the reasons: [feature,
+    value, log odds of losing them]."""
 
     model = RiskScore
     serializer_class = RiskScoreOut
     scopes: ClassVar = {"list": "contacts.view", "retrieve": "contacts.view"}
+
+    def get_queryset(self) -> QuerySet[RiskScore]:
+        """Of one risk where `risk_id` names it; nothing is found of one that is not there."""
+        rows = selectors.current()
+        asked = self.request.query_params.get("risk_id")
+        if asked is None:
+            return rows
+        wanted = as_uuid(asked)
+        if wanted is None:
+            raise Invalid.one("risk_id", say("Give the id of a risk, as /v1/risks lists it."))
+        return rows.filter(risk=wanted)

@@ -20,17 +20,19 @@ from insights.risk import returns
 from insights.risk.returns import Effect, Outlook, Plan
 
 LEAST = 50  # people with a message, and without one
-# Money of the events that were rewarded, each once; people whose window is over.
+# Money of the events that were rewarded, each once; people whose window is over. Everybody who was
+# decided for counts on both sides, whether the message left or not: who may not be written to is in
+# the control group, too.
 PAST_SQL = """
 WITH people AS (
-  SELECT c.id AS campaign, c.name, d.id, (a.revision_id IS NOT NULL) AS shown
+  SELECT c.id AS campaign, c.name, d.id, (a.revision_id IS NOT NULL) AS shown,
+    (s.state = 'sent' OR c.via = 'decide') IS TRUE AS got
   FROM campaign c
   JOIN decision d ON d.tenant_id = c.tenant_id AND d.source_id = c.experiment_id
   JOIN arm a ON a.tenant_id = c.tenant_id AND a.experiment_id = c.experiment_id
     AND a.key = d.action
   LEFT JOIN send s ON s.tenant_id = c.tenant_id AND s.decision_id = d.id AND s.campaign_id = c.id
-  WHERE c.tenant_id = %(tenant)s AND c.id <> %(campaign)s AND d.window_closes_at < now()
-    AND (a.revision_id IS NULL OR s.state = 'sent' OR c.via = 'decide')),
+  WHERE c.tenant_id = %(tenant)s AND c.id <> %(campaign)s AND d.window_closes_at < now()),
 paid AS (
   SELECT decision_id, sum(value_cents) / 100.0 AS money FROM (
     SELECT DISTINCT r.decision_id, e.id, e.value_cents FROM reward r
@@ -38,18 +40,20 @@ paid AS (
     JOIN event e ON e.tenant_id = r.tenant_id AND e.id = r.event_id
     WHERE r.tenant_id = %(tenant)s) once GROUP BY 1)
 SELECT campaign, name, shown, count(*), avg(coalesce(money, 0)),
-  coalesce(var_samp(coalesce(money, 0)), 0)
+  coalesce(var_samp(coalesce(money, 0)), 0), count(*) FILTER (WHERE got)
 FROM people LEFT JOIN paid ON paid.decision_id = people.id GROUP BY 1, 2, 3"""
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """An earlier campaign: people with and without a message, money a person of each; `effect` is
-    None without a control group that is large enough."""
+    """An earlier campaign: people chosen for a message (`sent` of them got it) and for none, money
+    a person of each; `effect`, of one who got it, is None without a control group that is large
+    enough."""
 
     id: uuid.UUID
     name: str
     n: int
+    sent: int
     mean: float
     control_n: int
     control_mean: float
@@ -77,23 +81,25 @@ def past(but: Campaign) -> list[Past]:
     with connection.cursor() as cursor:
         cursor.execute(PAST_SQL, {"tenant": current_tenant(), "campaign": but.pk})
         rows = cursor.fetchall()
-    found: dict[uuid.UUID, dict[bool, tuple[int, float, float]]] = {}
+    found: dict[uuid.UUID, dict[bool, tuple[int, float, float, int]]] = {}
     names = {}
-    for campaign, name, shown, n, mean, variance in rows:
+    for campaign, name, shown, n, mean, variance, sent in rows:
         names[campaign] = name
-        found.setdefault(campaign, {})[shown] = (n, float(mean), float(variance))
+        found.setdefault(campaign, {})[shown] = (n, float(mean), float(variance), sent)
     lines = [_past(pk, names[pk], by) for pk, by in found.items() if True in by]
     return sorted(lines, key=lambda line: -line.n)
 
 
-def _past(pk: uuid.UUID, name: str, by: dict[bool, tuple[int, float, float]]) -> Past:
-    n, mean, variance = by[True]
-    control, base, base_variance = by.get(False, (0, 0.0, 0.0))
+def _past(pk: uuid.UUID, name: str, by: dict[bool, tuple[int, float, float, int]]) -> Past:
+    n, mean, variance, sent = by[True]
+    control, base, base_variance, _ = by.get(False, (0, 0.0, 0.0, 0))
     effect = None
-    if min(n, control) >= LEAST and variance + base_variance > 0:
+    if min(sent, control) >= LEAST and variance + base_variance > 0:
         error = math.sqrt(variance / n + base_variance / control)
-        effect = Effect(mean - base, error, math.sqrt(max(variance, base_variance)))
-    return Past(pk, name, n, mean, control, base, effect)
+        got = sent / n  # who did not get it is taken to be as without
+        spread = math.sqrt(max(variance, base_variance))
+        effect = Effect((mean - base) / got, error / got, spread)
+    return Past(pk, name, n, sent, mean, control, base, effect)
 
 
 def usual(of: Campaign) -> Question:

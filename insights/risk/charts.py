@@ -13,7 +13,7 @@ def net(of: Outlook, currency: str) -> dict[str, Any]:
     x, share = of.bars()
     return {
         "kind": "bar", "unit": "%", "along": say("Net result, %(currency)s", currency=currency),
-        "x": [f"{v:,.0f}" for v in x],
+        "x": [f"{v:,.0f}".replace("-0", "0") if abs(v) < 0.5 else f"{v:,.0f}" for v in x],
         "series": [
             {"name": say("Loss"), "values": [_percent(s) if v < 0 else 0
                                              for v, s in zip(x, share, strict=True)]},

@@ -12,7 +12,7 @@ from insights.risk.models import RiskScore
 from insights.risk.returns import Outlook
 
 LEVELS = {"low": say("low"), "middle": say("middle"), "high": say("high")}
-ORDERS = {"stake": say("At stake"), "risk": say("Risk"), "worth": say("Worth")}
+ORDERS = {"stake": say("At stake"), "risk": say("Risk"), "worth": say("Worth in a year")}
 WAYS = {
     "buying": say("By rhythm of buying alone (BG/NBD)"),
     "behaviour": say("By all that they did (logistic regression and boosted trees)"),
@@ -23,7 +23,7 @@ WAYS = {
 def reasons(score: RiskScore) -> list[dict[str, Any]]:
     """What moved the risk most, against the same customer being typical in that; `factor` is by how
     much the odds of losing them are multiplied."""
-    return [{"name": features.title(name), "value": value, "factor": 2.718281828**by}
+    return [{"name": features.title(name), "value": value, "factor": math.exp(by)}
             for name, value, by in score.reasons]  # fmt: skip
 
 
@@ -57,15 +57,22 @@ def outlook(of: Outlook, question: Question) -> dict[str, Any]:
     low, middle, high = of.between()
     return {"low": low, "middle": middle, "high": high, "roi": of.roi(), "loss": of.loss,
             "at_risk": of.at_risk, "shortfall": of.shortfall, "cost": question.plan.cost,
-            "sentence": _sentence(of)}  # fmt: skip
+            "sentence": _sentence(of, question)}  # fmt: skip
 
 
-def _sentence(of: Outlook) -> Phrase:
+def _sentence(of: Outlook, question: Question) -> Phrase:
+    if not question.people:
+        return say("Nobody is written to: only what it costs once is lost.")
     share = f"{of.loss:.0%}"
     if of.loss < 0.05:
         return say("It loses money in about %(share)s of the cases: little is risked.", share=share)
     if of.loss < 0.5:
         return say("It loses money in about %(share)s of the cases. A control group will tell "
                    "whether it was one of them.", share=share)  # fmt: skip
-    return say("It is more likely to lose money than to gain (%(share)s): write to fewer people, "
-               "or offer less.", share=share)  # fmt: skip
+    each = float(of.gain.mean()) * question.margin - question.message
+    if each > 0:
+        return say("It is more likely to lose money than to gain (%(share)s): it takes about "
+                   "%(n)s people to earn back what it costs once.", share=share,
+                   n=f"{question.fixed / each:,.0f}")  # fmt: skip
+    return say("It is more likely to lose money than to gain (%(share)s): a message costs more "
+               "than it brings on average, to however many it goes.", share=share)  # fmt: skip

@@ -23,7 +23,10 @@ class RiskForm(forms.Form):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.fields["goal"].choices = [(m.key, m.name) for m in log.metrics()]
+        known = list(log.metrics())
+        self.fields["goal"].choices = [(m.key, m.name) for m in known]
+        orders = (m.key for m in known if "order" in m.event_name.lower())
+        self.fields["goal"].initial = next(orders, None)
 
 
 class OutlookForm(forms.Form):

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from attune.kernel.models import JobRow, TenantModel
 from attune.kernel.phrase_field import PhraseField
 from attune.kernel.tenancy import TenantForeignKey
+from campaigns.contacts import scores as scored
 from campaigns.contacts.models import Contact
 from campaigns.decisions.models import Metric
 from campaigns.segments.models import Segment
@@ -32,6 +33,7 @@ class Risk(TenantModel):
         db_table = "risk"
         constraints = [
             models.UniqueConstraint(name="one_risk_a_key", fields=["tenant_id", "key"]),
+            models.UniqueConstraint(name="one_risk_a_name", fields=["tenant_id", "name"]),
         ]
 
     def __str__(self) -> str:
@@ -39,9 +41,9 @@ class Risk(TenantModel):
 
     @property
     def worth_key(self) -> str:
-        """The score that says whom to keep: the share of customers who spent less while they
-        bought, 0 to 1."""
-        return f"{self.key}-worth"
+        """The score that says whom to keep: the share of customers who would spend less, 0 to
+        1."""
+        return scored.WORTH + self.key.removeprefix(scored.RISK)
 
 
 class RiskRun(TenantModel):
@@ -69,8 +71,9 @@ class RiskRun(TenantModel):
 
 class RiskScore(TenantModel):
     """What is told of a customer until `expires_at`: the chance to lose them, the money expected of
-    them in a year (which a high risk lowers), what they spent in as long a time while they bought,
-    and what somebody may do about it. Nothing is done by itself. The newest alone."""
+    them in a year (which a high risk lowers; None where rhythm tells nothing), what they would
+    spend in the time ahead at the rate they bought at, and what somebody may do about it. Where the
+    goal carries no money, purchases stand for it. Nothing is done by itself. The newest alone."""
 
     class Action(models.TextChoices):
         ANSWER = "answer", _("Answer the complaint first")
@@ -85,9 +88,9 @@ class RiskScore(TenantModel):
     contact = TenantForeignKey(Contact, on_delete=models.CASCADE, related_name="risk_scores")
     p = models.FloatField()
     alive = models.FloatField(null=True)  # chance to be a customer still, where rhythm tells it
-    worth = models.FloatField()
+    worth = models.FloatField(null=True)
     usual = models.FloatField()
-    worth_rank = models.FloatField()  # share of the customers who spent less so, 0 to 1
+    worth_rank = models.FloatField()  # share of the customers who would spend less, 0 to 1
     action = models.CharField(max_length=8, choices=Action)
     reasons = models.JSONField(default=list)  # [feature, value, log odds of losing them]
     at = models.DateTimeField()

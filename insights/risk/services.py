@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 from django.utils.text import slugify
 
 from attune.kernel import audit, live
@@ -18,6 +19,7 @@ from attune.kernel.states import Machine, advance
 from attune.kernel.tenancy import current_tenant
 from campaigns.contacts import scores as scored
 from campaigns.decisions.models import Metric
+from campaigns.predictions.models import Prediction
 from campaigns.segments import services as segments
 from campaigns.segments.models import Segment
 from insights.risk import actions
@@ -49,7 +51,7 @@ class Told:
     p: list[float]
     p_rank: list[float]
     alive: list[float | None]
-    worth: list[float]
+    worth: list[float | None]
     usual: list[float]
     worth_rank: list[float]
     action: list[str]
@@ -69,15 +71,27 @@ def create(*, name: str, goal: Metric, days: int) -> Risk:
         errors.append(FieldError("days", told))
     if errors:
         raise Invalid(errors)
-    key = (scored.RISK + (slugify(name) or secrets.token_hex(4)))[:54]
+    if Risk.objects.filter(name=name.strip()).exists():
+        raise Invalid.one("name", say("A risk has this name already."))
     try:
         with transaction.atomic():
-            row = Risk.objects.create(key=key, name=name.strip(), goal=goal, days=days)
-    except IntegrityError as clash:
+            row = Risk.objects.create(key=_key(name), name=name.strip(), goal=goal, days=days)
+    except IntegrityError as clash:  # somebody made it at the same time
         raise Invalid.one("name", say("A risk has this name already.")) from clash
     audit.record("risk.create", row, goal=goal.key, days=days)
     ask(row)
     return row
+
+
+def _key(name: str) -> str:
+    """A key that neither a risk nor a prediction has, nor its worth."""
+    word = slugify(name)[:40]
+    for tried in (word, f"{word}-{secrets.token_hex(3)}".strip("-")):
+        keys = [scored.RISK + tried, scored.WORTH + tried]
+        taken = Risk.objects.filter(key=keys[0]).exists()
+        if tried and not taken and not Prediction.objects.filter(key__in=keys).exists():
+            return keys[0]
+    return scored.RISK + secrets.token_hex(8)
 
 
 def ask(row: Risk) -> None:
@@ -101,16 +115,29 @@ def resume(row: Risk) -> None:
     ask(row)
 
 
+def remove(row: Risk) -> None:
+    """With all that it told; segments that ask for its scores hold nobody then."""
+    audit.record("risk.remove", row, name=row.name)
+    keys = (row.key, row.worth_key)
+    row.delete()
+    for key in keys:
+        scored.drop_older(key, timezone.now() + timedelta(days=1))
+        segments.refresh_scored(key)
+    live.push(current_tenant(), "risk")
+
+
 def win_back(row: Risk) -> Segment:
     """A segment of those whose risk is high and who are not worth least: it follows every refresh.
     Nothing is sent by making it. Raises Conflict where there is one."""
     if row.win_back is not None and row.win_back.state != Segment.State.ARCHIVED:
         raise Conflict(say("There is a win-back segment of it already."))
+    if not RiskScore.objects.filter(risk=row).exists():
+        raise Conflict(say("It has told of nobody yet; refresh it first."))
     rule = {"all": [
-        {"score": row.key, "above": round(actions.THIRDS[1], 3)},
-        {"score": row.worth_key, "above": round(actions.THIRDS[0], 3)},
+        {"score": row.key, "above": actions.THIRDS[1]},
+        {"score": row.worth_key, "above": actions.THIRDS[0]},
     ]}  # fmt: skip
-    about = say("High risk by “%(name)s”, and not among the third who spent least.", name=row.name)
+    about = say("High risk by “%(name)s”, and not among the third who spend least.", name=row.name)
     name = str(say("Win back: %(name)s", name=row.name))[:110]
     if Segment.objects.filter(name=name).exists():
         name = f"{name} {secrets.token_hex(2)}"
@@ -159,6 +186,17 @@ def keep(row: Risk, at: datetime, card: dict[str, Any], people: int, why: Phrase
         segments.refresh_scored(key)
     tell(row)
     return run
+
+
+def forget_expired(now: datetime) -> int:
+    """Delete what has expired, with the scores of it that segments and policies ask for."""
+    gone, _ = RiskScore.objects.filter(expires_at__lte=now).delete()
+    for row in Risk.objects.all() if gone else ():
+        until = now - timedelta(days=row.days)
+        for key in (row.key, row.worth_key):
+            scored.drop_older(key, until)
+            segments.refresh_scored(key)
+    return gone
 
 
 def tell(row: Risk) -> None:

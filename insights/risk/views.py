@@ -98,8 +98,11 @@ def people(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 @page("insights.edit")
 def move(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """Refresh now, pause, resume."""
+    """Refresh now, pause, resume, remove."""
     row, verb = selectors.risk(pk), request.POST.get("verb", "")
+    if verb == "remove":
+        services.remove(row)
+        return go(request, "risk:board")
     if verb == "refresh":
         services.ask(row)
     elif verb == "pause":
@@ -107,7 +110,7 @@ def move(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     elif verb == "resume":
         services.resume(row)
     else:
-        raise Invalid.one("verb", say("Choose refresh, pause or resume."))
+        raise Invalid.one("verb", say("Choose refresh, pause, resume or remove."))
     return go(request, "risk:risk", pk)
 
 

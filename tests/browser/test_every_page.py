@@ -68,7 +68,7 @@ def paths(shop: int) -> dict[str, str]:
         "inboxes:inbox": Inbox,
         "knowledge:document": Document,
         "sources:source": Source, "reading:document": Text, "topics:topic": Topic,
-        "journeys:journey": Journey, "forecasts:forecast": Series, "forecasts:scenario": Series,
+        "journeys:journey": Journey, "forecasts:forecast": Series, "forecasts:scenario": Series, "forecasts:behind": Series,
         "risk:risk": Risk, "risk:people": Risk, "risk:campaign": Campaign, "alerts:alert": Alert,
         "findings:finding": Finding, "findings:report": Report,
         "strategy:policy": Policy, "strategy:bank": ActionBank, "strategy:version": PolicyVersion,

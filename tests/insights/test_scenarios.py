@@ -72,7 +72,12 @@ def test_the_page_asks_a_budget_that_may_be_believed(tenant, client):
     form = client.get(page).content.decode()
     assert "Held: its curve is not known well enough." in form
     moved = client.get(page, {"spend-0": "300", "spend-1": "900"}).content.decode()
-    assert "+7 in the time foretold" in moved  # the held one stays as it is
+    assert "+7 EUR in the time foretold" in moved  # the held one stays as it is
+    assert "-50 EUR after it" in moved
+    alone = client.get(page, {"spend-0": "300"}).content.decode()  # a browser sends no held field
+    assert "+7 EUR in the time foretold" in alone
+    same = client.get(page, {"spend-0": "100"}).content.decode()
+    assert "Nothing changes" in same
     wrong = client.get(page, {"spend-0": "-1"})
     assert wrong.status_code == 422
     MixFit.objects.update(state="refused")
@@ -124,12 +129,15 @@ def test_each_number_opens_the_events_behind_it(tenant, client):
     assert selectors.behind(row, monday).count() == 3
     assert selectors.behind(row, monday, "tea").count() == 2
     page = f"/w/{tenant.slug}/forecasts/{row.pk}/behind"
-    told = client.get(f"{page}/2026-11-19?part=tea").content.decode()  # any day of the week
+    told = client.get(f"{page}?day=2026-11-19&part=tea").content.decode()  # any day of the week
     assert told.count("Order Completed") == 2
     assert "2026-11-16 – 2026-11-22" in told
     assert "ada@example.com" in told or str(person) in told
-    assert client.get(f"{page}/nonsense").status_code == 404
+    assert client.get(f"{page}?day=nonsense").status_code == 422
+    assert client.get(f"{page}?day=9999-12-31").status_code == 422
+    assert client.get(page).status_code == 200
     services.take(row, [("", monday, 9.0)])
     assert (
-        "A file says what this period came to" in client.get(f"{page}/2026-11-16").content.decode()
+        "A file says what this period came to"
+        in client.get(f"{page}?day=2026-11-16").content.decode()
     )

@@ -72,3 +72,15 @@ def test_what_is_unsure_moves_most_until_parts_add_up():
     assert moved.sum(0) == pytest.approx(whole)
     assert 60 - moved[0, 0] == pytest.approx((50 - moved[1, 0]) / 4)
     assert 100 < whole[0] < 110
+
+
+def test_a_sale_that_was_rare_and_is_not_any_more():
+    """The models of now are tried on what was, so that the one chosen is there."""
+    rng = np.random.default_rng(0)
+    early = np.where(rng.random(60) < 0.7, 0.0, 5.0)
+    late = 20 + rng.poisson(3.0, 120).astype(float)
+    for values in (np.concatenate([early, late]), np.concatenate([late, early])):
+        found = forecasting.forecast(values, 14, 7)
+        assert np.isfinite(found.mean).all()
+        assert found.model in {t.model for t in found.trials}
+        assert len({t.n for t in found.trials}) == 1  # each at the same origins

@@ -8,7 +8,7 @@ import pytest
 from workers.engines import lapsing
 from workers.engines.btyd import Buying, History
 from workers.engines.conversion import TooLittle
-from workers.engines.lapsing import BEHAVIOUR, BOTH, BUYING, DAY, Moment, Trial
+from workers.engines.lapsing import BEHAVIOUR, BOTH, BUYING, DAY, Moment, Trial, Worth
 
 DAYS, PEOPLE = 30, 700
 
@@ -74,13 +74,12 @@ def test_the_reasons_point_the_way_the_risk_goes(past):
         assert risks[0] < 0.5 < risks[1]
         if way == BUYING:  # silent for 145 days, where five are usual
             assert moved[1]["since_goal"] > 3 > moved[0]["since_goal"] >= 0
-        assert len(moved[1]) > 0
 
 
 def test_one_way_alone_is_used_where_it_was_better_beyond_chance():
     gone = np.array([1.0, 0.0] * 200)
     good, fair = np.where(gone > 0, 0.9, 0.1), np.where(gone > 0, 0.6, 0.4)
-    trials = [Trial(way, risk, gone, lapsing._loss(risk, gone))
+    trials = [Trial(way, risk, gone, lapsing._loss(risk, gone), 400)
               for way, risk in ((BUYING, good), (BEHAVIOUR, fair), (BOTH, fair))]  # fmt: skip
     assert lapsing._best(trials, 2) == BUYING
     assert lapsing._best(trials, 1) == BOTH  # one moment says too little
@@ -102,8 +101,35 @@ def test_worth_is_how_often_times_how_much():
     history = History(np.array([10.0, 10.0, 0.0] * 40), np.array([300.0, 30.0, 0.0] * 40),
                       np.full(120, 320.0))  # fmt: skip
     mean = np.array([50.0, 50.0, 0.0] * 40)
-    worth, facts = lapsing.worth(by, history, mean, 365)
+    told = Worth.of(by, history, mean, (history.x + 1) * 50)
+    worth = told.ahead(history, mean, 365)
     assert worth[0] > 5 * worth[1] > 0
     assert worth[0] == pytest.approx(by.expected(history, 365)[0] * 50, rel=0.02)
-    assert facts["alpha"] == 60.0
-    assert lapsing.worth(None, history, mean, 365)[0].tolist() == [0.0] * 120
+    kept = told.kept(history, mean, 60)
+    assert kept[0] == pytest.approx((0.8 + 10) / (60 + 300) * 60 * 50, rel=0.02)
+    assert kept[1] == pytest.approx((0.8 + 10) / (60 + 30) * 60 * 50, rel=0.02)
+    assert kept[2] == pytest.approx(0.8 / 60 * 60 * 50, rel=0.02)  # as people usually do
+    assert (told.facts["alpha"], told.facts["free"]) == (60.0, False)
+    unknown = Worth.of(None, history, mean, (history.x + 1) * 50)
+    assert np.isnan(unknown.ahead(history, mean, 365)).all()
+    assert unknown.kept(history, mean, 60)[0] == pytest.approx(11 / 320 * 60 * 50, rel=0.02)
+    free = Worth.of(by, history, np.zeros(120), np.zeros(120))
+    assert free.facts["free"]
+    assert free.kept(history, np.zeros(120), 60)[0] == pytest.approx((10.8) / 360 * 60)
+
+
+def test_a_reason_is_what_the_odds_change_by(past):
+    found = lapsing.learn(past, DAYS)
+    found.way, last = BOTH, past[-1]
+    found.behaviour = found.behaviour or lapsing._behaviour(past, [found.buying] * len(past), DAYS)
+    some = np.flatnonzero(last.history.x > 0)[:5]
+    history = History(last.history.x[some], last.history.t[some], last.history.seen[some])
+    columns = {name: column[some] for name, column in last.columns.items()}
+    noise = {**columns, "noise": np.full(5, found.behaviour.coding.numbers["noise"][0])}
+
+    def odds(of: dict[str, np.ndarray]) -> np.ndarray:
+        p = found.risk(of, history)
+        return np.log(p / (1 - p))
+
+    told = [dict(row)["noise"] for row in found.reasons(columns, history, 99)]
+    assert told == pytest.approx((odds(columns) - odds(noise)).tolist(), abs=1e-9)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -149,9 +149,14 @@ def run(values: np.ndarray, horizon: int, season: int, model: Model, log: bool) 
     return np.where(wild, seasonal_naive(values, horizon, season), found)
 
 
-def each(values: np.ndarray, horizon: int, season: int) -> dict[str, np.ndarray]:
-    """The forecast of every model (H,), the median of the usual ones among them."""
-    found = {name: run(values, horizon, season, *one) for name, one in members(values).items()}
+def each(
+    values: np.ndarray, horizon: int, season: int,
+    models: Mapping[str, tuple[Model, bool]] | None = None,
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """The forecast of every model (H,), the median of the usual ones among them; of those that suit
+    the values where none are named."""
+    models = members(values) if models is None else models
+    found = {name: run(values, horizon, season, *one) for name, one in models.items()}
     found[MEDIAN] = np.median(np.stack(list(found.values())), axis=0)
     for name, one in BASELINES.items():
         found[name] = run(values, horizon, season, *one)
@@ -171,11 +176,13 @@ def origins(n: int, horizon: int, season: int, most: int = ORIGINS) -> list[int]
 def backtest(
     values: np.ndarray, horizon: int, season: int, most: int = ORIGINS
 ) -> dict[str, np.ndarray]:
-    """Errors (origins, H) of every model, actual less forecast; NaN beyond what is known."""
+    """Errors (origins, H) of every model, actual less forecast; NaN beyond what is known. A sale
+    that was rare before and is not now is told by the models of now throughout."""
     found: dict[str, list[np.ndarray]] = {}
+    models = members(values)
     for origin in origins(len(values), horizon, season, most):
         ahead = min(horizon, len(values) - origin)
-        for name, told in each(values[:origin], ahead, season).items():
+        for name, told in each(values[:origin], ahead, season, models).items():
             row = np.full(horizon, np.nan)
             row[:ahead] = values[origin : origin + ahead] - told
             found.setdefault(name, []).append(row)

@@ -19,7 +19,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from workers.engines import btyd, conversion
-from workers.engines.btyd import Buying, History
+from workers.engines.btyd import Buying, History, Spending
 from workers.engines.conversion import Columns, Model, Recipe, TooLittle
 
 BUYING, BEHAVIOUR, BOTH = "buying", "behaviour", "both"
@@ -44,12 +44,14 @@ class Moment:
 @dataclass(frozen=True, slots=True)
 class Trial:
     """What a way told (n,) of not buying at the newest moments whose outcomes are known, what came
-    of it (n,), and its log loss."""
+    of it (n,), and its log loss; `newest` of the rows are of the last moment. The same customers
+    stand at each moment, so that what is known of chance is of those rows alone."""
 
     way: str
     risk: np.ndarray
     gone: np.ndarray
     loss: float
+    newest: int
 
 
 @dataclass(slots=True)
@@ -87,19 +89,32 @@ class Learned:
         """Of each customer what moves the risk most, as log odds of not buying: against the same
         customer being typical in that; by rhythm alone, against having been silent no longer than
         they usually are, and against a typical number of purchases."""
+        ways, n = 1 + (self.way == BOTH), len(history.x)
+        moved: dict[str, np.ndarray] = {}
         if self.behaviour is not None:
             wide = told(columns, history, self.buying, self.days)
-            return [[(name, -by) for name, by in row]
-                    for row in self.behaviour.reasons(wide, most)]  # fmt: skip
-        calm = _calm(history, self.typical)
-        usual = History(np.where(calm.x > 0, self.typical["goals"], 0.0), calm.t, calm.seen)
-        own, at_rest = self._odds(columns, history), self._odds(columns, calm)
-        moved = {"since_goal": at_rest - own, "goals": self._odds(columns, usual) - at_rest}
+            moved |= {name: np.zeros(n) for name in wide}
+            for i, row in enumerate(self.behaviour.reasons(wide, len(wide))):
+                for name, by in row:
+                    moved[name][i] = -by / ways
+        if self.way != BEHAVIOUR:
+            for name, by_rhythm in self._by_rhythm(history).items():
+                moved[name] = moved.get(name, 0.0) + by_rhythm / ways
         return [
             sorted(((name, float(by[i])) for name, by in moved.items()),
                    key=lambda pair: -abs(pair[1]))[:most]
-            for i in range(len(own))
+            for i in range(n)
         ]  # fmt: skip
+
+    def _by_rhythm(self, history: History) -> dict[str, np.ndarray]:
+        """What their silence and how often they bought do to the log odds of not buying (n,)."""
+        calm = _calm(history, self.typical)
+        usual = History(np.where(calm.x > 0, self.typical["goals"], 0.0), calm.t, calm.seen)
+        own, at_rest, at_usual = (
+            _righted(_chance(self.buying, of, self.days), self.right)
+            for of in (history, calm, usual)
+        )
+        return {"since_goal": at_rest - own, "goals": at_usual - at_rest}
 
 
 def told(columns: Columns, history: History, by: Buying | None, days: int) -> dict[str, np.ndarray]:
@@ -134,7 +149,7 @@ def learn(past: Sequence[Moment], days: int) -> Learned:
         raise TooLittle("No outcome that differs was known at an earlier moment.")
     came = np.concatenate(gone)
     trials = [
-        Trial(way, risk, came, _loss(risk, came))
+        Trial(way, risk, came, _loss(risk, came), len(gone[-1]))
         for way, risk in ((way, np.concatenate(own)) for way, own in told_of.items())
     ]
     best = _best(trials, len(at))
@@ -154,7 +169,7 @@ def _best(trials: Sequence[Trial], moments: int) -> str:
     better = {}
     for one in trials:
         gain = _losses(usual.risk, usual.gone) - _losses(one.risk, one.gone)
-        if gain.mean() > 2 * gain.std() / np.sqrt(len(gain)):
+        if gain.mean() > 2 * gain.std() / np.sqrt(one.newest):
             better[one.way] = float(gain.mean())
     return max(better, key=better.__getitem__) if better else usual.way
 
@@ -268,21 +283,52 @@ def _calm(history: History, typical: Mapping[str, float]) -> History:
     return History(history.x, history.t, history.t + silent)
 
 
-def worth(
-    buying: Buying | None, history: History, mean: np.ndarray, days: float
-) -> tuple[np.ndarray, dict[str, Any]]:  # fmt: skip
-    """The money that each is expected to bring within the days ahead (n,), by what they spend on
-    average (n,) over repeat purchases; and what it was told by. Zeros where nothing is known of
-    when they buy."""
-    if buying is None:
-        return np.zeros(len(history.x)), {}
-    times = buying.expected(history, days)
-    facts: dict[str, Any] = {"r": buying.r, "alpha": buying.alpha, "a": buying.a, "b": buying.b,
-                             "apart": btyd.apart(history.x, mean)}  # fmt: skip
-    try:
-        spending = btyd.fit_spending(history.x, mean)
-    except btyd.TooLittle:
-        usual = mean[mean > 0]
-        return times * (float(usual.mean()) if len(usual) else 0.0), facts
-    facts |= {"p": spending.p, "q": spending.q, "v": spending.v}
-    return times * spending.expected(history.x, mean), facts
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What customers are worth in money, by the rhythm of their buying and what they spend; fitted
+    once, told of any. `facts` is what it was told by."""
+
+    buying: Buying | None
+    spending: Spending | None
+    mean: float  # of a purchase
+    facts: dict[str, Any]
+
+    @classmethod
+    def of(
+        cls, buying: Buying | None, history: History, mean: np.ndarray, spent: np.ndarray
+    ) -> Worth:  # fmt: skip
+        """`mean` (n,) is the money of a repeat purchase, 0 where there was none, `spent` (n,) of
+        all of them. Where nothing cost anything, purchases are counted in the place of money."""
+        usual = float(spent.sum() / (history.x + 1).sum()) if spent.any() else 1.0
+        facts: dict[str, Any] = {"apart": btyd.apart(history.x, mean), "free": not spent.any()}
+        if buying is not None:
+            facts |= {"r": buying.r, "alpha": buying.alpha, "a": buying.a, "b": buying.b}
+        try:
+            spending = btyd.fit_spending(history.x, mean)
+            facts |= {"p": spending.p, "q": spending.q, "v": spending.v}
+        except btyd.TooLittle:
+            spending = None
+        return cls(buying, spending, usual, facts)
+
+    def _each(self, history: History, mean: np.ndarray) -> np.ndarray:
+        """What a purchase of each is expected to cost (n,)."""
+        if self.spending is not None:
+            return self.spending.expected(history.x, mean)
+        return np.where(mean > 0, mean, self.mean)
+
+    def ahead(self, history: History, mean: np.ndarray, days: float) -> np.ndarray:
+        """Money expected within the days ahead (n,); NaN where rhythm tells nothing."""
+        if self.buying is None:
+            return np.full(len(history.x), np.nan)
+        found: np.ndarray = self.buying.expected(history, days) * self._each(history, mean)
+        return found
+
+    def kept(self, history: History, mean: np.ndarray, days: float) -> np.ndarray:
+        """Money of as many days by the rate they bought at until the last purchase (n,): what there
+        is to lose. Without a rhythm, purchases over the time known."""
+        if self.buying is None:
+            rate = (history.x + 1) / np.maximum(history.seen, days)
+        else:
+            rate = (self.buying.r + history.x) / (self.buying.alpha + history.t)
+        found: np.ndarray = rate * days * self._each(history, mean)
+        return found

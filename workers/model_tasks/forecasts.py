@@ -51,7 +51,8 @@ def fit(payload: FitSeries, run: Run) -> None:
         run.progress(n, len(lines), say("Foretells %(name)s.", name=key or row.name))
         made[key], told_of = foretold(row, line, marks)
         found.notes.extend([] if key else told_of)
-    told = [stored(row, found, key, one) for key, one in _adding_up(row, made).items()]
+    made = _adding_up(row, made)
+    told = [stored(row, found, key, one) for key, one in made.items()]
     with run.unit():
         services.keep(row, now, told, found.notes, sentence(row, made[""], found, now))
         run.progress(len(lines), len(lines), say("Foretold."))
@@ -71,19 +72,19 @@ def foretold(
         say_many("“%(name)s” multiplies a period by %(by)s, by %(n)s that was seen.",
                  "“%(name)s” multiplies a period by %(by)s, by %(n)s that were seen.",
                  n=effect.seen, name=effect.name, by=f"{effect.factor:.2f}")
-        if effect.believed else
-        say("“%(name)s” does nothing that could be told from chance: it is left out.",
-            name=effect.name)
-        for effect in seen
+        for effect in seen if effect.believed
     ]  # fmt: skip
+    if plain_days := [effect.name for effect in seen if not effect.believed]:
+        told.append(say("Known days that do nothing which could be told from chance are left out: "
+                        "%(names)s.", names=", ".join(plain_days)))  # fmt: skip
     return Forecast(one.mean * by, one.low * by, one.high * by, one.baseline, one.model,
                     one.trials), told  # fmt: skip
 
 
 def _adding_up(row: Series, made: dict[str, Forecast]) -> dict[str, Forecast]:
-    """Parts of a whole add up to it; segments overlap and do not."""
+    """Parts of a whole add up to it; segments and products overlap and do not."""
     keys = [key for key in made if key]
-    if not keys or row.by == Series.By.SEGMENT:
+    if not keys or row.overlaps:
         return made
     wide = {key: _wide(one) for key, one in made.items()}
     total, parts = forecasting.reconciled(

@@ -19,6 +19,7 @@ from campaigns.experiments.jobs import ANALYSE, AnalyseExperiment
 from campaigns.segments import selectors as segment_selectors
 from campaigns.segments.jobs import REFRESH_SEGMENT, RefreshSegment
 from campaigns.segments.rules import depends_on_time
+from insights.risk import services as risks
 from tenants import registry
 from workers import runner
 from workers.tasks import (
@@ -40,10 +41,9 @@ __all__ = [
     "chat",
     "delivery",
     "experiments",
-    "forecasts",
     "ingest",
     "insights",
-    "predictions",
+    "refreshing",
     "strategy",
 ]
 
@@ -95,11 +95,12 @@ def _look() -> None:
 @shared_task(name="attune.steer", ignore_result=True)
 def steer() -> None:
     """A fresh look at every policy that decides; those that refresh themselves learn once a day,
-    and so do predictions."""
+    and so do predictions, forecasts and risks."""
     for_each_tenant(strategy.steer)
     for_each_tenant(refreshing.predictions_due)
     for_each_tenant(budget.close_due)
     for_each_tenant(refreshing.forecasts_due)
+    for_each_tenant(refreshing.risks_due)
 
 
 @shared_task(name="attune.visit", ignore_result=True)
@@ -130,6 +131,7 @@ def tidy() -> None:
 def _tidy() -> None:
     housekeeping.tidy()
     retention.thin_snapshots(timezone.now())
+    risks.forget_expired(timezone.now())
 
 
 @shared_task(name="attune.gather", ignore_result=True)

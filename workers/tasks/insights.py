@@ -147,7 +147,11 @@ def look_for_findings(payload: LookForFindings, run: Run) -> None:
 def check_watches(payload: CheckWatches, run: Run) -> None:
     now = timezone.now()
     with run.unit():
-        checking.check(now=now)
+        watched = checking.watched()
+    for n, pk in enumerate(watched):  # each is a transaction of its own: one that fails holds none
+        run.progress(n, len(watched))
+        with run.unit():
+            checking.check_one(pk, now)
     with run.unit():
         digests.send_due(now=now)
 
@@ -157,8 +161,10 @@ def tell_alert(payload: TellAlert, run: Run) -> None:
     """One e-mail or one call; what fails is tried again. A route or alert that is gone is over."""
     with run.unit():
         alert, route = alerts.perhaps(payload.alert_id), alerts.route(payload.route_id)
-    if alert is not None and route is not None:
-        telling.send(alert, route)
+        known = alert is not None and route is not None
+        told = telling.prepared(alert, route) if known else None  # type: ignore[arg-type]
+    if told is not None:
+        told.leave()
 
 
 def keep_up() -> None:
