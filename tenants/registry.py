@@ -93,6 +93,15 @@ CREATE FUNCTION attune_tenants() RETURNS TABLE (tenant_id bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public AS $$
   SELECT id FROM tenants_tenant WHERE status = 'active' ORDER BY id $$;
 """
+COUNTS_SQL = """
+CREATE FUNCTION attune_job_counts()
+RETURNS TABLE (queue text, state text, n bigint, waiting float8)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public AS $$
+  SELECT j.queue, j.state, count(*),
+    coalesce(extract(epoch FROM now() - min(j.run_at) FILTER (WHERE j.run_at <= now())), 0)::float8
+  FROM job j WHERE j.state <> 'done' GROUP BY j.queue, j.state $$;
+"""
+DROP_COUNTS_SQL = "DROP FUNCTION attune_job_counts();"
 DROP_SQL = """
 DROP FUNCTION attune_memberships(bigint); DROP FUNCTION attune_api_key(text);
 DROP FUNCTION attune_invitation(text); DROP FUNCTION attune_due_jobs(int);

@@ -19,7 +19,7 @@ from typing import Any
 
 from django.db import DatabaseError, connection
 
-from attune.kernel import audit, jobs, live
+from attune.kernel import audit, jobs, live, tracing
 from attune.kernel.errors import AttuneError
 from attune.kernel.models import JobRow
 from attune.kernel.phrases import Phrase
@@ -123,7 +123,7 @@ def run_job(tenant_id: int, job_id: uuid.UUID) -> str:
     heartbeat = Heartbeat(run)
     heartbeat.start()
     try:
-        with audit.acting(who):
+        with audit.acting(who), tracing.tracing(job=str(row.pk)):
             HANDLERS[row.kind](jobs.REGISTRY[row.kind].read(row), run)
         with run.unit():
             finished = jobs.execute(jobs.FINISH_SQL, **run.values)
@@ -143,7 +143,7 @@ def _failed(run: Run, failure: Exception) -> str:
     text = "".join(traceback.format_exception(failure))[-4000:]
     if isinstance(failure, AttuneError):
         text = failure.detail
-    logger.warning("job %s %s failed: %s", run.row.kind, run.row.pk, failure)
-    with run.unit():
+    with run.unit(), tracing.tracing(job=str(run.row.pk)):
+        logger.warning("job %s %s failed: %s", run.row.kind, run.row.pk, failure)
         jobs.fail(error=text.replace("\x00", ""), fatal=fatal, **run.values)
     return "quarantined" if fatal else "failed"

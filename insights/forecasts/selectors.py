@@ -106,6 +106,13 @@ def occasions() -> QuerySet[Occasion]:
     return Occasion.objects.order_by("-first", "name")
 
 
+def by_nearness(today: date) -> list[Occasion]:
+    """Days that are known, the next one first; then those of the past, the newest first."""
+    rows = list(occasions())
+    coming = [row for row in rows if row.last >= today]
+    return [*reversed(coming), *(row for row in rows if row.last < today)]
+
+
 def occasion(occasion_id: uuid.UUID | str) -> Occasion:
     row = occasions().filter(pk=occasion_id).first()
     if row is None:

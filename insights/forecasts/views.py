@@ -73,7 +73,8 @@ def occasions(request: HttpRequest) -> HttpResponse:
             return go(request, "forecasts:occasions")
         except AttuneError as refusal:
             add_refusal(form, refusal)
-    context = {"form": form, "page": paged(request, selectors.occasions()),
+    today = timezone.now().astimezone(zone()).date()
+    context = {"form": form, "page": paged(request, selectors.by_nearness(today)),
                "holidays": HolidaysForm()}  # fmt: skip
     return render(request, "forecasts/occasions.html", context, status=form_status(form))
 

@@ -6,7 +6,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from attune.api.router import make_router
-from attune.web import health, words
+from attune.web import health, measuring, words
 from campaigns.approval.api import ReviewViewSet
 from campaigns.budget.api import BudgetFitViewSet, BudgetPlanViewSet, BudgetViewSet
 from campaigns.catalog.api import ProductViewSet
@@ -137,6 +137,7 @@ urlpatterns = [
     path("docs/api", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
     path("accounts/", include("allauth.urls")),
     path("words/<str:language>.js", words.script, name="words"),
+    path("metrics", measuring.metrics, name="metrics"),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
     path("", include("campaigns.approval.urls_public")),

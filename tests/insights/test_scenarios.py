@@ -92,6 +92,9 @@ def test_public_holidays_become_known_days(tenant, client):
     years = {day.year for day in Occasion.objects.values_list("first", flat=True)}
     assert years == {2023, 2024, 2025, 2026, 2027, 2028}
     assert services.add_holidays(country="DE", today=today) == 0  # none twice
+    near = selectors.by_nearness(today)
+    assert [o.first for o in near[:1]] == [date(2026, 12, 25)]
+    assert near[-1].first.year == 2023
     with pytest.raises(Invalid, match="country of the list"):
         services.add_holidays(country="XX", today=today)
     assert dict(calendars.countries())["DE"] == "Germany (DE)"

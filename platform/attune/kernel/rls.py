@@ -146,7 +146,7 @@ LINT: dict[str, str] = {
     "a security definer function that is not on the list": """
         SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace
           AND proname <> ALL(ARRAY['attune_memberships','attune_api_key','attune_invitation',
-                                   'attune_due_jobs','attune_tenants',
+                                   'attune_due_jobs','attune_tenants','attune_job_counts',
                                    'attune_inbox', 'attune_near_texts'])""",
     "an application role that can bypass row-level security": """
         SELECT rolname FROM pg_roles WHERE rolname = 'attune_app'

@@ -29,6 +29,11 @@ def current_tenant() -> int:
     return tenant_id
 
 
+def open_tenant() -> int | None:
+    """The tenant id of the open context; None where there is none."""
+    return _tenant.get()
+
+
 @contextmanager
 def tenant_context(tenant_id: int) -> Iterator[None]:
     """Open one unit of work of one tenant: a transaction whose rows are that tenant's alone.

@@ -70,6 +70,7 @@ INSTALLED_APPS = [
     "workers",
 ]
 MIDDLEWARE = [
+    "attune.web.measuring.Measured",
     "django.middleware.security.SecurityMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -294,10 +295,22 @@ X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 
+_FIELDS = "%(asctime)s %(levelname)s %(name)s %(message)s %(request)s %(tenant)s %(job)s"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"ids": {"()": "attune.kernel.tracing.Ids"}},
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+        "json": {"()": "pythonjsonlogger.json.JsonFormatter", "fmt": _FIELDS},
+    },
+    "handlers": {"stderr": {
+        "class": "logging.StreamHandler", "filters": ["ids"],
+        "formatter": "json" if env.text("LOG_FORMAT", "line", "line, or json: one object a line "
+                                        "with request, tenant and job") == "json" else "line",
+    }},
     "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "WARNING", "log level")},
-}
+}  # fmt: skip
+METRICS_TOKEN = env.text("METRICS_TOKEN", "", "who may read /metrics; empty: nobody")
+PROMETHEUS_MULTIPROC_DIR = env.text("PROMETHEUS_MULTIPROC_DIR", "", "folder in which the counts of "
+                                    "several web processes add up")  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import sys
-import uuid
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from attune.kernel import tracing
 from attune.kernel.errors import AttuneError, Conflict, Invalid, NotFound
 from attune.kernel.phrases import say
 from attune.web.editing import Editing
@@ -32,7 +32,7 @@ FAR = 20  # pages from here on are found by id first
 def error_page(request: HttpRequest, refusal: AttuneError) -> HttpResponse:
     """The refusal as a page, a toast for htmx, or problem+json for the API."""
     status = 422 if isinstance(refusal, Invalid) else refusal.status
-    reference = uuid.uuid4().hex[:12]
+    reference = tracing.request_id()
     logger.warning(
         "reference %s: %s %s answered %s: %s", reference, request.method, request.path, status,
         str.__str__(refusal.detail),
@@ -82,7 +82,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
     It asks the database nothing, which may be what broke.
     """
-    reference = uuid.uuid4().hex[:12]
+    reference = tracing.request_id()
     logger.error(
         "reference %s: server error at %s %s", reference, request.method, request.path,
         exc_info=sys.exc_info(),
