@@ -62,7 +62,7 @@ from tests.guards.taught import CANARY, taught
 from workers import runner
 
 PUBLIC = {  # answered without a workspace, with the reason
-    "health-live": "no data", "health-ready": "no data", "schema": "no data", "api-docs": "no data",
+    "health-live": "no data", "health-ready": "no data", "metrics": "numbers alone, by a token", "schema": "no data", "api-docs": "no data",
     "words": "our own words",
     "tenants:start": "redirects", "tenants:new": "makes one", "tenants:appearance": "own user",
     "tenants:accept": "signed by its token", "guests:review": "signed token", "delivery:unsubscribe": "signed token",
