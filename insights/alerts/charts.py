@@ -9,7 +9,7 @@ import numpy as np
 
 from attune.kernel.phrases import say
 from insights.alerts.metrics import Line
-from insights.alerts.models import Alert, Watch
+from insights.alerts.models import Alert
 from insights.forecasts.models import Series
 
 SHOWN = 63  # days
@@ -46,11 +46,6 @@ def named(alert: Alert) -> list[dict[str, Any]]:
         {"by": names.get(by, by), "key": key, "value": value, "usual": usual, "share": share}
         for by, key, value, usual, share in alert.slices
     ]  # fmt: skip
-
-
-def percent(row: Watch) -> bool:
-    """Whether the figure is a share."""
-    return row.figure not in {Watch.Figure.VOLUME, Watch.Figure.METRIC}
 
 
 def _plain(value: float) -> float | None:

@@ -87,19 +87,13 @@ def shares(part: np.ndarray, whole: np.ndarray, left_out: Collection[int] = ()) 
     return Told(rate * whole, week)
 
 
-def judge(
-    line: np.ndarray, counts: np.ndarray, left_out: Collection[int] = (), least: float = LEAST_COUNT
-) -> Verdict | None:  # fmt: skip
-    """The last day of a line (T,), else its last seven days together; `counts` (T,) how many events
-    stand behind each value. None where there is too little to say."""
-    return judged(line, counts, told(line, left_out), told(counts, left_out), left_out, least)
-
-
 def judged(
     line: np.ndarray, counts: np.ndarray, of: Told, of_counts: Told,
     left_out: Collection[int] = (), least: float = LEAST_COUNT,
 ) -> Verdict | None:  # fmt: skip
-    """As `judge`, with what was to be expected worked out before."""
+    """The last day of a line (T,), else its last seven days together, against what was to be
+    expected of it and of the `counts` (T,) of events that stand behind each value. None where there
+    is too little to say."""
     last = len(line) - 1
     if last < LEAST_DAYS or last in left_out:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime, time, timedelta
+from datetime import timedelta
 
 from django.db.models import Case, QuerySet, When
 
@@ -13,7 +13,7 @@ from campaigns.contacts.models import Event
 from campaigns.decisions.models import Metric
 from campaigns.delivery.models import Endpoint
 from insights.alerts.models import Alert, AlertRoute, DigestReader, Watch
-from insights.forecasts.values import zone
+from insights.forecasts.values import counted
 from insights.reading.models import Feature
 from insights.topics.models import Topic
 from tenants.models import User
@@ -63,12 +63,8 @@ def events_behind(alert: Alert, most: int = 25) -> list[Event]:
     metric = Metric.objects.filter(pk=alert.watch.about.get("metric")).first()
     if metric is None or alert.day is None:
         return []
-    where = zone()
-    end = datetime.combine(alert.day + timedelta(days=1), time.min, where)
-    start = datetime.combine(alert.day - timedelta(days=alert.days - 1), time.min, where)
-    rows = Event.objects.filter(name=metric.event_name, at__gte=start, at__lt=end,
-                                is_machine=False).select_related("contact")  # fmt: skip
-    return list(rows.order_by("-at", "-id")[:most])
+    until = alert.day + timedelta(days=1)
+    return list(counted(metric, until - timedelta(days=alert.days), until)[:most])
 
 
 def mailed(user: User) -> bool:

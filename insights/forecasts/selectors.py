@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import date, datetime, time
+from datetime import date
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -16,7 +16,7 @@ from campaigns.contacts.models import Event
 from insights.forecasts import periods
 from insights.forecasts.ledger import Covering
 from insights.forecasts.models import Forecast, ForecastCheck, Occasion, Series, SeriesDay
-from insights.forecasts.values import zone
+from insights.forecasts.values import counted
 
 NEWEST = 60  # checks of a model that are looked at
 # One check a period and model: of the forecast made last before it, so that no period counts twice.
@@ -83,17 +83,13 @@ def covering(of: Series) -> list[Covering]:
 def behind(of: Series, first: date, key: str = "") -> QuerySet[Event]:
     """The events that a period of a series counted, the newest first; of a part (a category, a
     channel) its own. Parts that are more than a column of the event show the whole."""
-    where = zone()
-    start = datetime.combine(first, time.min, where)
-    end = datetime.combine(periods.after(first, of.grain), time.min, where)
-    rows = Event.objects.filter(name=of.metric.event_name, at__gte=start, at__lt=end,
-                                is_machine=False).select_related("contact")  # fmt: skip
+    rows = counted(of.metric, first, periods.after(first, of.grain))
     if key and of.by == Series.By.CATEGORY:
         rows = rows.filter(category=key)
     if key and of.by == Series.By.SEGMENT:
         rows = rows.filter(contact__memberships__segment__name=key,
                            contact__memberships__left_at=None)  # fmt: skip
-    return rows.order_by("-at", "-id")
+    return rows
 
 
 def filed(of: Series, first: date) -> bool:

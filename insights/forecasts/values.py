@@ -13,9 +13,11 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.db import connection
+from django.db.models import QuerySet
 
 from attune.kernel.phrases import Phrase, say, say_many
 from attune.kernel.tenancy import current_tenant
+from campaigns.contacts.models import Event
 from campaigns.decisions.models import Metric
 from insights.forecasts import periods
 from insights.forecasts.models import Series, SeriesDay
@@ -104,6 +106,20 @@ def of(series: Series, today: date) -> Values | None:
     return Values(firsts, whole, {}, notes)
 
 
+def bounds(since: date, until: date, where: ZoneInfo) -> tuple[datetime, datetime]:
+    """When days begin and end: a day begins when it begins there."""
+    begin, end = (datetime.combine(day, time.min, where) for day in (since, until))
+    return begin, end
+
+
+def counted(metric: Metric, since: date, until: date) -> QuerySet[Event]:
+    """The events that `by_events` counts of these days, the newest first."""
+    begin, end = bounds(since, until, zone())
+    rows = Event.objects.filter(name=metric.event_name, is_machine=False, at__gte=begin,
+                                at__lt=end)  # fmt: skip
+    return rows.select_related("contact").order_by("-at", "-id")
+
+
 def by_events(
     metric: Metric, grain: str, by: str, since: date, until: date, kind: str = ""
 ) -> dict[str, dict[date, float]]:  # fmt: skip
@@ -112,8 +128,8 @@ def by_events(
     cents, count = ("x.cents", "count(DISTINCT e.id)") if by == "product" else (
         "e.value_cents", "count(*)")  # fmt: skip
     sql = VALUES_SQL.format(key=_KEY[by], join=_JOIN.get(by, ""), cents=cents, count=count)
-    where = zone()  # a day begins when it begins there
-    begin, end = (datetime.combine(day, time.min, where) for day in (since, until))
+    where = zone()
+    begin, end = bounds(since, until, where)
     with connection.cursor() as cursor:
         cursor.execute(sql, {
             "tenant": current_tenant(), "grain": grain, "zone": where.key, "since": begin,

@@ -34,6 +34,12 @@ def steady(days: int = 120, seed: int = 0) -> np.ndarray:
     return np.array([float(rng.poisson(WEEK[k % 7])) for k in range(days)])
 
 
+def judge(line, counts, known=(), least=10.0):
+    """The last day or week, with what was to be expected worked out from the line."""
+    told, told_counts = daily.told(line, known), daily.told(counts, known)
+    return daily.judged(line, counts, told, told_counts, known, least)
+
+
 def test_what_is_expected_follows_the_week_and_the_level():
     line = np.tile(WEEK, 20)
     told = daily.told(line)
@@ -48,7 +54,7 @@ def test_what_is_expected_follows_the_week_and_the_level():
 def test_a_day_far_from_what_was_expected_has_moved(factor, moved):
     line = steady(124)  # the last is a Friday
     line[-1] = round(60 * factor)
-    found = daily.judge(line, line)
+    found = judge(line, line)
     assert (found.moved, found.value) == (moved, round(60 * factor))
     assert found.usual == pytest.approx(60, rel=0.15)
     assert found.low < 60 < found.high
@@ -57,9 +63,9 @@ def test_a_day_far_from_what_was_expected_has_moved(factor, moved):
 def test_a_week_that_is_too_low_is_seen_where_no_day_is():
     line = steady(126)
     line[-7:] = np.round(line[-7:] * 0.7)
-    alone = [daily.judge(line[:k], line[:k]) for k in range(120, 126)]
+    alone = [judge(line[:k], line[:k]) for k in range(120, 126)]
     assert sum(bool(v.moved) and v.days == 1 for v in alone if v) <= 1
-    found = daily.judge(line, line)
+    found = judge(line, line)
     assert (found.moved, found.days) == ("down", 7)
 
 
@@ -68,18 +74,18 @@ def test_known_days_are_neither_judged_nor_learned_from():
     line[100:107] = 0  # closed
     line[-1] = 0
     known = {*range(100, 107), 123}
-    assert daily.judge(line, line, known) is None
+    assert judge(line, line, known) is None
     assert daily.told(line, known).day[109] == pytest.approx(60, rel=0.2)
-    assert daily.judge(line, line, set(range(100, 107))).moved == "down"
+    assert judge(line, line, set(range(100, 107))).moved == "down"
 
 
 def test_little_says_nothing():
     line = steady(30)
-    assert daily.judge(line, line) is None  # four weeks are too few
+    assert judge(line, line) is None  # four weeks are too few
     rare = np.array([1.0, 0.0] * 60)
     rare[-1] = 6
-    assert daily.judge(rare, rare, least=10) is None
-    assert daily.judge(rare, rare, least=3) is not None
+    assert judge(rare, rare, least=10) is None
+    assert judge(rare, rare, least=3) is not None
 
 
 def test_a_share_of_a_whole_that_itself_moves():
