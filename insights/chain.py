@@ -34,6 +34,8 @@ class Step:
 def of_send(send: Send) -> list[Step]:
     """The chain of one message, oldest cause first."""
     decision = send.decision
+    if decision is None:  # a step of a journey with one text: there was nothing to choose from
+        return [_event(send), *_content(send.revision), _send(send)]
     steps = [_event(send), _profile(decision)]
     steps += _content(send.revision)
     steps += [_decision(decision), _send(send), _reward(decision)]
@@ -46,7 +48,8 @@ def as_json(steps: list[Step]) -> list[dict[str, Any]]:
 
 def _event(send: Send) -> Step:
     rows = contacts.timeline(send.contact_id, most=200)
-    before = [e for e in rows if e.at <= send.decision.at and e.name != "Message Sent"]
+    at = send.decision.at if send.decision is not None else send.created_at
+    before = [e for e in rows if e.at <= at and e.name != "Message Sent"]
     if not before:
         return Step("event", say("What they did"), say("Nothing was known of this person before."))
     last = before[0]

@@ -22,13 +22,18 @@ class SettingsForm(forms.ModelForm):
         model = Tenant
         fields = (
             "name", "timezone", "currency", "sender_name", "sender_email", "postal_address",
-            "frequency_cap", "frequency_days", "spare_complaints",
+            "frequency_cap", "frequency_days", "patience_hours", "quiet_from", "quiet_to",
+            "soft_bounces", "track_opens", "spare_complaints",
         )  # fmt: skip
         labels = {
             "name": _("Name"), "timezone": _("Time zone"), "currency": _("Currency"),
             "sender_name": _("Name of the sender"), "sender_email": _("Address of the sender"),
             "postal_address": _("Postal address"), "frequency_cap": _("Most messages a person"),
             "frequency_days": _("Days that are counted"),
+            "patience_hours": _("Hours a message waits for its turn"),
+            "quiet_from": _("Quiet from (hour)"), "quiet_to": _("Quiet until (hour)"),
+            "soft_bounces": _("Soft bounces until an address is left out"),
+            "track_opens": _("Notice when an e-mail is opened"),
             "spare_complaints": _("Spare people with an open complaint"),
         }  # fmt: skip
         help_texts = {
@@ -37,6 +42,16 @@ class SettingsForm(forms.ModelForm):
                 "Stands under every e-mail; the law of most countries asks for it."
             ),
             "frequency_cap": _("Most messages a contact may get in the days below."),
+            "patience_hours": _(
+                "Whoever got the most already is written to later, if their turn comes within "
+                "these hours; after that the message is given up."
+            ),
+            "quiet_from": _(
+                "From this hour to the next nobody is written to, by their own clock; what falls "
+                "into it waits. The same hour twice means none."
+            ),
+            "soft_bounces": _("Within 30 days. Hard bounces and complaints count at once."),
+            "track_opens": _("By a picture of one dot; what machines load is marked as such."),
             "spare_complaints": _(
                 "No campaign reaches them until the conversation in which they "
                 "were upset is resolved."

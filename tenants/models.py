@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
@@ -72,6 +73,15 @@ class Tenant(models.Model):
         default=3, help_text=_("Most messages a contact may get in the window below.")
     )
     frequency_days = models.PositiveSmallIntegerField(default=7)
+    quiet_from = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(23)])
+    quiet_to = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(23)])
+    patience_hours = models.PositiveSmallIntegerField(
+        default=48, validators=[MaxValueValidator(24 * 31)]
+    )  # how long a message waits for the frequency cap
+    soft_bounces = models.PositiveSmallIntegerField(
+        default=3, validators=[MinValueValidator(1), MaxValueValidator(50)]
+    )
+    track_opens = models.BooleanField(default=True)
     spare_complaints = models.BooleanField(default=True)  # no campaign while one is open
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

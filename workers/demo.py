@@ -198,7 +198,8 @@ def _banner(place: Demo, audience: Segment) -> None:
         experiment=trial,
     )
     _settle()
-    campaign.audience.refresh_from_db()
+    audience.refresh_from_db()
+    campaign.refresh_from_db()
     delivery.launch(campaign=campaign)
 
 

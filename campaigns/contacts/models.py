@@ -272,6 +272,7 @@ class Consent(TenantModel):
 
     class State(models.TextChoices):
         GIVEN = "given", _("Given")
+        PENDING = "pending", _("Asked for, not confirmed")
         REFUSED = "refused", _("Refused")
 
     contact = TenantForeignKey(Contact, on_delete=models.CASCADE, related_name="consents")

@@ -85,12 +85,18 @@ def known_as(contact_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
     return set(rows.values_list("target_id", flat=True))
 
 
-def latest_consent(contact_id: uuid.UUID, channel: str) -> Consent | None:
-    return (
-        Consent.objects.filter(contact_id__in=same_person(contact_id), channel=channel)
-        .order_by("-created_at", "-id")
-        .first()
-    )
+def latest_consent(
+    contact_id: uuid.UUID, channel: str, purpose: str = "marketing"
+) -> Consent | None:
+    """The newest word of a person; the purpose “marketing” speaks of the whole channel."""
+    rows = Consent.objects.filter(contact_id__in=same_person(contact_id), channel=channel)
+    return rows.filter(purpose=purpose).order_by("-created_at", "-id").first()
+
+
+def latest_consents(contact_id: uuid.UUID, channel: str) -> dict[str, str]:
+    """{purpose: state} of a person's newest word to each, also from before they were known."""
+    rows = Consent.objects.filter(contact_id__in=same_person(contact_id), channel=channel)
+    return dict(rows.order_by("created_at", "id").values_list("purpose", "state"))
 
 
 def trait_now(contact: Contact, key: str) -> Any:

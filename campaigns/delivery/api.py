@@ -16,11 +16,12 @@ from attune.api.viewsets import ReadViewSet, TenantAPIView
 from attune.kernel.errors import Invalid
 from attune.kernel.phrases import say
 from campaigns.decisions.models import Decision
-from campaigns.delivery import deciding, email, planning, selectors, sending, services
-from campaigns.delivery.models import Campaign, Endpoint, Send
+from campaigns.delivery import bounces, deciding, email, planning, selectors, sending, services
+from campaigns.delivery.models import Bounce, Campaign, Endpoint, Send
 from campaigns.experiments import selectors as experiments
 from campaigns.segments import selectors as segments
 from campaigns.strategy import selectors as strategy
+from campaigns.subscriptions import selectors as subscriptions
 
 
 class CampaignOut(ModelSerializer):
@@ -28,7 +29,8 @@ class CampaignOut(ModelSerializer):
         model = Campaign
         fields = (
             "id", "name", "via", "channel", "state", "audience_id", "experiment_id", "policy_id",
-            "launch_at", "launched_at", "planned", "created_at",
+            "topic_id", "local_time", "per_hour", "launch_at", "launched_at", "planned",
+            "created_at",
         )  # fmt: skip
 
 
@@ -38,6 +40,11 @@ class CampaignIn(serializers.Serializer):
     audience = serializers.UUIDField()
     experiment = serializers.UUIDField(required=False, help_text="This or a policy.")
     policy = serializers.UUIDField(required=False, help_text="It goes on by itself.")
+    topic = serializers.UUIDField(required=False, help_text="Only who gets it is written to.")
+    local_time = serializers.TimeField(
+        required=False, help_text="Of each person's day, such as 09:00."
+    )
+    per_hour = serializers.IntegerField(required=False, min_value=1, max_value=10_000_000)
 
 
 class VerbIn(serializers.Serializer):
@@ -101,6 +108,8 @@ class CampaignViewSet(ReadViewSet):
             experiment=experiments.experiment(values["experiment"])
             if "experiment" in values else None,
             policy=strategy.policy(values["policy"]) if "policy" in values else None,
+            topic=subscriptions.topic(values["topic"]) if "topic" in values else None,
+            local_time=values.get("local_time"), per_hour=values.get("per_hour"),
         )  # fmt: skip
         campaign.refresh_from_db()
         return Response(CampaignOut(campaign).data, status=201)
@@ -145,6 +154,60 @@ class SendViewSet(ReadViewSet):
                 "text": email.text_body(envelope),
                 "html": email.html_body(envelope),
             }
+        )
+
+
+class BounceIn(serializers.Serializer):
+    """Which message or address, and what happened to it. `id` is your own: told twice, it counts
+    once."""
+
+    send_id = serializers.UUIDField(required=False)
+    email = serializers.EmailField(required=False)
+    kind = serializers.ChoiceField(choices=Bounce.Kind.choices)
+    id = serializers.CharField(max_length=200)
+    detail = serializers.CharField(max_length=300, required=False, default="", allow_blank=True)
+
+    def validate(self, values: dict[str, Any]) -> dict[str, Any]:
+        if ("send_id" in values) == ("email" in values):
+            raise serializers.ValidationError({"email": "Name send_id or email, one of the two."})
+        return values
+
+
+class BounceOut(ModelSerializer):
+    class Meta:
+        model = Bounce
+        fields = ("id", "kind", "send_id", "hint", "source", "detail", "created_at")
+
+
+class BounceTaken(serializers.Serializer):
+    bounce = serializers.UUIDField()
+    fresh = serializers.BooleanField(help_text="False where this id was told before.")
+    suppressed = serializers.BooleanField(help_text="Whether the address is written to no more.")
+
+
+class BounceViewSet(ReadViewSet):
+    """Messages that came back, and complaints."""
+
+    model = Bounce
+    serializer_class = BounceOut
+    scopes: ClassVar = {
+        "list": "sends.view", "retrieve": "sends.view", "create": "contacts.edit",
+    }  # fmt: skip
+
+    @extend_schema(request=BounceIn, responses={201: BounceTaken})
+    def create(self, request: Request) -> Response:
+        """Tell of a bounce or a complaint: your own mail server's, or another tool's."""
+        data = BounceIn(data=request.data)
+        data.is_valid(raise_exception=True)
+        values = data.validated_data
+        send = selectors.send(values["send_id"]) if "send_id" in values else None
+        told = bounces.take(
+            kind=values["kind"], source="api", told_id=values["id"], send=send,
+            address=values.get("email", ""), detail=values["detail"],
+        )  # fmt: skip
+        return Response(
+            {"bounce": told.bounce.pk, "fresh": told.fresh, "suppressed": told.suppressed},
+            status=201,
         )
 
 

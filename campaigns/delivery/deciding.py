@@ -11,7 +11,7 @@ from attune.kernel.errors import Conflict, Invalid, NotFound
 from attune.kernel.phrases import say, word
 from campaigns.contacts import recording
 from campaigns.contacts import selectors as contacts
-from campaigns.contacts.models import Consent, Contact
+from campaigns.contacts.models import Contact
 from campaigns.content.rendering import contact_values, render
 from campaigns.content.services import verify
 from campaigns.decisions.models import Decision
@@ -26,6 +26,7 @@ from campaigns.strategy import deciding as policies
 from campaigns.strategy import planning
 from campaigns.strategy.models import Policy
 from campaigns.strategy.planning import Plan
+from campaigns.subscriptions import selectors as subscriptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +146,12 @@ def excluded(experiment: Experiment, person: Contact) -> str:
         )
     if campaign is None:  # an experiment alone: its caller chooses whom to ask about
         return ""
-    consent = contacts.latest_consent(person.pk, campaign.channel)
-    if consent is not None and consent.state == Consent.State.REFUSED:
-        return say("The contact refused this channel.")
+    refused = subscriptions.refusal(person.pk, campaign.channel, campaign.topic)
+    if refused is not None:
+        return refused
     if (held := holds.why(person.pk)) is not None:
         return held
-    if not segments.holds(campaign.audience.rule, person.pk):
+    if campaign.audience is not None and not segments.holds(campaign.audience.rule, person.pk):
         return say("The contact is not in the audience “%(audience)s”.", audience=campaign.audience)
     return ""
 

@@ -20,6 +20,9 @@ class Envelope:
     unsubscribe_url: str
     click_url: str
     postal_address: str
+    preferences_url: str = ""
+    open_url: str = ""  # empty: openings are not noticed
+    token: str = ""  # comes back with what the provider tells of this message
 
 
 def headers(envelope: Envelope) -> dict[str, str]:
@@ -36,6 +39,8 @@ def text_body(envelope: Envelope) -> str:
     if envelope.components.get("cta") and envelope.click_url:
         parts.append(f"{envelope.components['cta']}: {envelope.click_url}")
     parts.append("—\n" + (envelope.postal_address or "").strip())
+    if envelope.preferences_url:
+        parts.append(f"Choose what you get: {envelope.preferences_url}")
     parts.append(f"Unsubscribe: {envelope.unsubscribe_url}")
     return "\n\n".join(part for part in parts if part.strip("—\n "))
 
@@ -51,11 +56,22 @@ def html_body(envelope: Envelope) -> str:
         if cta and envelope.click_url
         else ""
     )
+    choose = (
+        f'<a href="{html.escape(envelope.preferences_url)}">Choose what you get</a> · '
+        if envelope.preferences_url
+        else ""
+    )
+    dot = (
+        f'<img src="{html.escape(envelope.open_url)}" width="1" height="1" alt="">'
+        if envelope.open_url
+        else ""
+    )
     return (
         '<!doctype html><html><body style="font:16px/1.5 sans-serif;max-width:560px;margin:auto">'
         f'<div style="display:none">{pre}</div><p>{body}</p>{button}'
         f'<hr><p style="color:#666;font-size:12px">{html.escape(envelope.postal_address)} '
-        f'<a href="{html.escape(envelope.unsubscribe_url)}">Unsubscribe</a></p></body></html>'
+        f'{choose}<a href="{html.escape(envelope.unsubscribe_url)}">Unsubscribe</a></p>'
+        f"{dot}</body></html>"
     )
 
 
@@ -72,4 +88,5 @@ def deliver(envelope: Envelope) -> None:
         connection=get_connection(),
     )
     message.attach_alternative(html_body(envelope), "text/html")
+    message.metadata = {"send": envelope.token}  # type: ignore[attr-defined] # anymail: it comes back
     message.send()

@@ -13,6 +13,7 @@ from campaigns.delivery.models import Campaign
 from campaigns.experiments import selectors as experiments
 from campaigns.segments import selectors as segments
 from campaigns.strategy import selectors as strategy
+from campaigns.subscriptions import selectors as subscriptions
 
 
 class CampaignForm(forms.Form):
@@ -26,6 +27,19 @@ class CampaignForm(forms.Form):
     policy = forms.ChoiceField(
         label=_("Or policy"), required=False,
         help_text=_("It decides for each person again and again, until you end the campaign."),
+    )  # fmt: skip
+    topic = forms.ChoiceField(
+        label=_("Topic"), required=False,
+        help_text=_("Only people who get this topic are written to."),
+    )  # fmt: skip
+    local_time = forms.TimeField(
+        label=_("At this time of each person's day"), required=False,
+        widget=forms.TimeInput(attrs={"type": "time"}),
+        help_text=_("By their own time zone; the workspace's where it is not known."),
+    )  # fmt: skip
+    per_hour = forms.IntegerField(
+        label=_("Most messages an hour"), required=False, min_value=1, max_value=10_000_000,
+        help_text=_("The rest waits for its turn."),
     )  # fmt: skip
     endpoint = forms.ChoiceField(
         label=_("Endpoint"), required=False, help_text=_("Only for signed webhooks.")
@@ -54,10 +68,32 @@ class CampaignForm(forms.Form):
         self.fields["policy"].choices = [
             ("", say("choose")), *((str(p.pk), p.name) for p in policies),
         ]  # fmt: skip
+        self.fields["topic"].choices = [("", "–"), *subscriptions.as_choices()]
         self.fields["endpoint"].choices = [
             ("", "–"),
             *((str(e.pk), e.name) for e in selectors.endpoints()),
         ]
+
+
+class SignUpForm(forms.Form):
+    """What a visitor subscribes to. `wording` is what they read beside the button: it is kept."""
+
+    wording = _("Yes, write to me about what I chose. I can stop this at any time.")
+
+    email = forms.EmailField(label=_("E-mail"), max_length=254)
+    topics = forms.MultipleChoiceField(
+        label=_("What about"), widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": _("Choose at least one.")},
+    )  # fmt: skip
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.fields["topics"].choices = [
+            (row.key, row.name) for row in subscriptions.public_topics()
+        ]
+
+    def clean_email(self) -> str:
+        return str(self.cleaned_data["email"]).strip().lower()
 
 
 class ScheduleForm(forms.Form):

@@ -21,7 +21,7 @@ def over(send: Send, now: datetime) -> Phrase | None:
     """Why it is not sent any more."""
     policy, made = send.campaign.policy, send.decision
     assert policy is not None  # noqa: S101
-    assert send.due_at is not None  # noqa: S101
+    assert send.due_at is not None and made is not None  # noqa: S101, PT018
     if policy.state == Policy.State.RETIRED:
         return say("The policy is retired.")
     if policy.state == Policy.State.PAUSED:
@@ -43,7 +43,8 @@ def _outside(send: Send, plan: Plan) -> Phrase | None:
     if not member.exists() or deciding.outside(plan.policy, send.contact):
         return say("The contact is not in the audience “%(audience)s” any more.",
                    audience=audience)  # fmt: skip
-    for dimension, key in plan.parsed(send.decision.action).options:
+    action = send.decision.action if send.decision is not None else ""
+    for dimension, key in plan.parsed(action).options:
         option = plan.options.get(f"{dimension}:{key}")
         if (
             option is not None
@@ -59,7 +60,7 @@ def put_off(send: Send, now: datetime) -> bool:
     assert send.campaign.policy is not None  # noqa: S101
     plan = planning.planned(send.campaign.policy, now)
     local = now.astimezone(policies.zone_of(send.contact, plan))
-    mine = [a for a in plan.actions if a.key == send.decision.action]
+    mine = [a for a in plan.actions if send.decision and a.key == send.decision.action]
     if not binding.all_quiet(plan.rules, mine, {}, local):  # at this hour, whichever was meant
         return False
     Send.objects.filter(pk=send.pk).update(due_at=now + LATER)

@@ -15,6 +15,7 @@ from campaigns.decisions.models import Decision
 from campaigns.experiments.models import Experiment
 from campaigns.segments.models import Segment
 from campaigns.strategy.models import Policy
+from campaigns.subscriptions.models import Topic
 
 
 class Endpoint(TenantModel):
@@ -34,7 +35,8 @@ class Endpoint(TenantModel):
 
 class Campaign(TenantModel):
     """Whom, what, when. An experiment says which variant, once; launch makes the sends. Or a policy
-    says it, again and again: the campaign goes on until somebody ends it."""
+    says it, again and again: the campaign goes on until somebody ends it. Or a journey
+    (campaigns.automations) leads each person through its steps."""
 
     class State(models.TextChoices):
         DRAFT = "draft", _("Draft")
@@ -53,14 +55,22 @@ class Campaign(TenantModel):
     name = models.CharField(max_length=120)
     via = models.CharField(max_length=8, choices=Via, default=Via.EMAIL)
     channel = models.CharField(max_length=10, choices=Channel, default=Channel.EMAIL)
-    audience = TenantForeignKey(Segment, on_delete=models.PROTECT, related_name="campaigns")
+    audience = TenantForeignKey(
+        Segment, null=True, blank=True, on_delete=models.PROTECT, related_name="campaigns"
+    )  # a journey may let in whom an event names
     experiment = TenantForeignKey(
         Experiment, null=True, blank=True, on_delete=models.PROTECT, related_name="campaigns"
     )
     policy = TenantForeignKey(
         Policy, null=True, blank=True, on_delete=models.PROTECT, related_name="campaigns"
     )
+    by_journey = models.BooleanField(default=False)
     endpoint = TenantForeignKey(Endpoint, null=True, blank=True, on_delete=models.PROTECT)
+    topic = TenantForeignKey(
+        Topic, null=True, blank=True, on_delete=models.PROTECT, related_name="campaigns"
+    )
+    local_time = models.TimeField(null=True, blank=True)  # of each person's day
+    per_hour = models.PositiveIntegerField(null=True, blank=True)  # most messages an hour
     state = models.CharField(max_length=10, choices=State, default=State.DRAFT)
     job = TenantForeignKey(JobRow, null=True, blank=True, on_delete=models.SET_NULL)
     launch_at = models.DateTimeField(null=True, blank=True)
@@ -83,8 +93,14 @@ class Campaign(TenantModel):
                 condition=~models.Q(state__in=["finished", "cancelled"]),
             ),
             models.CheckConstraint(
-                name="a_campaign_is_by_an_experiment_or_a_policy",
-                condition=models.Q(experiment=None) ^ models.Q(policy=None),
+                name="a_campaign_is_by_one_of_three",
+                condition=models.Q(by_journey=False)
+                & (models.Q(experiment=None) ^ models.Q(policy=None))
+                | models.Q(by_journey=True, experiment=None, policy=None),
+            ),
+            models.CheckConstraint(
+                name="only_a_journey_has_no_audience",
+                condition=models.Q(by_journey=True) | models.Q(audience__isnull=False),
             ),
             models.CheckConstraint(
                 name="what_is_scheduled_has_a_time",
@@ -106,15 +122,21 @@ class Campaign(TenantModel):
 
     @property
     def standing(self) -> bool:
-        """Whether it goes on by itself."""
+        """Whether a policy decides in it, again and again."""
         return self.policy_id is not None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it goes on by itself until somebody ends it."""
+        return self.standing or self.by_journey
 
 
 class Send(TenantModel):
     """One message to one person: who, what revision, by which decision, and what became of it.
 
     Once a campaign and slot, whatever crashes; `uncertain` is not sent again by itself. What a
-    policy chose has the slot of its decision, and leaves when it is due.
+    policy chose has the slot of its decision, and leaves when it is due; so does what met quiet
+    hours or a full week, which waits (`reason`) and is not dropped.
     """
 
     class State(models.TextChoices):
@@ -129,7 +151,9 @@ class Send(TenantModel):
 
     campaign = TenantForeignKey(Campaign, on_delete=models.PROTECT, related_name="sends")
     contact = TenantForeignKey(Contact, on_delete=models.CASCADE, related_name="sends")
-    decision = TenantForeignKey(Decision, on_delete=models.PROTECT, related_name="sends")
+    decision = TenantForeignKey(
+        Decision, null=True, blank=True, on_delete=models.PROTECT, related_name="sends"
+    )  # none where there was nothing to choose from: a step of a journey with one text
     revision = TenantForeignKey(Revision, on_delete=models.PROTECT, related_name="sends")
     slot = models.CharField(max_length=40, blank=True, default="")
     due_at = models.DateTimeField(null=True, blank=True)
@@ -215,3 +239,36 @@ class Suppression(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.hint} ({self.reason})"
+
+
+class Bounce(TenantModel):
+    """A message came back, or somebody called it spam: what the provider or a partner told."""
+
+    class Kind(models.TextChoices):
+        HARD = "hard", _("Address does not exist")
+        SOFT = "soft", _("Not delivered this time")
+        COMPLAINT = "complaint", _("Complaint")
+
+    kind = models.CharField(max_length=9, choices=Kind)
+    send = TenantForeignKey(
+        Send, null=True, blank=True, on_delete=models.CASCADE, related_name="bounces"
+    )
+    address_hash = models.CharField(max_length=64)
+    hint = models.CharField(max_length=60, blank=True, default="")
+    source = models.CharField(max_length=40)  # who told: a provider, or "api"
+    told_id = models.CharField(max_length=200)  # theirs: what is told twice counts once
+    detail = models.CharField(max_length=300, blank=True, default="")
+
+    class Meta(TenantModel.Meta):
+        db_table = "bounce"
+        constraints = [
+            models.UniqueConstraint(
+                name="one_bounce_a_telling", fields=["tenant_id", "source", "told_id"]
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["tenant_id", "address_hash", "created_at"], name="bounce_address")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.hint} ({self.kind})"

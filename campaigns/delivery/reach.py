@@ -19,6 +19,7 @@ from attune.kernel.tenancy import current_tenant
 from campaigns.delivery import holds
 from campaigns.delivery.models import Campaign
 from campaigns.experiments.services import arms_of
+from campaigns.subscriptions.models import Topic
 from tenants.models import Tenant
 
 KIND_SQL = """
@@ -30,11 +31,18 @@ CASE
         AND s.address_hash = encode(sha256(convert_to(lower(btrim(c.email)), 'UTF8')), 'hex'))
       THEN 'listed'
     WHEN (SELECT k.state FROM consent k WHERE k.tenant_id = %(tenant)s AND k.channel = %(channel)s
-          AND k.contact_id IN (
+          AND k.purpose = 'marketing' AND k.contact_id IN (
             SELECT c.id UNION ALL SELECT i.source_id FROM identity_merge i
             WHERE i.tenant_id = %(tenant)s AND i.target_id = c.id AND i.undone_at IS NULL)
           ORDER BY k.created_at DESC, k.id DESC LIMIT 1) = 'refused'
       THEN 'refused'
+    WHEN %(topic)s <> '' AND coalesce((
+          SELECT k.state FROM consent k WHERE k.tenant_id = %(tenant)s AND k.channel = %(channel)s
+          AND k.purpose = %(topic)s AND k.contact_id IN (
+            SELECT c.id UNION ALL SELECT i.source_id FROM identity_merge i
+            WHERE i.tenant_id = %(tenant)s AND i.target_id = c.id AND i.undone_at IS NULL)
+          ORDER BY k.created_at DESC, k.id DESC LIMIT 1), %(unasked)s) <> 'given'
+      THEN 'unasked'
     WHEN c.id = ANY(%(held)s::uuid[]) THEN 'held'
     ELSE 'reachable' END"""
 REACH_SQL = f"""
@@ -81,6 +89,7 @@ def of(campaign: Campaign) -> Reach:
                 "segment": campaign.audience_id,
                 "channel": campaign.channel,
                 "held": holds.everybody(),
+                **_topic(campaign.topic),
             },
         )
         found: dict[str, int] = dict(cursor.fetchall())
@@ -95,6 +104,10 @@ def of(campaign: Campaign) -> Reach:
         )
     if n := found.get("refused"):
         others.append(say_many("%(n)s refused this channel", "%(n)s refused this channel", n=n))
+    if n := found.get("unasked"):
+        others.append(
+            say_many("%(n)s does not get this topic", "%(n)s do not get this topic", n=n)
+        )  # fmt: skip
     if n := found.get("held"):
         others.append(
             say_many("%(n)s has an open complaint", "%(n)s have an open complaint", n=n)
@@ -106,24 +119,34 @@ def of(campaign: Campaign) -> Reach:
     return Reach(found.get("reachable", 0), others, shown)
 
 
+def _topic(topic: Topic | None) -> dict[str, str]:
+    """A topic as the statements want it; who said nothing gets what is for everybody."""
+    if topic is None:
+        return {"topic": "", "unasked": "given"}
+    everybody = topic.mode == Topic.Mode.OPT_OUT
+    return {"topic": topic.key, "unasked": "given" if everybody else "none"}
+
+
 def permitted(people: Sequence[UUID], channel: str) -> set[UUID]:
     """Of these people, those who may be written to: by status, address, list and consent; what they
     got lately and what holds them now are left out of it."""
     values: dict[str, Any] = {"tenant": current_tenant(), "people": list(people),
-                              "channel": channel, "held": []}  # fmt: skip
+                              "channel": channel, "held": [], **_topic(None)}  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(PERMITTED_SQL, values)
         return {row[0] for row in cursor.fetchall()}
 
 
-def reachable(people: Sequence[UUID], channel: str, now: datetime) -> set[UUID]:
+def reachable(
+    people: Sequence[UUID], channel: str, now: datetime, topic: Topic | None = None
+) -> set[UUID]:
     """Of these people, those who may be written to now: by status, address, list, consent and the
     workspace's frequency cap."""
     tenant = Tenant.objects.get(pk=current_tenant())
     values: dict[str, Any] = {
         "tenant": tenant.pk, "people": list(people), "channel": channel,
         "cap": tenant.frequency_cap, "since": now - timedelta(days=tenant.frequency_days),
-        "held": holds.among(people),
+        "held": holds.among(people), **_topic(topic),
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(REACHABLE_SQL, values)

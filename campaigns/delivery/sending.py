@@ -30,6 +30,7 @@ from campaigns.delivery import (
     services,
     standing,
     tracking,
+    turns,
     webhook,
 )
 from campaigns.delivery.models import Campaign, Send
@@ -51,10 +52,11 @@ class Prepared:
     payload: dict[str, object] | None = None
 
 
-def waiting(campaign_id: UUID, first: UUID, last: UUID) -> list[UUID]:
+def waiting(campaign_id: UUID, first: UUID, last: UUID, now: datetime) -> list[UUID]:
+    """Of a range of messages, those that wait and are not put off to a later moment."""
     rows = Send.objects.filter(
         campaign_id=campaign_id, id__gte=first, id__lte=last, state=Send.State.PENDING
-    )
+    ).exclude(due_at__gt=now)
     return list(rows.order_by("id").values_list("id", flat=True))
 
 
@@ -66,6 +68,7 @@ def prepare(send_id: UUID, *, now: datetime) -> Prepared | None:
             "campaign__endpoint",
             "campaign__policy__audience",
             "campaign__audience",
+            "campaign__topic",
             "contact",
             "decision",
             "revision__asset",
@@ -75,15 +78,20 @@ def prepare(send_id: UUID, *, now: datetime) -> Prepared | None:
     )
     if send is None or send.campaign.state not in {"running", "loading"}:
         return None
+    if send.due_at is not None and send.due_at > now:
+        return None
     if send.campaign.standing and _not_now(send, now):
         return None
     tenant = Tenant.objects.get(pk=current_tenant())
+    if turns.waits(send, tenant, now):
+        return None
     permission = may_send(
         send.contact, channel=send.channel, cap=tenant.frequency_cap,
-        days=tenant.frequency_days, now=now,
+        days=tenant.frequency_days, now=now, topic=send.campaign.topic,
     )  # fmt: skip
     if not permission.allowed:
-        _close(send, permission.state, permission.reason)
+        if send.campaign.standing or not turns.hopes(send, permission, tenant):
+            _close(send, permission.state, permission.reason)
         return None
     try:
         verify(send.revision)
@@ -148,7 +156,10 @@ def _envelope(send: Send, tenant: Tenant) -> email.Envelope:
         components=send.components,
         message_id=send.message_id,
         unsubscribe_url=tracking.unsubscribe_url(send),
+        preferences_url=tracking.preferences_url(send.contact_id),
+        open_url=tracking.open_url(send) if tenant.track_opens else "",
         click_url=tracking.click_url(send, target_of(send)),
+        token=tracking.token(send),
         postal_address=tenant.postal_address,
     )
 
@@ -203,7 +214,7 @@ def settle(send_id: UUID, *, failure: str, unclear: bool = False) -> None:
     state = Send.State.UNCERTAIN if unclear else Send.State.FAILED if failure else Send.State.SENT
     won = Send.objects.filter(pk=send_id, state=Send.State.SENDING).update(
         state=state, reason=failure, sent_at=timezone.now()
-    )
+    )  # an empty reason also takes away why it had waited
     if not won:
         return
     send = Send.objects.select_related("campaign__policy").get(pk=send_id)
@@ -211,6 +222,7 @@ def settle(send_id: UUID, *, failure: str, unclear: bool = False) -> None:
         tracking.record(send, "Message Sent")
     elif state == Send.State.FAILED:
         standing.withdraw([send], as_is(failure))
+        tracking.record(send, "Message Failed", about={"reason": str.__str__(failure)})
 
 
 def find_uncertain(campaign_id: UUID, first: UUID, last: UUID) -> int:

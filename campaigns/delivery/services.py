@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from email.utils import formataddr
 from uuid import UUID
 
@@ -31,6 +31,7 @@ from campaigns.segments.models import Segment, SegmentMembership
 from campaigns.strategy import selectors as strategy
 from campaigns.strategy import services as policies
 from campaigns.strategy.models import Policy
+from campaigns.subscriptions.models import Topic
 from tenants import notices
 from tenants.models import Tenant
 
@@ -88,12 +89,15 @@ def create(
     experiment: Experiment | None = None,
     policy: Policy | None = None,
     endpoint: Endpoint | None = None,
+    topic: Topic | None = None,
+    local_time: time | None = None,
+    per_hour: int | None = None,
 ) -> Campaign:
     """A draft campaign, by an experiment or by a policy. Its channel is the one of the variants,
     all alike; by webhook a policy may use several."""
     campaign = Campaign(
         name=name, via=via, audience=audience, experiment=experiment, policy=policy,
-        endpoint=endpoint,
+        endpoint=endpoint, topic=topic, local_time=local_time, per_hour=per_hour,
     )  # fmt: skip
     _save_sound(campaign)
     audit.record("campaigns.create", campaign)
@@ -110,16 +114,21 @@ def change(
     experiment: Experiment | None,
     policy: Policy | None = None,
     endpoint: Endpoint | None,
+    topic: Topic | None = None,
+    local_time: time | None = None,
+    per_hour: int | None = None,
 ) -> None:
     """Change a draft. What was launched or scheduled stays as it is."""
     locked(campaign)
     if campaign.state != Campaign.State.DRAFT:
         raise Conflict(say("Only a draft can be changed; this campaign is %(state)s.",
                            state=word(campaign.state)))  # fmt: skip
-    fields = ("name", "via", "audience", "experiment", "policy", "endpoint")
+    fields = ("name", "via", "audience", "experiment", "policy", "endpoint", "topic",
+              "local_time", "per_hour")  # fmt: skip
     before = {field: str(getattr(campaign, field)) for field in fields}
     campaign.name, campaign.via, campaign.endpoint = name, via, endpoint
     campaign.audience, campaign.experiment, campaign.policy = audience, experiment, policy
+    campaign.topic, campaign.local_time, campaign.per_hour = topic, local_time, per_hour
     _save_sound(campaign)
     audit.record("campaigns.change", campaign, before=before)
 
@@ -145,7 +154,9 @@ def _faults(campaign: Campaign, channels: set[str]) -> Iterator[FieldError]:
     if campaign.via not in Campaign.Via.values:
         known = ", ".join(Campaign.Via.values)
         yield FieldError("via", say("Choose one of %(names)s.", names=known))
-    if campaign.audience.state == Segment.State.ARCHIVED:
+    if campaign.audience is None:
+        yield FieldError("audience", say("Choose whom it is for."))
+    elif campaign.audience.state == Segment.State.ARCHIVED:
         wrong = say("The segment “%(audience)s” is archived.", audience=campaign.audience)
         yield FieldError("audience", wrong)
     if campaign.via == Campaign.Via.WEBHOOK and campaign.endpoint is None:
@@ -204,31 +215,31 @@ def preflight(campaign: Campaign) -> Preflight:
         except Conflict as refusal:
             problems.append(say("%(arm)s: %(problem)s", arm=name, problem=refusal.detail))
     people = SegmentMembership.objects.filter(segment=campaign.audience, left_at=None).count()
-    if campaign.audience.state == Segment.State.ARCHIVED:
-        problems.append(
-            say(
-                "The segment “%(audience)s” is archived; choose another.",
-                audience=campaign.audience,
-            )
-        )
-    elif campaign.audience.state != Segment.State.READY:
-        problems.append(
-            say(
-                "The segment “%(audience)s” is being worked out; wait for it.",
-                audience=campaign.audience,
-            )
-        )
+    if campaign.audience is not None:
+        problems += segment_problems(campaign.audience)
     if people == 0:
         problems.append(say("The segment “%(audience)s” is empty.", audience=campaign.audience))
-    tenant = Tenant.objects.get(pk=current_tenant())
-    if campaign.via == Campaign.Via.EMAIL and not tenant.sender_email:
-        problems.append(say("The workspace has no sender address; set one in Settings."))
+    problems += sender_problems(campaign.via)
     of = campaign.experiment
     if of is not None and of.state not in {Experiment.State.DRAFT, Experiment.State.RUNNING}:
         problems.append(say("The experiment is %(state)s.", state=word(of.state)))
     if campaign.policy is not None:
         problems += _policy_problems(campaign.policy)
     return Preflight(people, problems)
+
+
+def segment_problems(audience: Segment) -> Iterator[Phrase]:
+    if audience.state == Segment.State.ARCHIVED:
+        yield say("The segment “%(audience)s” is archived; choose another.", audience=audience)
+    elif audience.state != Segment.State.READY:
+        yield say("The segment “%(audience)s” is being worked out; wait for it.",
+                  audience=audience)  # fmt: skip
+
+
+def sender_problems(via: str) -> Iterator[Phrase]:
+    tenant = Tenant.objects.get(pk=current_tenant())
+    if via == Campaign.Via.EMAIL and not tenant.sender_email:
+        yield say("The workspace has no sender address; set one in Settings.")
 
 
 def _policy_problems(policy: Policy) -> Iterator[Phrase]:
@@ -255,7 +266,8 @@ def launch(*, campaign: Campaign, seen: str | None = None) -> None:
     locked(campaign)
     if seen is not None and seen != campaign.plan:
         raise Conflict(say("This campaign was changed since you looked; look again."))
-    locked(campaign.audience)
+    if campaign.audience is not None:
+        locked(campaign.audience)
     check = cleared(campaign)
     if campaign.experiment is not None and campaign.experiment.state == Experiment.State.DRAFT:
         experiments.start(experiment=campaign.experiment)
@@ -362,7 +374,7 @@ def finish_if_done(*, campaign: Campaign) -> None:
     if (
         campaign.state == Campaign.State.RUNNING
         and campaign.via != Campaign.Via.DECIDE
-        and not campaign.standing
+        and not campaign.goes_on
         and not Send.objects.filter(campaign=campaign, state__in=waiting).exists()
     ):
         with suppress(Conflict):  # another batch ended in the same moment and said so

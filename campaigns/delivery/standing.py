@@ -40,6 +40,7 @@ from campaigns.strategy.planning import Plan
 
 EVERY = timedelta(minutes=15)  # between two visits
 STUCK = timedelta(minutes=15)
+STOPPED = say("The worker stopped while handing this over.")
 LOOKED, PORTION = 500, 20  # people looked at together, and decided for in one transaction
 MOST = 5_000  # people decided for, or messages sent, by one job; another goes on
 
@@ -83,7 +84,8 @@ class Sending:
 def ask(now: datetime) -> None:
     """Let every campaign whose time has come be visited, and what is due be sent; one job of a kind
     at a time for each."""
-    going = Campaign.objects.filter(state=Campaign.State.RUNNING, policy__isnull=False)
+    running = Campaign.objects.filter(state=Campaign.State.RUNNING)
+    going = running.filter(policy__isnull=False)
     busy = set(
         JobRow.objects.filter(kind__in=[VISIT.name, SEND_DUE.name], state=JobRow.State.RUNNING)
         .values_list("kind", "dedupe_key")
@@ -96,14 +98,13 @@ def ask(now: datetime) -> None:
         if (VISIT.name, str(campaign.pk)) not in busy:
             VISIT.enqueue(Visit(campaign.pk), dedupe_key=str(campaign.pk))
     due = Send.objects.filter(state=Send.State.PENDING, due_at__lte=now)
-    for campaign in going.filter(Exists(due.filter(campaign_id=OuterRef("pk")))):
+    for campaign in running.filter(Exists(due.filter(campaign_id=OuterRef("pk")))):
         if (SEND_DUE.name, str(campaign.pk)) not in busy:
             SEND_DUE.enqueue(SendDue(campaign.pk), dedupe_key=str(campaign.pk))
     stuck = Send.objects.filter(
         state=Send.State.SENDING, due_at__isnull=False, sent_at__lt=now - STUCK
     )
-    n = stuck.update(state=Send.State.UNCERTAIN,
-                     reason=say("The worker stopped while handing this over."))  # fmt: skip
+    n = stuck.update(state=Send.State.UNCERTAIN, reason=STOPPED)
     if n:
         audit.record("delivery.uncertain", sends=n)
 
@@ -168,7 +169,7 @@ def visit(campaign: Campaign, sending: Sending, people: Sequence[Contact], now: 
     seen, letters = Seen(), []
     ids = [person.pk for person in people]
     reachable = {
-        channel: reach.reachable(ids, channel, now)
+        channel: reach.reachable(ids, channel, now, campaign.topic)
         for channel in {text.asset.channel for text in sending.texts.values()}
     }
     held = policies.standing(sending.plan, ids, now)
@@ -231,4 +232,4 @@ def withdraw(letters: Iterable[Send], why: Phrase) -> None:
     """These messages of one policy do not leave: their decisions were not done after all."""
     rows = list(letters)
     if rows and (policy := rows[0].campaign.policy) is not None:
-        services.withdraw(policy, [row.decision_id for row in rows], why)
+        services.withdraw(policy, [row.decision_id for row in rows if row.decision_id], why)

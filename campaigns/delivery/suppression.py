@@ -17,22 +17,35 @@ from campaigns.contacts import services as contact_services
 from campaigns.contacts.models import Consent, Contact
 from campaigns.delivery import holds
 from campaigns.delivery.models import Send, Suppression
+from campaigns.subscriptions import selectors as subscriptions
+from campaigns.subscriptions.models import Topic
 
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """Whether, and if not, the state the send ends in and why."""
+    """Whether, and if not, the state the send ends in and why; `until` when it may be asked again,
+    where time alone heals it."""
 
     allowed: bool
     state: str = ""
     reason: str = ""
+    until: datetime | None = None
 
 
 def address_hash(address: str) -> str:
     return hashlib.sha256(address.strip().lower().encode()).hexdigest()
 
 
-def may_send(contact: Contact, *, channel: str, cap: int, days: int, now: datetime) -> Permission:
+def hint(address: str) -> str:
+    """Enough of an address to know it by: a…@example.com."""
+    name, at, domain = address.strip().partition("@")
+    return f"{name[:1]}…@{domain}"[:60] if at else ""
+
+
+def may_send(
+    contact: Contact, *, channel: str, cap: int, days: int, now: datetime,
+    topic: Topic | None = None,
+) -> Permission:  # fmt: skip
     """Status, address, suppression, consent, holds and frequency cap, in this order."""
     suppressed = Send.State.SUPPRESSED
     if contact.status != Contact.Status.ENABLED:
@@ -51,24 +64,20 @@ def may_send(contact: Contact, *, channel: str, cap: int, days: int, now: dateti
                 suppressed,
                 say("The address is on the list: %(reason)s.", reason=word(entry.reason)),
             )
-    consent = contacts.latest_consent(contact.pk, channel)
-    if consent is not None and consent.state == Consent.State.REFUSED:
-        return Permission(False, suppressed, say("The contact refused this channel."))
+    if (refused := subscriptions.refusal(contact.pk, channel, topic)) is not None:
+        return Permission(False, suppressed, refused)
     if (held := holds.why(contact.pk)) is not None:
         return Permission(False, suppressed, held)
     since = now - timedelta(days=days)
     Contact.objects.select_for_update(no_key=True).get(pk=contact.pk)  # two campaigns take turns
     counted = [Send.State.SENT, Send.State.SENDING, Send.State.UNCERTAIN]
     person = contacts.same_person(contact.pk)  # also what they got before they were recognised
-    lately = Send.objects.filter(
-        contact_id__in=person, state__in=counted, sent_at__gte=since
-    ).count()
-    if lately >= cap:
-        return Permission(
-            False,
-            Send.State.CAPPED,
-            say("%(lately)s messages in %(days)s days already.", lately=lately, days=days),
-        )
+    times = Send.objects.filter(contact_id__in=person, state__in=counted, sent_at__gte=since)
+    lately = list(times.order_by("sent_at").values_list("sent_at", flat=True))
+    if len(lately) >= cap:
+        told = say("%(lately)s messages in %(days)s days already.", lately=len(lately), days=days)
+        free = lately[len(lately) - cap] + timedelta(days=days) if cap else None
+        return Permission(False, Send.State.CAPPED, told, free)
     return Permission(True)
 
 
@@ -84,12 +93,11 @@ def _is_plain_address(address: str) -> bool:
 def suppress(*, address: str, reason: str, source: str, channel: str = "email") -> Suppression:
     """Put an address on the list; once is enough."""
     digest = address_hash(address)
-    name, _, domain = address.partition("@")
     try:
         with transaction.atomic():
             row = Suppression.objects.create(
                 channel=channel, address_hash=digest, reason=reason, source=source,
-                hint=f"{name[:1]}…@{domain}"[:60],
+                hint=hint(address),
             )  # fmt: skip
     except IntegrityError:
         return Suppression.objects.get(channel=channel, address_hash=digest)

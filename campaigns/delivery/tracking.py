@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -11,11 +12,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from attune.kernel import secrets
+from attune.kernel.tenancy import current_tenant
 from campaigns.contacts import intake
 from campaigns.contacts import services as contacts
 from campaigns.contacts.models import Identity, IdentityMerge
 from campaigns.delivery.models import Send
 
+BY_HAND = ("Message Clicked", "Message Opened")
 TOO_QUICK = timedelta(seconds=2)  # nobody reads and clicks within this; scanners do
 
 
@@ -25,6 +28,17 @@ def token(send: Send) -> str:
 
 def unsubscribe_url(send: Send) -> str:
     return settings.PUBLIC_URL + reverse("delivery:unsubscribe", args=[token(send)])
+
+
+def preferences_url(contact_id: UUID) -> str:
+    """Where this person chooses what they get; it holds as long as the letters are kept."""
+    signed = secrets.sign("preferences", {"t": current_tenant(), "c": str(contact_id)})
+    return settings.PUBLIC_URL + reverse("delivery:preferences", args=[signed])
+
+
+def open_url(send: Send) -> str:
+    signed = secrets.sign("open", {"t": send.tenant_id, "s": str(send.pk)})
+    return settings.PUBLIC_URL + reverse("delivery:opened", args=[signed])
 
 
 def click_url(send: Send, target: str) -> str:
@@ -39,7 +53,10 @@ def _identity(contact_id: UUID) -> Identity | None:
     return Identity.objects.filter(contact_id=person).order_by("-kind").first()
 
 
-def record(send: Send, name: str, *, agent: str = "", message_id: str = "") -> None:
+def record(
+    send: Send, name: str, *, agent: str = "", message_id: str = "",
+    about: Mapping[str, str] | None = None,
+) -> None:  # fmt: skip
     """Record that something happened to a message, once per `message_id`.
 
     A user agent that calls itself a machine, or a click quicker than a person, is kept and
@@ -50,7 +67,7 @@ def record(send: Send, name: str, *, agent: str = "", message_id: str = "") -> N
         return
     context: dict[str, Any] = {"userAgent": agent} if agent else {}
     now = timezone.now()
-    if send.sent_at and now - send.sent_at < TOO_QUICK and name == "Message Clicked":
+    if send.sent_at and now - send.sent_at < TOO_QUICK and name in BY_HAND:
         context["userAgent"] = f"scanner (too quick) {agent}"
     machine = intake.is_machine(context)  # a scanner's click does not use up the person's
     field = "userId" if identity.kind == Identity.Kind.USER else "anonymousId"
@@ -65,6 +82,7 @@ def record(send: Send, name: str, *, agent: str = "", message_id: str = "") -> N
             "campaign_id": str(send.campaign_id),
             "send_id": str(send.pk),
             "revision_id": str(send.revision_id),
+            **(about or {}),
         },
     }
     contacts.record_events([item], source="delivery", now=now)

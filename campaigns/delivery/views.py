@@ -24,6 +24,7 @@ from campaigns.experiments import selectors as experiments
 from campaigns.experiments import services as experiment_services
 from campaigns.segments import selectors as segments
 from campaigns.strategy import selectors as strategy
+from campaigns.subscriptions import selectors as subscriptions
 from tenants.pages import can, go, page
 
 
@@ -73,6 +74,9 @@ def _values(form: CampaignForm) -> dict[str, Any]:
         else None,
         "policy": strategy.policy(values["policy"]) if values["policy"] else None,
         "endpoint": selectors.endpoints().filter(pk=values["endpoint"] or None).first(),
+        "topic": subscriptions.topic(values["topic"]) if values["topic"] else None,
+        "local_time": values["local_time"],
+        "per_hour": values["per_hour"],
     }
 
 
@@ -93,7 +97,8 @@ def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     now = {
         "name": row.name, "via": row.via, "audience": str(row.audience_id),
         "experiment": str(row.experiment_id or ""), "policy": str(row.policy_id or ""),
-        "endpoint": str(row.endpoint_id or ""),
+        "endpoint": str(row.endpoint_id or ""), "topic": str(row.topic_id or ""),
+        "local_time": row.local_time, "per_hour": row.per_hour,
     }  # fmt: skip
     form = CampaignForm(request.POST or None, initial=now, own=row)
     editing = Editing(form, now, audit.latest_of(row, "campaigns.change"))

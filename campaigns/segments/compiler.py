@@ -124,6 +124,7 @@ class _Compiler:
             "(SELECT k.state FROM consent k WHERE "
             f"k.tenant_id = {TENANT} AND k.contact_id = c.id "
             f"AND k.channel = {self.bind(node['consent'])} "
+            f"AND k.purpose = {self.bind(node.get('topic', 'marketing'))} "
             f"ORDER BY k.created_at DESC, k.id DESC LIMIT 1) = {self.bind(node['is'])}"
         )
 

@@ -24,6 +24,7 @@ def of(node: dict[str, Any], contact_id: uuid.UUID) -> Phrase | None:
         return _of_events(node, contact_id)
     if "consent" in node:
         rows = Consent.objects.filter(contact_id=contact_id, channel=node["consent"])
+        rows = rows.filter(purpose=node.get("topic", "marketing"))
         row = rows.order_by("-created_at", "-id").first()
         return say("theirs: %(value)s", value=word(row.state)) if row else say("never asked")
     return None

@@ -6,7 +6,7 @@
 {"profile": "orders", "above": 2}                 typed fields of the profile
 {"did": "Order Completed", "times": 2, "within_days": 30, "value_above": 50, "category": "tea"}
 {"did_not": "Page Viewed", "within_days": 14}
-{"consent": "email", "is": "given"}
+{"consent": "email", "is": "given", "topic": "news"}     # without a topic: the whole channel
 {"score": "will-order", "above": 0.5}             what a prediction says, from 0 to 1
 {"bucket": "holdout-2026", "from": 0, "to": 10}   stable share of people, in percent
 {"segment": "<id>"}                               another segment
@@ -37,7 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "profile": {"is", "in", "above", "below"},
     "did": {"times", "within_days", "value_above", "category"},
     "did_not": {"within_days", "category"},
-    "consent": {"is"},
+    "consent": {"is", "topic"},
     "score": {"above", "below"},
     "bucket": {"from", "to"},
     "segment": set(),
@@ -213,6 +213,8 @@ def _check_consent(node: dict[str, Any], path: str, errors: list[FieldError]) ->
     _text(node, "consent", path, errors)
     if node.get("is") not in ("given", "refused"):
         errors.append(FieldError(f"{path}.is", say("Must be given or refused.")))
+    if "topic" in node:
+        _text(node, "topic", path, errors)
 
 
 def _check_score(node: dict[str, Any], path: str, errors: list[FieldError]) -> None:

@@ -153,6 +153,9 @@ def sentence(node: dict[str, Any]) -> Phrase:
         return _of_deed(node)
     if "consent" in node:
         values = {"channel": word(node["consent"]), "state": word(node["is"])}
+        if "topic" in node:
+            return say("consent to “%(topic)s” by %(channel)s is %(state)s",
+                       topic=node["topic"], **values)  # fmt: skip
         return say("consent to %(channel)s is %(state)s", **values)
     if "score" in node:
         tests = {"above": say("above"), "below": say("below")}

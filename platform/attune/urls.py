@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
@@ -12,7 +13,13 @@ from campaigns.budget.api import BudgetFitViewSet, BudgetPlanViewSet, BudgetView
 from campaigns.catalog.api import ProductViewSet
 from campaigns.contacts.api import Batch, ContactViewSet, RejectedEventViewSet, SingleEvent
 from campaigns.content.api import BriefViewSet, RevisionViewSet, RunViewSet
-from campaigns.delivery.api import CampaignViewSet, Decide, EndpointViewSet, SendViewSet
+from campaigns.delivery.api import (
+    BounceViewSet,
+    CampaignViewSet,
+    Decide,
+    EndpointViewSet,
+    SendViewSet,
+)
 from campaigns.experiments.api import DecisionViewSet, ExperimentViewSet, MetricViewSet
 from campaigns.predictions.api import PredictionRunViewSet, PredictionViewSet, ScoreViewSet
 from campaigns.segments.api import SegmentViewSet
@@ -22,6 +29,7 @@ from campaigns.strategy.api import (
     PolicyViewSet,
     RampViewSet,
 )
+from campaigns.subscriptions.api import Subscribe, SubscriptionTopicViewSet
 from campaigns.tuning.api import VersionViewSet
 from chat.conversations.api import ConversationViewSet
 from chat.knowledge.api import DocumentViewSet
@@ -57,7 +65,9 @@ for name, view in {
     "off-policy-estimates": OffPolicyEstimateViewSet,
     "ramps": RampViewSet,
     "campaigns": CampaignViewSet,
+    "subscription-topics": SubscriptionTopicViewSet,
     "sends": SendViewSet,
+    "bounces": BounceViewSet,
     "endpoints": EndpointViewSet,
     "conversations": ConversationViewSet,
     "knowledge": DocumentViewSet,
@@ -93,6 +103,7 @@ api = [
     ),
     path("v1/batch", Batch.as_view(), name="api-batch"),
     path("v1/decide", Decide.as_view(), name="api-decide"),
+    path("v1/subscriptions", Subscribe.as_view(), name="api-subscriptions"),
     path("v1/chat/completions", ChatView.as_view(), name="api-chat-completions"),
     path("v1/embeddings", EmbeddingsView.as_view(), name="api-embeddings"),
     path("v1/models", ModelsView.as_view(), name="api-models"),
@@ -114,6 +125,7 @@ workspace = [
     path("strategy/", include("campaigns.strategy.urls")),
     path("budget/", include("campaigns.budget.urls")),
     path("campaigns/", include("campaigns.delivery.urls_workspace")),
+    path("subscriptions/", include("campaigns.subscriptions.urls")),
     path("conversations/", include("chat.conversations.urls")),
     path("inboxes/", include("chat.inboxes.urls")),
     path("knowledge/", include("chat.knowledge.urls")),
@@ -145,6 +157,7 @@ urlpatterns = [
     path("", include("chat.assistant.urls_public")),
     path("", include("insights.sources.urls_public")),
     path("", include("campaigns.delivery.urls")),
+    *([path("mail/", include("anymail.urls"))] if settings.ANYMAIL.get("WEBHOOK_SECRET") else []),
     path("", include("tenants.urls")),
     path("w/<slug:workspace>/", include(workspace)),
 ]

@@ -32,6 +32,7 @@ from workers.tasks import (
     insights,
     refreshing,
     strategy,
+    subscriptions,
 )
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ __all__ = [
     "insights",
     "refreshing",
     "strategy",
+    "subscriptions",
 ]
 
 

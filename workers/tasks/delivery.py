@@ -78,7 +78,7 @@ def send_batch(payload: SendBatch, run: Run) -> None:
         campaign = selectors.campaign(payload.campaign_id)
         if run.row.attempts > 1:
             sending.find_uncertain(payload.campaign_id, payload.first, payload.last)
-        waiting = sending.waiting(payload.campaign_id, payload.first, payload.last)
+        waiting = sending.waiting(payload.campaign_id, payload.first, payload.last, timezone.now())
     _send_each(waiting, run)
     with run.unit():
         services.finish_if_done(campaign=campaign)
@@ -141,6 +141,8 @@ def send_due(payload: SendDue, run: Run) -> None:
     if len(waiting) == standing.MOST:
         with run.unit():
             SEND_DUE.enqueue(payload, dedupe_key=str(payload.campaign_id))
+    with run.unit():
+        services.finish_if_done(campaign=selectors.campaign(payload.campaign_id))
 
 
 def keep_up() -> None:

@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "attune.embedded",
     "tenants",
     "campaigns.contacts",
+    "campaigns.subscriptions",
     "campaigns.segments",
     "campaigns.catalog",
     "campaigns.generators",
@@ -214,6 +215,11 @@ EMAIL_BACKEND = env.text(
 EMAIL_FILE_PATH = VAR / "mail"
 CAMPAIGN_EMAIL = env.text(
     "CAMPAIGN_EMAIL", "outbox", "outbox: kept in the app's outbox; backend: through EMAIL_BACKEND"
+)
+ANYMAIL = env.table(
+    "ANYMAIL",
+    "JSON of django-anymail's settings: your provider's keys, and WEBHOOK_SECRET (user:password), "
+    "which opens /mail/<provider>/tracking/ for bounces and complaints",
 )
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "hello@attune.local", "sender of account mail")
 EMAIL_HOST = env.text("EMAIL_HOST", "localhost", "SMTP host")

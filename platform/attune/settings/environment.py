@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -29,6 +30,17 @@ def text(name: str, default: str, about: str) -> str:
 def flag(name: str, default: bool, about: str) -> bool:
     value = text(name, "1" if default else "0", about).lower()
     return value in {"1", "true", "yes", "on"}
+
+
+def table(name: str, about: str) -> dict[str, str]:
+    """A JSON object of texts; empty where none is given."""
+    try:
+        value = json.loads(text(name, "{}", about) or "{}")
+    except ValueError as wrong:
+        raise ValueError(f"{name} must be a JSON object, such as {{}}: {wrong}.") from wrong
+    if not isinstance(value, dict):
+        raise ValueError(f"{name} must be a JSON object, such as {{}}.")
+    return value
 
 
 def number(name: str, default: int, about: str) -> int:

@@ -1,0 +1,69 @@
+"""Whether a message that might leave now has to wait for its turn: queued, not dropped.
+
+By the recipient's clock (a set time of their day, quiet hours), by the campaign's pace, by the
+frequency cap. A message by a policy waits by its policy's own rules (holding.py); quiet hours of
+the workspace hold for it too.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db.models import Max
+
+from attune.kernel.phrases import Phrase, say
+from campaigns.delivery import timing
+from campaigns.delivery.models import Campaign, Send
+from campaigns.delivery.suppression import Permission
+from tenants.models import Tenant
+
+HOUR = timedelta(hours=1)
+COUNTED = (Send.State.SENT, Send.State.SENDING, Send.State.UNCERTAIN)
+
+
+def waits(send: Send, tenant: Tenant, now: datetime) -> bool:
+    """Put the message off where the clock or the pace says so; whether it was."""
+    zone = timing.zone_of(send.contact.timezone, tenant.timezone)
+    campaign = send.campaign
+    if campaign.local_time is not None and send.due_at is None:
+        begun = campaign.launched_at or now
+        due = timing.next_at(begun, zone, campaign.local_time)
+        if due > now:
+            return _put_off(send, due, say("Waits for this time of the person's day."))
+    quiet = timing.quiet_until(now, zone, tenant.quiet_from, tenant.quiet_to)
+    if quiet is not None:
+        return _put_off(send, quiet, say("Waits for the end of the quiet hours."))
+    if campaign.per_hour and (later := _next_slot(campaign, now)) is not None:
+        return _put_off(send, later, say("Waits for its turn: %(most)s an hour.",
+                                         most=campaign.per_hour))  # fmt: skip
+    return False
+
+
+def _next_slot(campaign: Campaign, now: datetime) -> datetime | None:
+    """When the campaign's pace lets one more leave; None for now. What waits already goes first, so
+    that a long queue is spread over its hours at once."""
+    assert campaign.per_hour  # noqa: S101
+    Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)  # messages take turns
+    rows = Send.objects.filter(campaign=campaign)
+    left = rows.filter(state__in=COUNTED, sent_at__gte=now - HOUR)
+    times = list(left.order_by("sent_at").values_list("sent_at", flat=True))
+    if len(times) < campaign.per_hour:
+        return None
+    free = times[len(times) - campaign.per_hour] + HOUR
+    waiting = rows.filter(state=Send.State.PENDING, due_at__gt=now)
+    last = waiting.aggregate(last=Max("due_at"))["last"]
+    return free if last is None else max(free, last + HOUR / campaign.per_hour)
+
+
+def hopes(send: Send, permission: Permission, tenant: Tenant) -> bool:
+    """Put off what only the cap holds, where it is free again within the workspace's patience."""
+    free = permission.until
+    latest = send.created_at + timedelta(hours=tenant.patience_hours)
+    if permission.state != Send.State.CAPPED or free is None or free > latest:
+        return False
+    return _put_off(send, free, permission.reason)
+
+
+def _put_off(send: Send, until: datetime, why: Phrase | str) -> bool:
+    Send.objects.filter(pk=send.pk).update(due_at=until, reason=why)
+    return True
