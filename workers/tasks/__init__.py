@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from attune.kernel import housekeeping, jobs
 from attune.kernel.tenancy import tenant_context
+from campaigns.automations import services as journeys
 from campaigns.contacts import services as contacts
 from campaigns.experiments import retention
 from campaigns.experiments import selectors as experiment_selectors
@@ -24,6 +25,7 @@ from tenants import registry
 from workers import runner
 from workers.tasks import (
     audience,
+    automations,
     budget,
     chat,
     delivery,
@@ -38,6 +40,7 @@ from workers.tasks import (
 logger = logging.getLogger(__name__)
 __all__ = [
     "audience",
+    "automations",
     "budget",
     "chat",
     "delivery",
@@ -107,8 +110,9 @@ def steer() -> None:
 
 @shared_task(name="attune.visit", ignore_result=True)
 def visit() -> None:
-    """Campaigns by a policy: decide for whoever is due, send what is due."""
+    """Campaigns by a policy: decide for whoever is due, send what is due. Journeys: lead on."""
     for_each_tenant(delivery.keep_up)
+    for_each_tenant(journeys.ask)
 
 
 @shared_task(name="attune.age_segments", ignore_result=True)

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from attune.kernel.errors import AttuneError, Invalid
 from attune.kernel.phrases import as_is, say
+from campaigns.automations import services as journeys
 from campaigns.contacts.models import Contact
 from campaigns.delivery import planning, selectors, sending, services, standing
 from campaigns.delivery.jobs import (
@@ -142,7 +143,10 @@ def send_due(payload: SendDue, run: Run) -> None:
         with run.unit():
             SEND_DUE.enqueue(payload, dedupe_key=str(payload.campaign_id))
     with run.unit():
-        services.finish_if_done(campaign=selectors.campaign(payload.campaign_id))
+        campaign = selectors.campaign(payload.campaign_id)
+        services.finish_if_done(campaign=campaign)
+        if campaign.by_journey and waiting:
+            journeys.ask()  # who waited for their message goes on
 
 
 def keep_up() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db import DataError
+from django.utils import timezone
 
 from attune.kernel.phrases import say
+from campaigns.automations.entering import hear
 from campaigns.contacts import folding, importing, selectors
 from campaigns.contacts.jobs import FOLD_EVENTS, RUN_IMPORT, FoldEvents, RunImport
 from campaigns.contacts.models import ContactImport
@@ -47,6 +49,7 @@ def _fold(run: Run, most: int) -> list[UUID]:
         folding.fold(contacts)
         refresh_contacts(contacts)
         reward_contacts(contacts)
+        hear(contacts, timezone.now())
     return contacts
 
 

@@ -1,0 +1,264 @@
+"""The flow of a journey: who comes in, through which steps, when they leave. Pure.
+
+A flow is a JSON tree; a step that branches holds the steps of its branches, and after them
+everybody goes on with the step that follows.
+
+    {"entry": {"on": "event", "event": "Cart Updated", "where": [...], "key": "cart_id",
+               "audience": "", "again": "restart"},
+     "exit": {"event": "Order Completed", "keyed": true, "leave": false},
+     "next": 4,
+     "steps": [{"id": "s1", "kind": "delay", "n": 2, "unit": "hours", "at": "", "weekday": ""},
+               {"id": "s2", "kind": "wait", "event": "Order Completed", "where": [], "keyed": true,
+                "n": 1, "unit": "days", "branches": [{"key": "came", "steps": []},
+                                                     {"key": "timeout", "steps": [...]}]},
+               {"id": "s3", "kind": "message", "texts": ["<revision>"], "experiment": ""}]}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import time, timedelta
+from typing import Any
+
+from attune.kernel.errors import FieldError, Invalid
+from attune.kernel.phrases import known_words, say
+
+KINDS = ("delay", "wait", "split", "cohort", "message", "exit")
+UNITS = {"minutes": 60, "hours": 3600, "days": 86_400}
+AGAIN = ("never", "after", "restart")
+OPERATORS = ("is", "is_not", "above", "below", "contains", "exists")
+MOST_STEPS, DEEPEST, LONGEST = 60, 5, timedelta(days=366)
+CAME, TIMEOUT, OTHERWISE = "came", "timeout", "otherwise"
+known_words(*KINDS, *UNITS, CAME, TIMEOUT, OTHERWISE, *OPERATORS)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An event that is waited for. `keyed`: with the same value under the key as came in."""
+
+    event: str
+    where: tuple[Mapping[str, Any], ...] = ()
+    keyed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Who comes in. `again`: never a second time, after they left, or anew at each event."""
+
+    on: str
+    event: Asked
+    key: str
+    segment: str  # whose members come in; of an event, who may
+    existing: bool
+    again: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """What leads out from anywhere: an event, which is the goal, or leaving the segment."""
+
+    event: Asked | None
+    leave: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step, where it leads, and into which branches; None is the end."""
+
+    id: str
+    kind: str
+    raw: Mapping[str, Any]
+    next: str | None
+    branches: Mapping[str, str | None] = field(default_factory=dict)
+
+    @property
+    def lasts(self) -> timedelta:
+        return duration(self.raw)
+
+    @property
+    def asked(self) -> Asked:
+        return _asked(self.raw)
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    entry: Entry
+    exit: Exit
+    first: str | None
+    steps: Mapping[str, Step]
+
+
+def read(raw: Mapping[str, Any]) -> Flow:
+    """The flow of a sound tree. Raises Invalid, naming every wrong place."""
+    errors = [*_entry_faults(raw.get("entry", {})), *_exit_faults(raw.get("exit", {}), raw)]
+    steps = raw.get("steps", [])
+    known = list(walk(steps))
+    if not any(step.get("kind") == "message" for step, _ in known):
+        errors.append(FieldError("steps", say("Add a message: nobody would get anything.")))
+    if len(known) > MOST_STEPS:
+        errors.append(FieldError("steps", say("A journey has at most %(n)s steps.", n=MOST_STEPS)))
+    if len({step.get("id") for step, _ in known}) != len(known):
+        errors.append(FieldError("steps", say("Two steps have the same id.")))
+    for step, depth in known:
+        errors += step_faults(step, keyed=bool(raw.get("entry", {}).get("key")))
+        if depth > DEEPEST:
+            told = say("Branches go at most %(n)s deep.", n=DEEPEST)
+            errors.append(FieldError(str(step.get("id")), told))
+    if errors:
+        raise Invalid(errors)
+    return unchecked(raw)
+
+
+def unchecked(raw: Mapping[str, Any]) -> Flow:
+    """The flow of a tree that was checked before."""
+    found: dict[str, Step] = {}
+    first = _link(raw["steps"], None, found)
+    entry, leave = raw["entry"], raw.get("exit", {})
+    return Flow(
+        Entry(
+            entry["on"], _asked(entry), entry.get("key", ""),
+            entry.get("segment", "") or entry.get("audience", ""),
+            bool(entry.get("existing")), entry.get("again", "never"),
+        ),
+        Exit(_asked(leave) if leave.get("event") else None, bool(leave.get("leave"))),
+        first, found,
+    )  # fmt: skip
+
+
+def _link(steps: list[dict[str, Any]], after: str | None, found: dict[str, Step]) -> str | None:
+    """Fill `found` from the last step to the first; the id of the first."""
+    for raw in reversed(steps):
+        branches = {b["key"]: _link(b["steps"], after, found) for b in raw.get("branches", [])}
+        leads = None if raw["kind"] == "exit" else after
+        found[raw["id"]] = Step(raw["id"], raw["kind"], raw, leads, branches)
+        after = raw["id"]
+    return after
+
+
+def _asked(raw: Mapping[str, Any]) -> Asked:
+    return Asked(raw.get("event", ""), tuple(raw.get("where", [])), bool(raw.get("keyed")))
+
+
+def walk(steps: list[dict[str, Any]], depth: int = 1) -> Iterator[tuple[dict[str, Any], int]]:
+    """Every step with its depth, in the order people read them."""
+    for step in steps:
+        yield step, depth
+        for branch in step.get("branches", []):
+            yield from walk(branch.get("steps", []), depth + 1)
+
+
+def duration(raw: Mapping[str, Any]) -> timedelta:
+    return timedelta(seconds=float(raw.get("n") or 0) * UNITS.get(str(raw.get("unit")), 0))
+
+
+def matches(asked: Asked, properties: Mapping[str, Any]) -> bool:
+    """Whether an event's properties fit every condition."""
+    return all(_fits(one, properties.get(str(one.get("property")))) for one in asked.where)
+
+
+def _fits(condition: Mapping[str, Any], value: Any) -> bool:
+    test, wanted = condition.get("op"), condition.get("value")
+    if test == "exists":
+        return value is not None
+    if test in {"above", "below"}:
+        theirs, ours = _number(value), _number(wanted)
+        if theirs is None or ours is None:
+            return False
+        return theirs > ours if test == "above" else theirs < ours
+    shown = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    text = str(wanted)
+    if test == "contains":
+        return text.lower() in shown.lower()
+    same = shown == text or (_number(value) is not None and _number(value) == _number(wanted))
+    return same if test == "is" else not same
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or value is None:
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+# -- what is wrong with it -----------------------------------------------------------------------
+
+
+def _entry_faults(raw: Mapping[str, Any]) -> Iterator[FieldError]:
+    on = raw.get("on")
+    if on not in {"event", "segment"}:
+        yield FieldError("entry", say("Choose whether an event or a segment lets people in."))
+        return
+    if on == "event":
+        yield from _event_faults("entry", raw)
+    elif not raw.get("segment"):
+        yield FieldError("entry", say("Choose the segment whose members come in."))
+    if raw.get("again", "never") not in AGAIN:
+        yield FieldError("entry", say("Choose one of %(names)s.", names=", ".join(AGAIN)))
+    if on == "segment" and raw.get("again") == "restart":
+        yield FieldError("entry", say("Only an event can begin a journey anew."))
+
+
+def _exit_faults(raw: Mapping[str, Any], whole: Mapping[str, Any]) -> Iterator[FieldError]:
+    entry = whole.get("entry", {})
+    if raw.get("event"):
+        yield from _event_faults("exit", raw)
+        if raw.get("keyed") and not entry.get("key"):
+            yield FieldError("exit", say("Name the key of the entry first, such as cart_id."))
+    if raw.get("leave") and entry.get("on") != "segment":
+        yield FieldError("exit", say("Only who came in by a segment can leave it."))
+
+
+def step_faults(raw: Mapping[str, Any], *, keyed: bool) -> Iterator[FieldError]:
+    place, kind = str(raw.get("id") or "step"), raw.get("kind")
+    if kind not in KINDS:
+        yield FieldError(place, say("Choose one of %(names)s.", names=", ".join(KINDS)))
+    elif kind in {"delay", "wait"}:
+        yield from _time_faults(place, raw, needs=kind == "wait" or not raw.get("at"))
+    if kind == "wait":
+        yield from _event_faults(place, raw)
+        if raw.get("keyed") and not keyed:
+            yield FieldError(place, say("Name the key of the entry first, such as cart_id."))
+    elif kind == "split":
+        if not [b for b in raw.get("branches", []) if b.get("segment")]:
+            yield FieldError(place, say("Choose a segment that goes its own way."))
+    elif kind == "cohort":
+        yield from _share_faults(place, raw)
+    elif kind == "message" and bool(raw.get("texts")) == bool(raw.get("experiment")):
+        yield FieldError(place, say("Choose a text or an experiment, one of the two."))
+
+
+def _time_faults(place: str, raw: Mapping[str, Any], *, needs: bool) -> Iterator[FieldError]:
+    n = _number(raw.get("n") or 0)
+    if n is None or raw.get("unit", "days") not in UNITS or n < 0:
+        yield FieldError(place, say("Give a number of minutes, hours or days."))
+    elif (needs and not timedelta(0) < duration(raw) <= LONGEST) or duration(raw) > LONGEST:
+        yield FieldError(place, say("Choose from one minute to 366 days."))
+    if raw.get("at"):
+        try:
+            time.fromisoformat(str(raw["at"]))
+        except ValueError:
+            yield FieldError(place, say("Write a time of day like 09:00."))
+    if str(raw.get("weekday", "")) not in {"", *map(str, range(7))}:
+        yield FieldError(place, say("Choose a day of the week."))
+
+
+def _event_faults(place: str, raw: Mapping[str, Any]) -> Iterator[FieldError]:
+    if not str(raw.get("event", "")).strip():
+        yield FieldError(place, say("Name the event."))
+    for one in raw.get("where", []):
+        if not str(one.get("property", "")).strip() or one.get("op") not in OPERATORS:
+            yield FieldError(place, say("A condition names a property and how it compares."))
+        elif one["op"] in {"above", "below"} and _number(one.get("value")) is None:
+            yield FieldError(place, say("“%(property)s” is compared with a number.",
+                                        property=one["property"]))  # fmt: skip
+
+
+def _share_faults(place: str, raw: Mapping[str, Any]) -> Iterator[FieldError]:
+    shares = [_number(b.get("share")) for b in raw.get("branches", [])]
+    if len(shares) < 2 or any(share is None or share <= 0 for share in shares):
+        yield FieldError(place, say("Give two groups or more, each with its share in percent."))
+    elif abs(sum(share or 0 for share in shares) - 100) > 1e-6:
+        yield FieldError(place, say("The shares must add up to 100 %."))

@@ -1,0 +1,189 @@
+"""Reading journeys, their people, and how they fare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Count, QuerySet
+
+from attune.kernel.errors import NotFound
+from attune.kernel.phrases import say
+from attune.kernel.tenancy import current_tenant
+from campaigns.automations import flow as flows
+from campaigns.automations.models import Journey, JourneyRun, JourneyStep
+from campaigns.automations.walking import WINDOW
+from campaigns.experiments.statistics import Moments, effect
+from campaigns.segments.models import Segment
+
+
+def journeys(*, q: str = "", state: str = "") -> QuerySet[Journey]:
+    rows = Journey.objects.select_related("campaign", "live").order_by("-id")
+    rows = rows.filter(campaign__name__icontains=q) if q else rows
+    return rows.filter(campaign__state=state) if state else rows
+
+
+def journey(pk: UUID | str, *, lock: bool = False) -> Journey:
+    rows = journeys()
+    rows = rows.select_for_update(of=("self",)) if lock else rows
+    row = rows.filter(pk=pk).first()
+    if row is None:
+        raise NotFound(say("There is no such journey in this workspace."))
+    return row
+
+
+def run(pk: UUID | str) -> JourneyRun:
+    rows = JourneyRun.objects.select_related("journey__campaign", "version", "contact", "send")
+    row = rows.filter(pk=pk).first()
+    if row is None:
+        raise NotFound(say("There is no such way through a journey in this workspace."))
+    return row
+
+
+def runs(of: Journey, *, state: str = "", node: str = "") -> QuerySet[JourneyRun]:
+    rows = of.runs.select_related("contact", "version").order_by("-id")
+    rows = rows.filter(state=state) if state else rows
+    return rows.filter(node=node, state="active") if node else rows
+
+
+def of_contact(contact_id: UUID) -> QuerySet[JourneyRun]:
+    rows = JourneyRun.objects.filter(contact_id=contact_id)
+    return rows.select_related("journey__campaign").order_by("-id")
+
+
+def counts_of(of: list[Journey]) -> dict[UUID, dict[str, int]]:
+    """{journey: {state: people}} of several."""
+    rows = JourneyRun.objects.filter(journey__in=of).values("journey_id", "state")
+    found: dict[UUID, dict[str, int]] = {}
+    for row in rows.annotate(n=Count("id")):
+        found.setdefault(row["journey_id"], {})[row["state"]] = row["n"]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """People of one step: who came, who stands there now, and what became of them by word."""
+
+    came: int = 0
+    here: int = 0
+    ways: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A journey in people: who came in, who is on the way, how the others ended, and each step."""
+
+    entered: int
+    active: int
+    stuck: int
+    outcomes: Mapping[str, int]
+    steps: Mapping[str, Tally]
+
+    @property
+    def converted(self) -> int:
+        return self.outcomes.get(JourneyRun.Outcome.CONVERTED, 0)
+
+    @property
+    def ended(self) -> int:
+        return sum(self.outcomes.values())
+
+
+def progress(of: Journey) -> Progress:
+    rows = of.runs.values("state", "outcome").annotate(n=Count("id"))
+    states: dict[str, int] = {}
+    outcomes: dict[str, int] = {}
+    for row in rows:
+        states[row["state"]] = states.get(row["state"], 0) + row["n"]
+        if row["state"] == JourneyRun.State.ENDED:
+            outcomes[row["outcome"]] = outcomes.get(row["outcome"], 0) + row["n"]
+    here = dict(
+        of.runs.filter(state="active").values_list("node").annotate(n=Count("id")).order_by()
+    )
+    ways: dict[str, dict[str, int]] = {}
+    counted = JourneyStep.objects.filter(journey=of).values("node", "what").annotate(n=Count("id"))
+    for row in counted.order_by():
+        ways.setdefault(row["node"], {})[row["what"]] = row["n"]
+    steps = {
+        node: Tally(what.pop("arrived", 0), here.get(node, 0), what) for node, what in ways.items()
+    }
+    return Progress(
+        sum(states.values()), states.get("active", 0), states.get("stuck", 0), outcomes, steps
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A random group of a step: its people, how many of them reached the goal, and how its rate
+    differs from the first group's, with a 95 % interval; None for the first or too few."""
+
+    key: str
+    people: int
+    reached: int
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def rate(self) -> float | None:
+        return self.reached / self.people if self.people else None
+
+
+GROUPS_SQL = """
+WITH firsts AS (
+  SELECT DISTINCT ON (r.contact_id) r.contact_id, r.key, s.what, s.at
+  FROM automation_step s JOIN automation_run r ON r.tenant_id = s.tenant_id AND r.id = s.run_id
+  WHERE s.tenant_id = %(tenant)s AND s.journey_id = %(journey)s AND s.node = %(node)s
+    AND s.what = ANY(%(keys)s)
+  ORDER BY r.contact_id, s.at, s.id)
+SELECT f.what, count(*), count(*) FILTER (WHERE EXISTS (
+  SELECT 1 FROM event e WHERE e.tenant_id = %(tenant)s AND e.contact_id = f.contact_id
+    AND e.name = %(goal)s AND e.at > f.at AND e.at < f.at + %(window)s AND NOT e.is_machine
+    AND (%(key)s = '' OR e.properties ->> %(key)s = f.key)))
+FROM firsts f GROUP BY f.what"""
+
+
+def groups(of: Journey, step_id: str, keys: list[str]) -> list[Group]:
+    """How the random groups of a step fare, by who reached the goal within 30 days of the draw,
+    also after they left the journey: each person once, by their first time."""
+    entry, leave = of.draft.get("entry", {}), of.draft.get("exit", {})
+    if of.live is not None:
+        entry, leave = of.live.flow.get("entry", {}), of.live.flow.get("exit", {})
+    values = {
+        "tenant": current_tenant(), "journey": of.pk, "node": step_id, "keys": keys,
+        "goal": leave.get("event", ""), "window": WINDOW,
+        "key": entry.get("key", "") if leave.get("keyed") else "",
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(GROUPS_SQL, values)
+        found = {what: _rate(n, reached) for what, n, reached in cursor.fetchall()}
+    rows = []
+    for key in keys:
+        mine, first = found.get(key, _rate(0, 0)), found.get(keys[0], _rate(0, 0))
+        told = effect({0: first}, {0: mine}) if key != keys[0] else None
+        told = told if told is not None and min(mine.n, first.n) >= 2 else None
+        group = Group(key, mine.n, int(mine.total))
+        if told is not None:
+            group = replace(group, difference=told.difference, low=told.low, high=told.high)
+        rows.append(group)
+    return rows
+
+
+def _rate(n: int, reached: int) -> Moments:
+    return Moments(n, float(reached), float(reached))
+
+
+def segment_names(tree: Mapping[str, object]) -> dict[str, str]:
+    """{id: name} of the segments that a flow speaks of."""
+    wanted = set(segments_in(tree))
+    rows = Segment.objects.filter(pk__in=wanted).values_list("pk", "name")
+    return {str(pk): name for pk, name in rows}
+
+
+def segments_in(tree: Mapping[str, object]) -> list[str]:
+    entry = dict(tree.get("entry") or {})  # type: ignore[call-overload]
+    named = [entry.get("segment"), entry.get("audience")]
+    for step, _ in flows.walk(list(tree.get("steps") or [])):  # type: ignore[call-overload]
+        named += [b.get("segment") for b in step.get("branches", [])]
+    return [str(one) for one in named if one]
