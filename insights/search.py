@@ -10,6 +10,7 @@ from django.db.models import Case, Q, QuerySet, When
 from django.urls import reverse
 
 from attune.kernel.phrases import Phrase, say, word
+from campaigns.automations import selectors as automations
 from campaigns.catalog.models import Product
 from campaigns.contacts import selectors as contacts
 from campaigns.content.models import Brief, Revision
@@ -43,7 +44,9 @@ ACTIONS = (
     (say("How the assistant does"), "assistant:quality", "chat.view"),
     (say("Inboxes"), "inboxes:inboxes", "chat.manage"),
     (say("Ask what customers say"), "findings:reports", "insights.view"),
-    (say("New journey"), "journeys:new", "insights.edit"),
+    (say("New path"), "journeys:new", "insights.edit"),
+    (say("New journey"), "automations:new", "campaigns.edit"),
+    (say("New topic"), "subscriptions:new", "campaigns.edit"),
     (say("This week in sentences"), "alerts:week", "insights.view"),
     (say("Label texts"), "labelling:queue", "insights.edit"),
     (say("New source"), "sources:new", "insights.edit"),
@@ -97,7 +100,9 @@ def _rows(wanted: str, slug: str, role: str) -> list[Hit]:
     hits += _texts(wanted, slug)
     found = segments.segments(q=wanted)
     add(say("Segment"), found, "segments:segment", "description")
-    add(say("Campaign"), _named(Campaign, wanted), "delivery_pages:campaign", "state")
+    campaigns = _named(Campaign, wanted).filter(by_journey=False)
+    add(say("Campaign"), campaigns, "delivery_pages:campaign", "state")
+    add(say("Journey"), automations.journeys(q=wanted), "automations:journey", "state")
     add(say("Experiment"), _named(Experiment, wanted), "experiments:experiment", "state")
     if role_can(role, "catalog.edit"):
         add(say("Product"), _named(Product, wanted), "catalog:product", "sku")
@@ -115,7 +120,7 @@ def _rows(wanted: str, slug: str, role: str) -> list[Hit]:
         add(say("Topic"), topics.order_by("label"), "topics:topic", "state")
         features = Feature.objects.filter(labelled, state="active").order_by("label")
         add(say("Feature"), features, "reading:feature", "key")
-        add(say("Journey"), _named(Journey, wanted), "journeys:journey", "goal")
+        add(say("Path"), _named(Journey, wanted), "journeys:journey", "goal")
         reports = Report.objects.filter(title__icontains=wanted).order_by("-id")
         add(say("Report"), reports, "findings:report", "state")
     if role_can(role, "contacts.view_personal"):

@@ -63,6 +63,7 @@ PLACES: tuple[tuple[Phrase | str, tuple[Place, ...]], ...] = (
         say("Reach"),
         (
             Place("delivery_pages:campaigns", "send", say("Campaigns"), "campaigns.view"),
+            Place("automations:journeys", "route", say("Journeys"), "campaigns.view"),
             Place("experiments:experiments", "flask", say("Experiments"), "experiments.view"),
             Place("strategy:policies", "compass", say("Strategy"), "strategy.view"),
             Place("predictions:predictions", "target", say("Predictions"), "strategy.view"),
@@ -79,7 +80,7 @@ PLACES: tuple[tuple[Phrase | str, tuple[Place, ...]], ...] = (
             Place("alerts:alerts", "bell", say("Alerts"), "insights.view"),
             Place("topics:topics", "book", say("Topics"), "insights.view"),
             Place("graph:graph", "link", say("Graph"), "insights.view"),
-            Place("journeys:journeys", "route", say("Journeys"), "insights.view"),
+            Place("journeys:journeys", "route", say("Paths"), "insights.view"),
             Place("labelling:labels", "check", say("Labels"), "insights.view"),
             Place("sources:sources", "inbox", say("Sources"), "insights.view"),
             Place("forecasts:forecasts", "trend", say("Forecasts"), "insights.view"),

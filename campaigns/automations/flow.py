@@ -148,6 +148,11 @@ def walk(steps: list[dict[str, Any]], depth: int = 1) -> Iterator[tuple[dict[str
             yield from walk(branch.get("steps", []), depth + 1)
 
 
+def numbers(tree: Mapping[str, Any]) -> dict[str, int]:
+    """{id: number} of the steps, from 1 in the order people read them."""
+    return {s["id"]: n for n, (s, _) in enumerate(walk(list(tree.get("steps", []))), start=1)}
+
+
 def duration(raw: Mapping[str, Any]) -> timedelta:
     return timedelta(seconds=float(raw.get("n") or 0) * UNITS.get(str(raw.get("unit")), 0))
 
@@ -181,6 +186,72 @@ def _number(value: Any) -> float | None:
         return float(value)
     except (TypeError, ValueError):
         return None
+
+
+def check_shape(tree: Mapping[str, Any]) -> None:
+    """Raise Invalid where a tree from outside could not even be drawn: kinds, ids, branches."""
+    for part in ("entry", "exit"):
+        _check_asked(tree[part], part)
+    seen: set[str] = set()
+    waiting = [(step, 1) for step in tree["steps"]]
+    while waiting:
+        step, depth = waiting.pop()
+        _check_step(step, seen, depth)
+        for branch in step.get("branches", []):
+            waiting += [(one, depth + 1) for one in branch["steps"]]
+
+
+def _check_step(step: Any, seen: set[str], depth: int) -> None:
+    if not isinstance(step, dict) or step.get("kind") not in KINDS:
+        told = say("Each step has a kind: %(names)s.", names=", ".join(KINDS))
+        raise Invalid.one("flow.steps", told)
+    name = step.get("id")
+    if not isinstance(name, str) or not 0 < len(name) <= 7 or not name.isalnum() or name in seen:
+        told = say("Each step has an id of its own of at most 7 letters and digits, such as s1.")
+        raise Invalid.one("flow.steps", told)
+    seen.add(name)
+    if len(seen) > MOST_STEPS or depth > DEEPEST:
+        told = say("A journey has at most %(n)s steps.", n=MOST_STEPS)
+        raise Invalid.one(name, told)
+    _check_asked(step, name)
+    for field_name, wanted in {"texts": list, "n": (int, float), "at": str, "unit": str}.items():
+        if not isinstance(step.get(field_name, wanted() if wanted in (list, str) else 0), wanted):  # type: ignore[arg-type]
+            raise Invalid.one(name, say("“%(field)s” is not of its kind.", field=field_name))
+    _check_branches(step, name)
+
+
+BRANCHED = {"wait": {CAME, TIMEOUT}, "split": {OTHERWISE}, "cohort": set()}
+
+
+def _check_branches(step: Mapping[str, Any], name: str) -> None:
+    branches = step.get("branches", [])
+    sound = isinstance(branches, list) and all(
+        isinstance(b, dict) and isinstance(b.get("key"), str) and isinstance(b.get("steps"), list)
+        for b in branches
+    )
+    if not sound:
+        raise Invalid.one(name, say("Each branch has a key and steps, a list."))
+    keys = [b["key"] for b in branches]
+    needed: set[str] = BRANCHED.get(step["kind"], set())
+    if step["kind"] not in BRANCHED and branches:
+        raise Invalid.one(name, say("This step has no branches."))
+    if len(set(keys)) != len(keys) or not needed <= set(keys):
+        names = ", ".join(sorted(needed)) or "a, b"
+        raise Invalid.one(name, say("It needs the branches %(names)s, each once.", names=names))
+    if step["kind"] == "wait" and set(keys) != needed:
+        raise Invalid.one(name, say("It needs the branches %(names)s, each once.",
+                                    names=", ".join(sorted(needed))))  # fmt: skip
+    if any(len(key) > 20 for key in keys):
+        raise Invalid.one(name, say("A branch's key has at most 20 letters."))
+
+
+def _check_asked(raw: Mapping[str, Any], name: str) -> None:
+    where = raw.get("where", [])
+    if not isinstance(where, list) or not all(isinstance(one, dict) for one in where):
+        raise Invalid.one(name, say("Conditions are a list of objects."))
+    for field_name in ("event", "key", "segment", "audience", "again", "on"):
+        if not isinstance(raw.get(field_name, ""), str) or len(raw.get(field_name, "")) > 200:
+            raise Invalid.one(name, say("“%(field)s” is not of its kind.", field=field_name))
 
 
 # -- what is wrong with it -----------------------------------------------------------------------

@@ -31,6 +31,10 @@ class Journey(TenantModel):
     def __str__(self) -> str:
         return str(self.campaign)
 
+    @property
+    def state(self) -> str:
+        return self.campaign.state
+
 
 class JourneyVersion(TenantModel):
     """A flow as it was published; appended, never edited."""

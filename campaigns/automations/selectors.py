@@ -34,6 +34,13 @@ def journey(pk: UUID | str, *, lock: bool = False) -> Journey:
     return row
 
 
+def of_campaign(campaign_id: UUID) -> Journey:
+    row = journeys().filter(campaign_id=campaign_id).first()
+    if row is None:
+        raise NotFound(say("There is no such journey in this workspace."))
+    return row
+
+
 def run(pk: UUID | str) -> JourneyRun:
     rows = JourneyRun.objects.select_related("journey__campaign", "version", "contact", "send")
     row = rows.filter(pk=pk).first()
@@ -130,6 +137,7 @@ class Group:
         return self.reached / self.people if self.people else None
 
 
+ENOUGH = 20  # people of a group, before groups are compared
 GROUPS_SQL = """
 WITH firsts AS (
   SELECT DISTINCT ON (r.contact_id) r.contact_id, r.key, s.what, s.at
@@ -162,7 +170,7 @@ def groups(of: Journey, step_id: str, keys: list[str]) -> list[Group]:
     for key in keys:
         mine, first = found.get(key, _rate(0, 0)), found.get(keys[0], _rate(0, 0))
         told = effect({0: first}, {0: mine}) if key != keys[0] else None
-        told = told if told is not None and min(mine.n, first.n) >= 2 else None
+        told = told if min(mine.n, first.n) >= ENOUGH else None
         group = Group(key, mine.n, int(mine.total))
         if told is not None:
             group = replace(group, difference=told.difference, low=told.low, high=told.high)

@@ -116,7 +116,12 @@ class Affected:
 
 
 def affected(journey: Journey) -> Affected:
-    problems = [error.sentence() for error in faults(journey)]
+    places = flows.numbers(journey.draft)
+    problems = [
+        say("Step %(number)s: %(wrong)s", number=places[e.field], wrong=e.sentence())
+        if e.field in places else e.sentence()
+        for e in faults(journey)
+    ]  # fmt: skip
     ids = {step["id"] for step, _ in flows.walk(journey.draft.get("steps", []))}
     rows = journey.runs.filter(state="active").values_list("node").annotate(n=Count("id"))
     counts = dict(rows.order_by())

@@ -86,10 +86,16 @@ class EndpointOut(ModelSerializer):
 
 
 class CampaignViewSet(ReadViewSet):
-    """Campaigns: audience, experiment or policy, channel."""
+    """Campaigns: audience, experiment or policy, channel. Journeys have addresses of their own."""
 
     model = Campaign
     serializer_class = CampaignOut
+
+    def get_queryset(self) -> Any:
+        rows = super().get_queryset()
+        fake = getattr(self, "swagger_fake_view", False)
+        return rows if fake else rows.filter(by_journey=False)
+
     scopes: ClassVar = {
         "list": "campaigns.view",
         "retrieve": "campaigns.view",

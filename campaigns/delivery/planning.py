@@ -32,7 +32,8 @@ def schedule(*, campaign: Campaign, at: datetime, by_id: int | None) -> None:
     if not SOONEST <= ahead <= LATEST:
         raise Invalid.one("at", say("Choose a time from one minute to one year ahead."))
     with transaction.atomic():
-        services.cleared(locked(campaign))
+        services.by_audience(locked(campaign))
+        services.cleared(campaign)
         Campaign.objects.filter(pk=campaign.pk).update(launch_at=at, launched_by=by_id)
         advance(services.CAMPAIGN, campaign, "schedule", at=at.isoformat())
     LAUNCH_CAMPAIGN.enqueue(LaunchCampaign(campaign.pk, at.isoformat()), run_at=at)
@@ -112,7 +113,9 @@ def month(first: date, today: date) -> Month:
     grid = calendar.Calendar().monthdatescalendar(first.year, first.month)
     start = timezone.make_aware(datetime.combine(grid[0][0], datetime.min.time()))
     end = timezone.make_aware(datetime.combine(grid[-1][-1], datetime.min.time()))
-    rows = Campaign.objects.annotate(leaves_at=Coalesce("launched_at", "launch_at"))
+    rows = Campaign.objects.filter(by_journey=False).annotate(
+        leaves_at=Coalesce("launched_at", "launch_at")
+    )
     rows = rows.filter(leaves_at__gte=start, leaves_at__lt=end + timedelta(days=1))
     by_day = {
         day: list(found)

@@ -14,13 +14,24 @@ from campaigns.delivery.models import Campaign, Endpoint, Send, Suppression
 
 
 def campaigns(*, q: str = "", state: str = "") -> QuerySet[Campaign]:
-    rows = Campaign.objects.select_related("audience", "experiment", "policy__bank").order_by("-id")
+    """Campaigns to an audience; journeys have pages of their own."""
+    rows = _all().filter(by_journey=False)
     rows = rows.filter(name__icontains=q) if q else rows
     return rows.filter(state=state) if state else rows
 
 
+def senders() -> QuerySet[Campaign]:
+    """Everything that sends: campaigns and journeys."""
+    return _all()
+
+
+def _all() -> QuerySet[Campaign]:
+    rows = Campaign.objects.select_related("audience", "experiment", "policy__bank", "topic")
+    return rows.order_by("-id")
+
+
 def campaign(campaign_id: uuid.UUID | str, *, lock: bool = False) -> Campaign:
-    rows = campaigns().select_for_update(of=("self",)) if lock else campaigns()
+    rows = _all().select_for_update(of=("self",)) if lock else _all()
     row = rows.filter(pk=campaign_id).first()
     if row is None:
         raise NotFound(say("There is no such campaign in this workspace."))

@@ -120,6 +120,7 @@ def change(
 ) -> None:
     """Change a draft. What was launched or scheduled stays as it is."""
     locked(campaign)
+    by_audience(campaign)
     if campaign.state != Campaign.State.DRAFT:
         raise Conflict(say("Only a draft can be changed; this campaign is %(state)s.",
                            state=word(campaign.state)))  # fmt: skip
@@ -249,6 +250,12 @@ def _policy_problems(policy: Policy) -> Iterator[Phrase]:
         yield say("The policy is stopped; resume it first.")
 
 
+def by_audience(campaign: Campaign) -> None:
+    """Raise Conflict for a journey's campaign: the journey moves it."""
+    if campaign.by_journey:
+        raise Conflict(say("This belongs to a journey; change it there."))
+
+
 def cleared(campaign: Campaign) -> Preflight:
     """The checklist, or Invalid with everything that stands in the way."""
     check = preflight(campaign)
@@ -264,6 +271,7 @@ def launch(*, campaign: Campaign, seen: str | None = None) -> None:
     `seen` is the plan that whoever launches saw (`Campaign.plan`): another by now is a Conflict.
     """
     locked(campaign)
+    by_audience(campaign)
     if seen is not None and seen != campaign.plan:
         raise Conflict(say("This campaign was changed since you looked; look again."))
     if campaign.audience is not None:
@@ -290,6 +298,7 @@ def move(*, campaign: Campaign, verb: str) -> None:
     yet; an end aborts it."""
     if verb not in {"pause", "resume", "cancel"} and not (verb == "finish" and campaign.standing):
         raise Invalid.one("verb", say("Choose pause, resume or cancel."))
+    by_audience(campaign)
     decides = campaign.via == Campaign.Via.DECIDE
     goes_on = decides or campaign.standing
     locked(campaign)  # no visit writes messages meanwhile

@@ -37,7 +37,10 @@ def campaigns(request: HttpRequest) -> HttpResponse:
 
 @page("campaigns.view")
 def campaign(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    return _campaign(request, selectors.campaign(pk), ScheduleForm())
+    row = selectors.campaign(pk)
+    if row.by_journey:
+        return go(request, "automations:of-campaign", pk)
+    return _campaign(request, row, ScheduleForm())
 
 
 def _campaign(request: HttpRequest, row: Campaign, form: ScheduleForm) -> HttpResponse:
@@ -165,7 +168,7 @@ def outbox(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(state=state)
     context = {
         "page": paged(request, rows), "state": state, "states": Send.State.values,
-        "campaigns": selectors.campaigns()[:100], "campaign": campaign,
+        "campaigns": selectors.senders()[:100], "campaign": campaign,
     }  # fmt: skip
     return render(request, "delivery/outbox.html", context)
 

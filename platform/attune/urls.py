@@ -9,6 +9,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from attune.api.router import make_router
 from attune.web import health, measuring, words
 from campaigns.approval.api import ReviewViewSet
+from campaigns.automations.api import JourneyRunViewSet, JourneyViewSet
 from campaigns.budget.api import BudgetFitViewSet, BudgetPlanViewSet, BudgetViewSet
 from campaigns.catalog.api import ProductViewSet
 from campaigns.contacts.api import Batch, ContactViewSet, RejectedEventViewSet, SingleEvent
@@ -65,6 +66,8 @@ for name, view in {
     "off-policy-estimates": OffPolicyEstimateViewSet,
     "ramps": RampViewSet,
     "campaigns": CampaignViewSet,
+    "journeys": JourneyViewSet,
+    "journey-runs": JourneyRunViewSet,
     "subscription-topics": SubscriptionTopicViewSet,
     "sends": SendViewSet,
     "bounces": BounceViewSet,
@@ -125,6 +128,7 @@ workspace = [
     path("strategy/", include("campaigns.strategy.urls")),
     path("budget/", include("campaigns.budget.urls")),
     path("campaigns/", include("campaigns.delivery.urls_workspace")),
+    path("automations/", include("campaigns.automations.urls")),
     path("subscriptions/", include("campaigns.subscriptions.urls")),
     path("conversations/", include("chat.conversations.urls")),
     path("inboxes/", include("chat.inboxes.urls")),

@@ -28,6 +28,7 @@ from workers import (
     demo_budget,
     demo_chat,
     demo_forecasts,
+    demo_journeys,
     demo_policy,
     demo_rhythm,
     demo_risk,
@@ -63,6 +64,7 @@ def shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker, settings: An
             demo_rhythm.foretell()
             demo_budget.spend(timezone.now())
             demo_forecasts.foretell(timezone.now().date())
+            demo_journeys.launch()
             demo_risk.look_out(User.objects.get(pk=place.users["owner"]))
         yield place.tenant_id
 

@@ -11,6 +11,8 @@ from playwright.sync_api import Page
 
 from attune.kernel.tenancy import tenant_context
 from campaigns.approval.models import Review
+from campaigns.automations.models import Journey as Automation
+from campaigns.automations.models import JourneyRun
 from campaigns.budget.models import Mix
 from campaigns.catalog.models import Product
 from campaigns.contacts.models import Contact
@@ -20,6 +22,7 @@ from campaigns.experiments.models import Experiment
 from campaigns.predictions.models import Prediction
 from campaigns.segments.models import Segment
 from campaigns.strategy.models import ActionBank, Policy, PolicyVersion
+from campaigns.subscriptions.models import Topic as SubscriptionTopic
 from chat.conversations.models import Conversation
 from chat.dialogue.models import Intent, Task
 from chat.inboxes.models import Inbox
@@ -76,12 +79,16 @@ def paths(shop: int) -> dict[str, str]:
         "strategy:constraint": Policy,
         "predictions:prediction": Prediction, "predictions:people": Prediction, "predictions:uplift": Experiment,
         "budget:budget": Mix, "budget:lift": Mix,
+        "automations:journey": Automation, "automations:settings": Automation,
+        "automations:entry": Automation, "automations:people": Automation,
+        "automations:run": JourneyRun, "subscriptions:edit": SubscriptionTopic,
         "graph:entity": Entity, "graph:relation": Relation,
         "dialogue:intent": Intent, "dialogue:task": Task, "dialogue:log": Conversation,
     }  # fmt: skip
     with tenant_context(shop):
         for name, model in rows.items():
-            row = model.objects.order_by("-id").first()
+            kept = model.objects.order_by("-id")
+            row = (kept.filter(by_journey=False) if model is Campaign else kept).first()
             found[name] = reverse(name, args=[demo.SLUG, row.pk])
     found["no such page"] = f"/w/{demo.SLUG}/content/briefs/{shop:08}-0000-7000-8000-000000000000"
     return found

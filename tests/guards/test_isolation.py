@@ -59,6 +59,7 @@ from tests.guards.near import nearby
 from tests.guards.routes import routes
 from tests.guards.steered import steered
 from tests.guards.taught import CANARY, taught
+from tests.guards.walked import walked
 from workers import runner
 
 PUBLIC = {  # answered without a workspace, with the reason
@@ -66,7 +67,9 @@ PUBLIC = {  # answered without a workspace, with the reason
     "words": "our own words",
     "tenants:start": "redirects", "tenants:new": "makes one", "tenants:appearance": "own user",
     "tenants:accept": "signed by its token", "guests:review": "signed token", "delivery:unsubscribe": "signed token",
-    "delivery:click": "signed token", "widget:file": "signed token", "sources-in:hook": "signed token",
+    **{f"delivery:{name}": "signed token" for name in (
+        "click", "opened", "preferences", "confirm", "sign-up")},
+    "widget:file": "signed token", "sources-in:hook": "signed token",
     **{f"widget:{name}": "a visitor's token; tests/chat/test_widget_api.py" for name in (
         "config", "session", "start", "messages", "person", "rating", "files")},
     "widget-assistant:report": "a visitor's token; tests/chat/test_widget_api.py",
@@ -127,7 +130,7 @@ def build(place: make.Place) -> dict[str, Any]:
     )
     report = assistant.report(conversation=talk, seq=1, reason="other", comment=CANARY)
     gap = Suggestion.objects.create(question=CANARY, samples=[CANARY])
-    ids = taught(talk) | heard() | steered()
+    ids = taught(talk) | heard() | steered() | walked()
     fact = add_fact(text=CANARY, product=make.product(name=CANARY))
     suppress(address="gone@b.example", reason="manual", source=CANARY)
     return {
@@ -249,6 +252,8 @@ def test_ids_in_bodies_are_looked_up_in_the_own_workspace(two):
             "name": "n", "audience": str(ids["segment"]), "experiment": str(ids["experiment"]),
         },
         "/v1/reviews": {"revision": str(ids["revision"])},
+        "/v1/bounces": {"send_id": str(ids["send"]), "kind": "hard", "id": "1"},
+        "/v1/journeys": {"name": "n", "flow": {}, "topic": str(ids["topic"])},
         "/v1/segments": {"name": "n", "rule": {"segment": str(ids["segment"])}},
         "/v1/experiments": {
             "name": "n", "primary_metric": "order",

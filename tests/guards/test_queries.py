@@ -13,6 +13,8 @@ from django.urls import reverse
 from attune.kernel.phrases import say
 from campaigns.approval import services as approval
 from campaigns.approval.models import Review
+from campaigns.automations.models import Journey as Automation
+from campaigns.automations.models import JourneyRun
 from campaigns.budget.models import BudgetPlan, Mix
 from campaigns.catalog.models import Product
 from campaigns.contacts.models import Contact
@@ -24,6 +26,7 @@ from campaigns.generators.models import ModelVersion
 from campaigns.predictions.models import Prediction
 from campaigns.segments.models import Segment
 from campaigns.strategy.models import ActionBank, PastLog, Policy, PolicyVersion
+from campaigns.subscriptions.models import Topic as SubscriptionTopic
 from chat.assistant import services as assistant
 from chat.assistant.models import Draft, Generation, Suggestion
 from chat.conversations import services as chat
@@ -61,9 +64,20 @@ from insights.topics.models import Topic
 from tests import make
 from tests.guards.heard import heard
 from tests.guards.steered import steered
+from tests.guards.walked import walked
 
 FROZEN: dict[str, int] = {
     "insights:home": 31,
+    "automations:journeys": 9,
+    "automations:new": 7,
+    "automations:journey": 15,
+    "automations:settings": 8,
+    "automations:entry": 8,
+    "automations:people": 9,
+    "automations:run": 8,
+    "subscriptions:topics": 7,
+    "subscriptions:new": 5,
+    "subscriptions:edit": 7,
     "contacts:people": 9,
     "contacts:files": 6,
     "contacts:events": 7,
@@ -87,7 +101,7 @@ FROZEN: dict[str, int] = {
     "experiments:new": 7,
     "experiments:metric": 5,
     "delivery_pages:campaigns": 8,
-    "delivery_pages:new": 9,
+    "delivery_pages:new": 10,
     "delivery_pages:calendar": 7,
     "delivery_pages:outbox": 9,
     "delivery_pages:endpoints": 6,
@@ -111,7 +125,7 @@ FROZEN: dict[str, int] = {
     "approval:review": 13,
     "experiments:experiment": 12,
     "delivery_pages:campaign": 10,
-    "delivery_pages:edit": 11,
+    "delivery_pages:edit": 12,
     "delivery_pages:reach": 9,
     "delivery_pages:message": 9,
     "insights:chain": 13,
@@ -244,6 +258,9 @@ ROWS: dict[str, Any] = {
     "risk:risk": Risk, "risk:people": Risk, "risk:campaign": Campaign, "alerts:alert": Alert,
     "predictions:uplift": Experiment,
     "budget:budget": Mix, "budget:lift": Mix, "budget:plan": BudgetPlan,
+    "automations:journey": Automation, "automations:settings": Automation,
+    "automations:entry": Automation, "automations:people": Automation,
+    "automations:run": JourneyRun, "subscriptions:edit": SubscriptionTopic,
     "graph:competitor": Entity, "graph:entity": Entity, "graph:relation": Relation,
 }  # fmt: skip
 
@@ -280,6 +297,7 @@ def fill(place: make.Place, start: int, n: int) -> None:
         teach(number, talk)
         heard(number)
         steered(number)
+        walked(number)
         if number % 2:
             delivery.launch(campaign=campaign)
             make.run_jobs()
@@ -308,7 +326,8 @@ def every_path(place: make.Place) -> dict[str, str]:
     """Every list, and the newest row of each kind that has a page."""
     pages = {name: reverse(name, args=[place.slug]) for name in FROZEN if name not in ROWS}
     for name, model in ROWS.items():
-        row = model.objects.order_by("-id").first()
+        rows = model.objects.order_by("-id")
+        row = (rows.filter(by_journey=False) if model is Campaign else rows).first()
         pages[name] = reverse(name, args=[place.slug, row.pk])
     return pages
 

@@ -198,6 +198,8 @@ class Street:
         events = [e for _ in range(self._arrivals()) for e in self.visit()]
         if self.rng.random() < 0.5:
             events.append(self.regular())
+        if self.rng.random() < 0.1:
+            events.append(self.basket())
         if self.rng.random() < 0.2:
             events += self.mailbox()
         now = time.time()
@@ -249,6 +251,16 @@ class Street:
             "event": "Order Completed" if bought else "Product Viewed",
             "properties": order(product, self.rng) if bought else viewed(product),
         }  # fmt: skip
+
+    def basket(self) -> dict[str, Any]:
+        """A known customer fills a cart; some of these carts are bought a minute or two later."""
+        one = shopper(self.rng.randrange(self.customers))
+        cart = {**order(pick(one.taste, self.rng), self.rng), "cart_id": uuid.uuid4().hex[:10]}
+        told = {"type": "track", "userId": one.user_id, "properties": cart}
+        if self.rng.random() < 0.35:
+            bought = {**told, "event": "Order Completed", "messageId": uuid.uuid4().hex}
+            self.late.append((time.time() + self.rng.uniform(20, 150), bought))
+        return {**told, "event": "Cart Updated", "messageId": uuid.uuid4().hex}
 
     def happened(self, visitor: str, kind: str, **rest: Any) -> dict[str, Any]:
         return {

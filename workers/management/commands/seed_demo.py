@@ -20,6 +20,7 @@ from workers import (
     demo_budget,
     demo_chat,
     demo_forecasts,
+    demo_journeys,
     demo_letters,
     demo_policy,
     demo_reviews,
@@ -65,6 +66,7 @@ class Command(BaseCommand):
             demo_policy.explore(timezone.now())
             demo_rhythm.explore(timezone.now())
             demo_letters.launch()
+            demo_journeys.launch()
             demo_rhythm.foretell()
             demo_budget.spend(timezone.now())
             demo_forecasts.foretell(timezone.now().date())

@@ -1,0 +1,38 @@
+"""One row of everything about journeys, topics and bounces, with canaries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from campaigns.automations import services
+from campaigns.automations.models import JourneyRun, JourneyStep
+from campaigns.contacts.models import Contact
+from campaigns.delivery import bounces
+from campaigns.subscriptions import services as subscriptions
+from tests import make
+from tests.campaigns.journeys import by_event, step, text, tree
+
+CANARY = "CANARY-B"
+
+
+def walked(number: int = 0) -> dict[str, Any]:
+    """One more of everything that these pages show."""
+    topic = subscriptions.save_topic(name=f"{CANARY} topic {number}", description=CANARY)
+    person = Contact.objects.order_by("id").first() or make.contact(f"walked-{number}")
+    subscriptions.subscribe(contact=person, topics=[topic], source=CANARY, wording=CANARY)
+    event = f"{CANARY} event {number}"
+    ways = [{"key": "a", "share": 50, "steps": []}, {"key": "b", "share": 50, "steps": []}]
+    flow = tree(by_event(event), step(1, "cohort", branches=ways),
+                step(2, "delay", n=1, unit="days"), text(3))  # fmt: skip
+    journey = services.create(name=f"{CANARY} journey {number}", draft=flow)
+    services.launch(journey=journey, seen=1)
+    make.record(make.track(person.external_id, event))
+    run = JourneyRun.objects.get(journey=journey)
+    assert journey.live is not None
+    bounce = bounces.take(kind="soft", source=CANARY, told_id=f"{number}", detail=CANARY,
+                          address=f"canary-{number}@b.example").bounce  # fmt: skip
+    return {
+        "topic": topic.pk, "journey": journey.pk, "journey_campaign": journey.campaign_id,
+        "journey_version": journey.live.pk, "run": run.pk, "bounce": bounce.pk,
+        "journey_step": JourneyStep.objects.filter(run=run).first().pk,
+    }  # fmt: skip
