@@ -52,7 +52,7 @@ ACTIONS = (
     (say("New source"), "sources:new", "insights.edit"),
     (say("Brand voice"), "catalog:voice", "catalog.edit"),
     (say("API keys"), "workspace:keys", "keys.manage"),
-    (say("Webhook endpoints"), "delivery_pages:endpoints", "webhooks.manage"),
+    (say("Webhook endpoints"), "hooks:endpoints", "webhooks.manage"),
     (say("Suppressions"), "delivery_pages:suppressions", "campaigns.view"),
     (say("Design of these pages"), "workspace:design", "workspace.view"),
 )

@@ -72,8 +72,8 @@ def tree(
         failed = sum(tally.ways.get(s, 0) for s in ("failed", "suppressed", "capped", "aborted",
                                                     "uncertain"))  # fmt: skip
         found.append(
-            ShownStep(raw["id"], numbers[raw["id"]], raw["kind"], ICONS[raw["kind"]], sentence(raw, names), tally,
-                      tally.ways.get("sent", 0), failed, branches)
+            ShownStep(raw["id"], numbers[raw["id"]], raw["kind"], ICONS[raw["kind"]],
+                      sentence(raw, names), tally, tally.ways.get("sent", 0), failed, branches)
         )  # fmt: skip
     return found
 

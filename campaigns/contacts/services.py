@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,6 +32,7 @@ from tenants import undo
 
 OWN_SOURCES = frozenset({"delivery", "import", "replay"})
 HISTORY = timedelta(days=20 * 365)
+HISTORIC = frozenset({"import", "demo"})  # what these bring happened long ago: nobody is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,16 @@ def record_events(
     return Receipt(fresh, len(events) - fresh, rejected)
 
 
+_listeners: list[Callable[[Sequence[intake.Parsed]], None]] = []
+
+
+def listen(hear: Callable[[Sequence[intake.Parsed]], None]) -> None:
+    """Hear of events that were taken in, in their transaction; one may have come before. What an
+    import brings is history and not told."""
+    if hear not in _listeners:
+        _listeners.append(hear)
+
+
 def _write(events: list[intake.Parsed], *, source: str, now: datetime) -> int:
     """Store parsed events, merge identities they join, ask for the fold. New events."""
     written = recording.write(events, source=source, now=now)
@@ -77,6 +89,9 @@ def _write(events: list[intake.Parsed], *, source: str, now: datetime) -> int:
             pair.target,
             reason=say("%(anonymous_id)s identified itself", anonymous_id=pair.anonymous_id),
         )
+    if written.fresh and source not in HISTORIC:
+        for hear in _listeners:
+            hear(events)
     if written.fresh:
         FOLD_EVENTS.enqueue(FoldEvents(), dedupe_key="fold")
     return written.fresh

@@ -17,7 +17,7 @@ from attune.kernel.errors import Invalid
 from attune.kernel.phrases import say
 from campaigns.decisions.models import Decision
 from campaigns.delivery import bounces, deciding, email, planning, selectors, sending, services
-from campaigns.delivery.models import Bounce, Campaign, Endpoint, Send
+from campaigns.delivery.models import Bounce, Campaign, Send
 from campaigns.experiments import selectors as experiments
 from campaigns.segments import selectors as segments
 from campaigns.strategy import selectors as strategy
@@ -77,12 +77,6 @@ class MessageOut(serializers.Serializer):
     headers = serializers.DictField(child=serializers.CharField())
     text = serializers.CharField()
     html = serializers.CharField()
-
-
-class EndpointOut(ModelSerializer):
-    class Meta:
-        model = Endpoint
-        fields = ("id", "name", "url", "enabled")
 
 
 class CampaignViewSet(ReadViewSet):
@@ -215,14 +209,6 @@ class BounceViewSet(ReadViewSet):
             {"bounce": told.bounce.pk, "fresh": told.fresh, "suppressed": told.suppressed},
             status=201,
         )
-
-
-class EndpointViewSet(ReadViewSet):
-    """Webhook endpoints. Their secrets are shown once, in the admin."""
-
-    model = Endpoint
-    serializer_class = EndpointOut
-    scopes: ClassVar = {"list": "webhooks.manage", "retrieve": "webhooks.manage"}
 
 
 NOTHING: dict[str, Any] = {

@@ -2,22 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
 from attune.kernel import audit, secrets
 from attune.kernel.tenancy import current_tenant
 from campaigns.delivery import webhook
 from campaigns.delivery.models import Endpoint
 
+BOTH = timedelta(hours=24)  # after a rotation the former secret still signs too
 
-def create(*, name: str, url: str) -> tuple[Endpoint, str]:
+
+def create(
+    *, name: str, url: str, types: Sequence[str] = (), event_names: Sequence[str] = ()
+) -> tuple[Endpoint, str]:
     """A webhook endpoint; its secret is in the answer and never shown again."""
     webhook.safe_address(url)
     secret = webhook.new_secret()
-    endpoint = Endpoint(name=name.strip()[:120] or url[:120], url=url)
-    endpoint.sealed_secret = secrets.seal(secret, bound_to=f"{current_tenant()}:{endpoint.pk}")
+    endpoint = Endpoint(name=name.strip()[:120] or url[:120], url=url, types=list(types),
+                        event_names=list(event_names))  # fmt: skip
+    endpoint.sealed_secret = secrets.seal(secret, bound_to=_place(endpoint))
     endpoint.save()
     audit.record("delivery.create_endpoint", endpoint)
     return endpoint, secret
 
 
+def change(
+    *, endpoint: Endpoint, name: str, url: str, types: Sequence[str], event_names: Sequence[str]
+) -> None:
+    """Another address or other wishes; the secret stays."""
+    webhook.safe_address(url)
+    before = {"url": endpoint.url, "types": endpoint.types}
+    endpoint.name, endpoint.url = name.strip()[:120] or url[:120], url
+    endpoint.types, endpoint.event_names = list(types), list(event_names)
+    endpoint.save(update_fields=["name", "url", "types", "event_names"])
+    audit.record("delivery.change_endpoint", endpoint, before=before)
+
+
+def rotate(*, endpoint: Endpoint) -> str:
+    """A new secret, shown once. For a day both sign, so that nobody misses a message."""
+    secret = webhook.new_secret()
+    Endpoint.objects.filter(pk=endpoint.pk).update(
+        former_secret=endpoint.sealed_secret, former_until=timezone.now() + BOTH,
+        sealed_secret=secrets.seal(secret, bound_to=_place(endpoint)),
+    )  # fmt: skip
+    audit.record("delivery.rotate_secret", endpoint)
+    return secret
+
+
 def secret_of(endpoint: Endpoint) -> str:
-    return secrets.unseal(endpoint.sealed_secret, bound_to=f"{endpoint.tenant_id}:{endpoint.pk}")
+    return secrets.unseal(endpoint.sealed_secret, bound_to=_place(endpoint))
+
+
+def secrets_of(endpoint: Endpoint, now: datetime) -> tuple[str, ...]:
+    """What signs now: the secret, and the former one for a day after it was replaced."""
+    if not endpoint.former_secret or endpoint.former_until is None or endpoint.former_until < now:
+        return (secret_of(endpoint),)
+    former = secrets.unseal(endpoint.former_secret, bound_to=_place(endpoint))
+    return secret_of(endpoint), former
+
+
+def _place(endpoint: Endpoint) -> str:
+    return f"{endpoint.tenant_id or current_tenant()}:{endpoint.pk}"

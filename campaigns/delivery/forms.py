@@ -100,8 +100,3 @@ class ScheduleForm(forms.Form):
     at = forms.DateTimeField(
         label=_("Launch at"), widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
     )
-
-
-class EndpointForm(forms.Form):
-    name = forms.CharField(label=_("Name"), max_length=120)
-    url = forms.URLField(label=_("Address (https://…)"), assume_scheme="https")

@@ -24,7 +24,13 @@ class Endpoint(TenantModel):
     name = models.CharField(max_length=120)
     url = models.URLField(max_length=500)
     sealed_secret = models.CharField(max_length=300)
+    former_secret = models.CharField(max_length=300, blank=True, default="")
+    former_until = models.DateTimeField(null=True, blank=True)
     enabled = models.BooleanField(default=True)
+    types = models.JSONField(default=list)  # of what happens, what it is told (campaigns.hooks)
+    event_names = models.JSONField(default=list)
+    failing_since = models.DateTimeField(null=True, blank=True)
+    off_because = PhraseField(default=str)
 
     class Meta(TenantModel.Meta):
         db_table = "endpoint"

@@ -48,7 +48,7 @@ class Prepared:
     via: str
     envelope: email.Envelope
     endpoint_url: str = ""
-    endpoint_secret: str = ""
+    endpoint_secrets: tuple[str, ...] = ()
     payload: dict[str, object] | None = None
 
 
@@ -144,8 +144,8 @@ def _render(send: Send, tenant: Tenant) -> Prepared:
     }
     endpoint = send.campaign.endpoint
     return Prepared(
-        send.pk, send.campaign.via, envelope, endpoint.url, endpoints.secret_of(endpoint),
-        payload,
+        send.pk, send.campaign.via, envelope, endpoint.url,
+        endpoints.secrets_of(endpoint, timezone.now()), payload,
     )  # fmt: skip
 
 
@@ -192,7 +192,7 @@ def hand_over(prepared: Prepared) -> str:
     if prepared.via == Campaign.Via.WEBHOOK:
         status = webhook.post(
             prepared.endpoint_url,
-            secret=prepared.endpoint_secret,
+            secrets=prepared.endpoint_secrets,
             message_id=str(prepared.send_id),
             timestamp=int(timezone.now().timestamp()),
             payload=prepared.payload,

@@ -9,7 +9,6 @@ urlpatterns = [
     path("calendar", views.month, name="calendar"),
     path("outbox", views.outbox, name="outbox"),
     path("outbox/<uuid:pk>", views.message, name="message"),
-    path("endpoints", views.endpoints, name="endpoints"),
     path("suppressions", views.suppressions, name="suppressions"),
     path("<uuid:pk>", views.campaign, name="campaign"),
     path("<uuid:pk>/edit", views.edit, name="edit"),

@@ -17,8 +17,7 @@ from attune.web.editing import Editing
 from attune.web.forms import add_refusal
 from attune.web.pages import filters, form_status, paged
 from campaigns.delivery import email, planning, reach, selectors, sending, services
-from campaigns.delivery import endpoints as webhook_endpoints
-from campaigns.delivery.forms import CampaignForm, EndpointForm, ScheduleForm
+from campaigns.delivery.forms import CampaignForm, ScheduleForm
 from campaigns.delivery.models import Campaign, Send
 from campaigns.experiments import selectors as experiments
 from campaigns.experiments import services as experiment_services
@@ -183,20 +182,6 @@ def message(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "target": sending.target_of(send),
     }  # fmt: skip
     return render(request, "delivery/message.html", context)
-
-
-@page("webhooks.manage")
-def endpoints(request: HttpRequest) -> HttpResponse:
-    form = EndpointForm(request.POST or None)
-    secret = ""
-    if request.method == "POST" and form.is_valid():
-        try:
-            _, secret = webhook_endpoints.create(**form.cleaned_data)
-            form = EndpointForm()
-        except AttuneError as refusal:
-            add_refusal(form, refusal)
-    context = {"form": form, "secret": secret, "page": paged(request, selectors.endpoints())}
-    return render(request, "delivery/endpoints.html", context, status=form_status(form))
 
 
 @page("campaigns.view")

@@ -7,10 +7,11 @@ import contextlib
 import hashlib
 import hmac
 import http.client
-import secrets
+import secrets as randomness
 import socket
 import ssl
 import threading
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 import orjson
@@ -22,7 +23,7 @@ TIMEOUT = 15
 
 
 def new_secret() -> str:
-    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+    return "whsec_" + base64.b64encode(randomness.token_bytes(32)).decode()
 
 
 def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
@@ -37,8 +38,11 @@ def safe_address(url: str) -> tuple[str, str, int]:
     return outward.safe_address(url, allow_private=settings.WEBHOOK_ALLOW_PRIVATE)
 
 
-def post(url: str, *, secret: str, message_id: str, timestamp: int, payload: object) -> int:
-    """POST once, without following redirects; the status. Raises OSError when unreachable."""
+def post(
+    url: str, *, secrets: Sequence[str], message_id: str, timestamp: int, payload: object
+) -> int:
+    """POST once, without following redirects; the status. Raises OSError when unreachable. It is
+    signed by each secret, the new and the former one while both hold."""
     body = orjson.dumps(payload)
     ip, host, port = safe_address(url)
     parts = urlsplit(url)
@@ -64,7 +68,9 @@ def post(url: str, *, secret: str, message_id: str, timestamp: int, payload: obj
                 "User-Agent": "Attune-Webhooks/1",
                 "webhook-id": message_id,
                 "webhook-timestamp": str(timestamp),
-                "webhook-signature": signature(secret, message_id, timestamp, body),
+                "webhook-signature": " ".join(
+                    signature(one, message_id, timestamp, body) for one in secrets
+                ),
             },
         )
         response = connection.getresponse()

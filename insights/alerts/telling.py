@@ -52,13 +52,13 @@ class Call:
     """A webhook call, ready to leave; its id is the same when it is tried again."""
 
     url: str
-    secret: str
+    secrets: tuple[str, ...]
     message_id: str
     payload: dict[str, Any]
 
     def leave(self) -> None:
         status = webhook.post(
-            self.url, secret=self.secret, message_id=self.message_id,
+            self.url, secrets=self.secrets, message_id=self.message_id,
             timestamp=int(timezone.now().timestamp()), payload=self.payload,
         )  # fmt: skip
         if not 200 <= status < 300:
@@ -70,7 +70,7 @@ def prepared(alert: Alert, route: AlertRoute) -> Letter | Call | None:
     `leave` raises OSError where it could not be delivered); None for a member who may no longer
     look."""
     if route.endpoint is not None:
-        return Call(route.endpoint.url, endpoints.secret_of(route.endpoint),
+        return Call(route.endpoint.url, endpoints.secrets_of(route.endpoint, timezone.now()),
                     f"alert-{alert.pk}-{route.pk}", payload(alert))  # fmt: skip
     if route.user is None or route.user_id not in notices.those_who_can("insights.view"):
         return None

@@ -18,10 +18,10 @@ from campaigns.delivery.api import (
     BounceViewSet,
     CampaignViewSet,
     Decide,
-    EndpointViewSet,
     SendViewSet,
 )
 from campaigns.experiments.api import DecisionViewSet, ExperimentViewSet, MetricViewSet
+from campaigns.hooks.api import EndpointViewSet, WebhookDeliveryViewSet
 from campaigns.predictions.api import PredictionRunViewSet, PredictionViewSet, ScoreViewSet
 from campaigns.segments.api import SegmentViewSet
 from campaigns.strategy.api import (
@@ -72,6 +72,7 @@ for name, view in {
     "sends": SendViewSet,
     "bounces": BounceViewSet,
     "endpoints": EndpointViewSet,
+    "webhook-deliveries": WebhookDeliveryViewSet,
     "conversations": ConversationViewSet,
     "knowledge": DocumentViewSet,
     "sources": SourceViewSet,
@@ -128,6 +129,7 @@ workspace = [
     path("strategy/", include("campaigns.strategy.urls")),
     path("budget/", include("campaigns.budget.urls")),
     path("campaigns/", include("campaigns.delivery.urls_workspace")),
+    path("endpoints/", include("campaigns.hooks.urls")),
     path("automations/", include("campaigns.automations.urls")),
     path("subscriptions/", include("campaigns.subscriptions.urls")),
     path("conversations/", include("chat.conversations.urls")),

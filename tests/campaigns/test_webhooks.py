@@ -10,46 +10,13 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from campaigns.delivery import endpoints, services, webhook
 from campaigns.delivery.models import Endpoint, Send
 from tests import make
-
-
-class Partner(HTTPServer):
-    """Keeps what it was sent and answers `status`."""
-
-    status = 204
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.calls: list[tuple[dict[str, str], bytes]] = []
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.calls.append((dict(self.headers.items()), body))  # type: ignore[attr-defined]
-        self.send_response(self.server.status)  # type: ignore[attr-defined]
-        self.send_header("Location", "http://127.0.0.1:9/elsewhere")
-        self.end_headers()
-
-    def log_message(self, *arguments: object) -> None:
-        """Quiet."""
-
-
-@pytest.fixture
-def partner() -> Iterator[Partner]:
-    server = Partner()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
+from tests.campaigns.partners import Partner
 
 
 def blast(partner: Partner) -> tuple[Endpoint, str]:

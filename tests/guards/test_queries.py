@@ -20,9 +20,10 @@ from campaigns.catalog.models import Product
 from campaigns.contacts.models import Contact
 from campaigns.content.models import Brief, Revision
 from campaigns.delivery import services as delivery
-from campaigns.delivery.models import Campaign, Send
+from campaigns.delivery.models import Campaign, Endpoint, Send
 from campaigns.experiments.models import Experiment
 from campaigns.generators.models import ModelVersion
+from campaigns.hooks.models import WebhookDelivery
 from campaigns.predictions.models import Prediction
 from campaigns.segments.models import Segment
 from campaigns.strategy.models import ActionBank, PastLog, Policy, PolicyVersion
@@ -69,6 +70,10 @@ from tests.guards.walked import walked
 FROZEN: dict[str, int] = {
     "insights:home": 31,
     "automations:journeys": 9,
+    "hooks:new": 5,
+    "hooks:endpoint": 8,
+    "hooks:edit": 6,
+    "hooks:attempt": 6,
     "automations:new": 7,
     "automations:journey": 15,
     "automations:settings": 8,
@@ -104,7 +109,7 @@ FROZEN: dict[str, int] = {
     "delivery_pages:new": 10,
     "delivery_pages:calendar": 7,
     "delivery_pages:outbox": 9,
-    "delivery_pages:endpoints": 6,
+    "hooks:endpoints": 6,
     "delivery_pages:suppressions": 6,
     "workspace:settings": 7,
     "workspace:members": 7,
@@ -258,6 +263,7 @@ ROWS: dict[str, Any] = {
     "risk:risk": Risk, "risk:people": Risk, "risk:campaign": Campaign, "alerts:alert": Alert,
     "predictions:uplift": Experiment,
     "budget:budget": Mix, "budget:lift": Mix, "budget:plan": BudgetPlan,
+    "hooks:endpoint": Endpoint, "hooks:edit": Endpoint, "hooks:attempt": WebhookDelivery,
     "automations:journey": Automation, "automations:settings": Automation,
     "automations:entry": Automation, "automations:people": Automation,
     "automations:run": JourneyRun, "subscriptions:edit": SubscriptionTopic,

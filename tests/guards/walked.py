@@ -7,7 +7,8 @@ from typing import Any
 from campaigns.automations import services
 from campaigns.automations.models import JourneyRun, JourneyStep
 from campaigns.contacts.models import Contact
-from campaigns.delivery import bounces
+from campaigns.delivery import bounces, endpoints
+from campaigns.hooks.models import WebhookDelivery
 from campaigns.subscriptions import services as subscriptions
 from tests import make
 from tests.campaigns.journeys import by_event, step, text, tree
@@ -31,7 +32,14 @@ def walked(number: int = 0) -> dict[str, Any]:
     assert journey.live is not None
     bounce = bounces.take(kind="soft", source=CANARY, told_id=f"{number}", detail=CANARY,
                           address=f"canary-{number}@b.example").bounce  # fmt: skip
+    endpoint, _ = endpoints.create(name=f"{CANARY} {number}", url="http://127.0.0.1:9/hook",
+                                   types=["segment.changed"])  # fmt: skip
+    delivery = WebhookDelivery.objects.create(
+        endpoint=endpoint, of=f"x{number}", type="segment.changed", payload={"data": CANARY},
+        state="delivered",
+    )  # fmt: skip
     return {
+        "hook": endpoint.pk, "delivery": delivery.pk,
         "topic": topic.pk, "journey": journey.pk, "journey_campaign": journey.campaign_id,
         "journey_version": journey.live.pk, "run": run.pk, "bounce": bounce.pk,
         "journey_step": JourneyStep.objects.filter(run=run).first().pk,

@@ -17,6 +17,7 @@ from campaigns.contacts import services as contacts
 from campaigns.experiments import retention
 from campaigns.experiments import selectors as experiment_selectors
 from campaigns.experiments.jobs import ANALYSE, AnalyseExperiment
+from campaigns.hooks import services as outgoing
 from campaigns.segments import selectors as segment_selectors
 from campaigns.segments.jobs import REFRESH_SEGMENT, RefreshSegment
 from campaigns.segments.rules import depends_on_time
@@ -30,6 +31,7 @@ from workers.tasks import (
     chat,
     delivery,
     experiments,
+    hooks,
     ingest,
     insights,
     refreshing,
@@ -45,6 +47,7 @@ __all__ = [
     "chat",
     "delivery",
     "experiments",
+    "hooks",
     "ingest",
     "insights",
     "refreshing",
@@ -113,6 +116,7 @@ def visit() -> None:
     """Campaigns by a policy: decide for whoever is due, send what is due. Journeys: lead on."""
     for_each_tenant(delivery.keep_up)
     for_each_tenant(journeys.ask)
+    for_each_tenant(outgoing.ask)
 
 
 @shared_task(name="attune.age_segments", ignore_result=True)
@@ -138,6 +142,7 @@ def _tidy() -> None:
     housekeeping.tidy()
     retention.thin_snapshots(timezone.now())
     risks.forget_expired(timezone.now())
+    outgoing.tidy(timezone.now())
 
 
 @shared_task(name="attune.gather", ignore_result=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -60,10 +60,19 @@ def _label(row: models.Model) -> str:
         return str(row)
 
 
+_listeners: list[Callable[[AuditEntry], None]] = []
+
+
+def listen(hear: Callable[[AuditEntry], None]) -> None:
+    """Hear of every entry, in the transaction of the deed."""
+    if hear not in _listeners:
+        _listeners.append(hear)
+
+
 def record(action: str, row: models.Model | None = None, **details: object) -> AuditEntry:
     """Append one entry. A failing audit fails the act, since both share the transaction."""
     who = actor()
-    return AuditEntry.objects.create(
+    entry = AuditEntry.objects.create(
         action=action,
         object_type=row._meta.label_lower if row is not None else "",
         object_id=str(row.pk) if row is not None else "",
@@ -74,3 +83,6 @@ def record(action: str, row: models.Model | None = None, **details: object) -> A
         request=who.request,
         details=details,
     )
+    for hear in _listeners:
+        hear(entry)
+    return entry

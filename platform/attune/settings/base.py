@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "campaigns.strategy",
     "campaigns.budget",
     "campaigns.delivery",
+    "campaigns.hooks",
     "campaigns.automations",
     "chat.knowledge",
     "chat.inboxes",

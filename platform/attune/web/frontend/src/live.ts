@@ -17,7 +17,7 @@ export function connectLive(): void {
   }
 
   function everything(): void {
-    for (const topic of ["jobs", "content", "models", "reviews", "experiments", "campaigns", "automations", "segments", "conversations", "knowledge", "dialogue", "insights", "topics", "graph", "journeys", "findings", "reports", "alerts", "notices", "strategy", "predictions", "budget", "forecasts", "risk"]) dispatch(topic);
+    for (const topic of ["jobs", "content", "models", "reviews", "experiments", "campaigns", "hooks", "automations", "segments", "conversations", "knowledge", "dialogue", "insights", "topics", "graph", "journeys", "findings", "reports", "alerts", "notices", "strategy", "predictions", "budget", "forecasts", "risk"]) dispatch(topic);
   }
 
   function show(online: boolean): void {

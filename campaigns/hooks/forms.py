@@ -1,0 +1,34 @@
+"""Forms of endpoints and what they ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from campaigns.hooks import types
+
+
+class EndpointForm(forms.Form):
+    name = forms.CharField(label=_("Name"), max_length=120)
+    url = forms.URLField(label=_("Address (https://…)"), max_length=500, assume_scheme="https")
+    types = forms.MultipleChoiceField(
+        label=_("Tell it of"), required=False, widget=forms.CheckboxSelectMultiple,
+        help_text=_("Nothing ticked: it only gets the messages of campaigns that leave by it."),
+    )  # fmt: skip
+    event_names = forms.CharField(
+        label=_("Names of the events"), required=False, max_length=2_000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("For event.tracked: one a line, such as Order Completed; none for all."),
+    )  # fmt: skip
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.fields["types"].choices = [
+            (one.name, f"{one.name} – {one.about}") for one in types.TYPES
+        ]
+
+    def clean_event_names(self) -> list[str]:
+        lines = str(self.cleaned_data["event_names"]).splitlines()
+        return list(dict.fromkeys(line.strip()[:200] for line in lines if line.strip()))[:100]

@@ -1,0 +1,41 @@
+"""Reading endpoints with how they do, and what went to them."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import Count, QuerySet
+
+from attune.kernel.errors import NotFound
+from attune.kernel.phrases import say
+from campaigns.delivery.models import Endpoint
+from campaigns.hooks.models import WebhookDelivery
+
+
+def endpoint(pk: UUID | str, *, lock: bool = False) -> Endpoint:
+    rows = Endpoint.objects.select_for_update() if lock else Endpoint.objects.all()
+    row = rows.filter(pk=pk).first()
+    if row is None:
+        raise NotFound(say("There is no such endpoint in this workspace."))
+    return row
+
+
+def counts(rows: list[Endpoint]) -> dict[UUID, dict[str, int]]:
+    """{endpoint: {state: deliveries}} of the last 30 days."""
+    found: dict[UUID, dict[str, int]] = {}
+    counted = WebhookDelivery.objects.filter(endpoint__in=rows).values("endpoint_id", "state")
+    for row in counted.annotate(n=Count("id")).order_by():
+        found.setdefault(row["endpoint_id"], {})[row["state"]] = row["n"]
+    return found
+
+
+def deliveries(of: Endpoint, *, state: str = "") -> QuerySet[WebhookDelivery]:
+    rows = of.deliveries.order_by("-id")
+    return rows.filter(state=state) if state else rows
+
+
+def delivery(pk: UUID | str) -> WebhookDelivery:
+    row = WebhookDelivery.objects.select_related("endpoint").filter(pk=pk).first()
+    if row is None:
+        raise NotFound(say("There is no such delivery in this workspace."))
+    return row
