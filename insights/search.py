@@ -33,6 +33,8 @@ ACTIONS = (
     (say("Write a message by hand"), "content:new-message", "content.edit"),
     (say("New segment"), "segments:new", "segments.edit"),
     (say("New experiment"), "experiments:new", "experiments.edit"),
+    (say("Plan an experiment"), "experiments:plan", "experiments.view"),
+    (say("What experiments taught"), "experiments:learnings", "experiments.view"),
     (say("New metric"), "experiments:metric", "experiments.edit"),
     (say("New campaign"), "delivery_pages:new", "campaigns.edit"),
     (say("New product"), "catalog:new", "catalog.edit"),

@@ -24,6 +24,7 @@ class SettingsForm(forms.ModelForm):
             "name", "timezone", "currency", "sender_name", "sender_email", "postal_address",
             "frequency_cap", "frequency_days", "patience_hours", "quiet_from", "quiet_to",
             "soft_bounces", "track_opens", "spare_complaints",
+            "approve_experiments",
         )  # fmt: skip
         labels = {
             "name": _("Name"), "timezone": _("Time zone"), "currency": _("Currency"),
@@ -35,6 +36,7 @@ class SettingsForm(forms.ModelForm):
             "soft_bounces": _("Soft bounces until an address is left out"),
             "track_opens": _("Notice when an e-mail is opened"),
             "spare_complaints": _("Spare people with an open complaint"),
+            "approve_experiments": _("Experiments need another person's approval"),
         }  # fmt: skip
         help_texts = {
             "sender_email": _("E-mail campaigns leave from here."),
@@ -51,6 +53,9 @@ class SettingsForm(forms.ModelForm):
                 "into it waits. The same hour twice means none."
             ),
             "soft_bounces": _("Within 30 days. Hard bounces and complaints count at once."),
+            "approve_experiments": _(
+                "Nobody starts one before somebody who reviews agreed to exactly this plan."
+            ),
             "track_opens": _("By a picture of one dot; what machines load is marked as such."),
             "spare_complaints": _(
                 "No campaign reaches them until the conversation in which they "

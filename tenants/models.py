@@ -81,6 +81,7 @@ class Tenant(models.Model):
     soft_bounces = models.PositiveSmallIntegerField(
         default=3, validators=[MinValueValidator(1), MaxValueValidator(50)]
     )
+    approve_experiments = models.BooleanField(default=False)
     track_opens = models.BooleanField(default=True)
     spare_complaints = models.BooleanField(default=True)  # no campaign while one is open
     created_at = models.DateTimeField(db_default=Now(), editable=False)

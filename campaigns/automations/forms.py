@@ -319,7 +319,9 @@ class MessageForm(StepForm):
         ]  # fmt: skip
         self.fields["text"].choices = [("", "–"), *texts]
         self.fields["others"].choices = texts
-        free = experiments.experiments().filter(campaigns=None, state__in=["draft", "running"])
+        free = experiments.experiments().filter(
+            campaigns=None, state__in=["draft", "running"], assigned_by="attune"
+        )
         self.fields["experiment"].choices = [("", "–"), *((str(e.pk), e.name) for e in free)]
 
     def values(self) -> dict[str, Any]:

@@ -164,6 +164,8 @@ def _message_faults(journey: Journey, step: Mapping[str, Any]) -> Iterator[Field
             told = say("The experiment is %(state)s.", state=word(trial.state if trial else "gone"))
             yield FieldError(place, told)
             return
+        if trial.assigned_by == Experiment.By.SDK:
+            yield FieldError(place, say("It is assigned by an SDK: no campaign can send it."))
         if trial.campaigns.exists():
             yield FieldError(place, say("“%(experiment)s” belongs to a campaign already.",
                                         experiment=trial))  # fmt: skip

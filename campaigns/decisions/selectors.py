@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -32,6 +32,41 @@ shaped AS (
 SELECT action, version, count(*), sum(value)::float8, sum(value * value)::float8,
   count(*) FILTER (WHERE value <> 0)
 FROM shaped GROUP BY action, version ORDER BY version, action"""
+
+
+JOINT_SQL = """
+WITH worth AS (
+  SELECT d.action, d.version, d.id, d.contact_id, d.at, coalesce(sum(r.value), 0) AS value
+  FROM decision d LEFT JOIN reward r
+    ON r.tenant_id = %(tenant)s AND r.decision_id = d.id AND r.metric_id = %(metric)s
+       AND r.observed_at < %(until)s
+  WHERE d.tenant_id = %(tenant)s AND d.source_id = %(source)s AND d.at < %(until)s
+    AND d.mode <> 'fallback'
+  GROUP BY d.action, d.version, d.id, d.contact_id, d.at),
+shaped AS (
+  SELECT w.action, w.version,
+    CASE WHEN %(binary)s THEN least(w.value, 1) ELSE w.value END::float8 AS y,
+    CASE WHEN %(binary)s THEN least(b.n, 1) WHEN %(money)s THEN b.cents / 100.0 ELSE b.n END::float8
+      AS x
+  FROM worth w CROSS JOIN LATERAL (
+    SELECT count(*) AS n, coalesce(sum(e.value_cents), 0) AS cents FROM event e
+    LEFT JOIN identity_merge i ON i.tenant_id = %(tenant)s AND i.source_id = w.contact_id
+      AND i.undone_at IS NULL
+    WHERE e.tenant_id = %(tenant)s AND e.contact_id = coalesce(i.target_id, w.contact_id)
+      AND e.name = %(event)s AND NOT e.is_machine
+      AND e.at < w.at AND e.at >= w.at - %(before)s) b)
+SELECT action, version, count(*), sum(y), sum(y * y), sum(x), sum(x * x), sum(x * y),
+  count(*) FILTER (WHERE y <> 0)
+FROM shaped GROUP BY action, version ORDER BY version, action"""
+
+TWICE_SQL = """
+WITH people AS (
+  SELECT coalesce(i.target_id, d.contact_id) AS person, d.action
+  FROM decision d LEFT JOIN identity_merge i ON i.tenant_id = %(tenant)s
+    AND i.source_id = d.contact_id AND i.undone_at IS NULL
+  WHERE d.tenant_id = %(tenant)s AND d.source_id = %(source)s AND d.mode <> 'fallback')
+SELECT count(*), count(*) FILTER (WHERE arms > 1) FROM (
+  SELECT person, count(DISTINCT action) AS arms FROM people GROUP BY person) p"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +110,30 @@ def sums(source_id: uuid.UUID, metric: Metric, *, until: datetime) -> list[Sums]
     with connection.cursor() as cursor:
         cursor.execute(SUMS_SQL, values)
         return [Sums(*row) for row in cursor.fetchall()]
+
+
+def joint_sums(
+    source_id: uuid.UUID, metric: Metric, *, until: datetime, before: timedelta
+) -> list[tuple[str, int, tuple[Any, ...]]]:
+    """(arm, version, (n, y, y², x, x², xy, people with any y)): y the metric after the decision, x
+    the same metric in the time `before` it."""
+    values: dict[str, Any] = {
+        "tenant": current_tenant(), "source": source_id, "metric": metric.pk, "until": until,
+        "binary": metric.kind == Metric.Kind.CONVERSION, "before": before,
+        "money": metric.kind == Metric.Kind.VALUE, "event": metric.event_name,
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(JOINT_SQL, values)
+        return [(row[0], row[1], row[2:]) for row in cursor.fetchall()]
+
+
+def exposed_twice(source_id: uuid.UUID) -> tuple[int, int]:
+    """People that a source decided for, and how many of them got more than one arm: as a visitor
+    one, and as the known person they turned out to be another."""
+    with connection.cursor() as cursor:
+        cursor.execute(TWICE_SQL, {"tenant": current_tenant(), "source": source_id})
+        people, twice = cursor.fetchone()
+    return int(people), int(twice)
 
 
 def open_windows(source_id: uuid.UUID, *, at: datetime) -> int:

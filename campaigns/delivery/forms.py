@@ -52,7 +52,9 @@ class CampaignForm(forms.Form):
         ]  # fmt: skip
         free = [
             *([own.experiment] if own and own.experiment else []),
-            *experiments.experiments().filter(campaigns=None, state__in=["draft", "running"]),
+            *experiments.experiments().filter(
+                campaigns=None, state__in=["draft", "running"], assigned_by="attune"
+            ),
         ]
         self.fields["experiment"].choices = [
             ("", say("choose")), *((str(e.pk), e.name) for e in free),

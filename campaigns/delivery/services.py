@@ -139,7 +139,7 @@ def _save_sound(campaign: Campaign) -> None:
     channels = _channels(campaign)
     if errors := list(_faults(campaign, channels)):
         raise Invalid(errors)
-    campaign.name, campaign.channel = campaign.name.strip()[:120], min(channels)
+    campaign.name, campaign.channel = campaign.name.strip()[:120], min(channels, default="email")
     try:
         with transaction.atomic():
             campaign.save()
@@ -166,6 +166,15 @@ def _faults(campaign: Campaign, channels: set[str]) -> Iterator[FieldError]:
         yield FieldError("experiment", say("Choose an experiment or a policy, one of the two."))
     elif campaign.policy is not None:
         yield from _policy_faults(campaign, channels)
+    elif campaign.experiment is not None:
+        yield from _experiment_faults(campaign, campaign.experiment, channels)
+
+
+def _experiment_faults(
+    campaign: Campaign, experiment: Experiment, channels: set[str]
+) -> Iterator[FieldError]:
+    if experiment.assigned_by == Experiment.By.SDK:
+        yield FieldError("experiment", say("It is assigned by an SDK: no campaign can send it."))
     elif len(channels) != 1:
         yield FieldError("experiment", say("Its variants must be of one channel."))
     elif campaign.via == Campaign.Via.EMAIL and channels != {Channel.EMAIL}:

@@ -46,8 +46,14 @@ def recommend(
     per_day: float,
     higher_is_better: bool = True,
     rate: bool = True,
+    criteria: str = "clear",
+    target: float = 0.1,
 ) -> Recommendation:
     """Ship, roll back or wait, by the always-valid interval, guardrails first.
+
+    By the `criteria` that were set beforehand: `clear` ships what is better than the control,
+    `target` what is better by the target effect at least, `no_harm` at the planned size whatever is
+    not worse.
 
     The interval rests on the central limit theorem, so a comparison with under 100 people on one
     side is waited for whatever it shows; so is a rate with under 20 conversions in all, and a mean
@@ -59,6 +65,10 @@ def recommend(
     sign = 1 if higher_is_better else -1
     known = [r for r in readings if r.primary is not None and _enough(r, rate)]
     better = [r for r in known if r.primary and sign * _toward(r.primary, sign) > 0]
+    if criteria == "target":
+        better, small = _reach(better, sign, target)
+        if small and not better:
+            return small
     if better:
         best = max(better, key=lambda r: sign * (r.primary.difference if r.primary else 0))
         return _ship(best, control_name, rate)
@@ -68,7 +78,46 @@ def recommend(
             "rollback",
             say("Roll back: every arm does worse than %(control)s.", control=control_name),
         )
+    if criteria == "no_harm" and needed is not None and not worse:
+        done = [r for r in known if min(r.n, r.control_n) >= needed]
+        if done and len(done) == len(readings):
+            return _harmless(done, control_name, sign)
     return _wait(readings, needed, per_day)
+
+
+def _reach(
+    better: list[Reading], sign: int, target: float
+) -> tuple[list[Reading], Recommendation | None]:
+    """Of the better arms those whose whole interval reaches the target; else what to say of it."""
+    enough, short = [], None
+    for one in better:
+        found = one.primary
+        assert found is not None  # noqa: S101
+        wanted = abs(found.base) * target
+        if sign * _toward(found, sign) >= wanted:
+            enough.append(one)
+        elif sign * _away(found, sign) < wanted:
+            short = Recommendation(
+                "rollback",
+                say("Roll back: %(arm)s is better, but by less than the target effect.",
+                    arm=one.name), one.key,
+            )  # fmt: skip
+        else:
+            short = short or Recommendation(
+                "not_yet",
+                say("Not yet: %(arm)s is better; whether by the target effect is still open.",
+                    arm=one.name), one.key,
+            )  # fmt: skip
+    return enough, short
+
+
+def _harmless(done: list[Reading], control: str, sign: int) -> Recommendation:
+    best = max(done, key=lambda r: sign * (r.primary.difference if r.primary else 0))
+    return Recommendation(
+        "ship",
+        say("Ship %(arm)s: the planned size is reached and it does no harm against %(control)s.",
+            arm=best.name, control=control), best.key,
+    )  # fmt: skip
 
 
 def _ship(best: Reading, control: str, rate: bool) -> Recommendation:

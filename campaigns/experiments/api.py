@@ -26,7 +26,9 @@ class ExperimentOut(ModelSerializer):
         model = Experiment
         fields = (
             "id", "key", "name", "hypothesis", "kind", "state", "floor", "window_hours",
-            "target_lift", "version", "started_at", "stopped_at", "winner", "created_at",
+            "target_lift", "criteria", "use_before", "assigned_by", "hash_version",
+            "approved_by", "approved_at", "version", "started_at", "stopped_at", "winner",
+            "created_at",
         )  # fmt: skip
 
 
@@ -50,6 +52,12 @@ class ExperimentIn(serializers.Serializer):
     floor = serializers.FloatField(min_value=0, max_value=0.5, default=0.01)
     window_hours = serializers.IntegerField(min_value=1, max_value=8760, default=168)
     target_lift = serializers.FloatField(min_value=0.001, max_value=10, default=0.1)
+    assigned_by = serializers.ChoiceField(choices=Experiment.By.choices, default="attune")
+    criteria = serializers.ChoiceField(choices=Experiment.Criteria.choices, default="clear")
+    use_before = serializers.BooleanField(default=False, help_text="CUPED.")
+    hash_version = serializers.IntegerField(
+        min_value=1, max_value=2, default=2, help_text="Of the GrowthBook SDK that assigns."
+    )
 
 
 class SnapshotOut(ModelSerializer):

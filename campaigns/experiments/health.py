@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal
 
 from attune.kernel.phrases import Phrase, say
+from campaigns.contacts.models import EventCount
+from campaigns.decisions import selectors as log
 from campaigns.experiments import statistics
 from campaigns.experiments.models import Experiment, Snapshot
 
 GOOD_POWER = 0.8
+MOST_TWICE, LEAST_FOR_TWICE = 0.01, 100  # share of people with two arms; people to judge it by
+SILENCE = timedelta(days=1)
 DECIDED = frozenset({"ship", "rollback"})
 
 
@@ -20,11 +25,14 @@ class Check:
 
     verdict: Literal["pass", "warn", "block"]
     sentence: Phrase
+    key: str = ""  # of a trouble that people are told of
 
 
-def checks(experiment: Experiment, latest: Snapshot) -> list[Check]:
-    """Arm sizes, power while the verdict is open, windows still open, what the intervals mean."""
-    found = [_sizes(latest.srm_p)]
+def checks(experiment: Experiment, latest: Snapshot, now: datetime) -> list[Check]:
+    """Arm sizes, people with two arms, silence, power while the verdict is open, windows still
+    open, what the intervals mean."""
+    found = [_sizes(latest.srm_p), *_twice(latest), *_silent(experiment, latest, now),
+             *_unchecked(latest), *_before(latest)]  # fmt: skip
     if latest.verdict not in DECIDED:
         found.append(_power(experiment, latest))
     return [*found, *_open(latest), _intervals(latest)]
@@ -44,10 +52,57 @@ def _sizes(p: float | None) -> Check:
                 "doubled on the way.",
                 p=f"{p:.5f}",
             ),
+            "sizes",
         )
     return Check(
         "pass", say("The arms' sizes are as their shares planned (p = %(p)s).", p=f"{p:.2f}")
     )
+
+
+def _twice(latest: Snapshot) -> Iterator[Check]:
+    told = latest.results.get("twice") or {}
+    people, twice = told.get("people", 0), told.get("twice", 0)
+    if not twice:
+        return
+    share = f"{twice / max(people, 1) * 100:.1f} %"
+    sentence = say("%(share)s of the people (%(n)s) got more than one arm: what they do counts for "
+                   "the first.", share=share, n=twice)  # fmt: skip
+    many = twice / max(people, 1) > MOST_TWICE and people >= LEAST_FOR_TWICE
+    yield Check("block" if many else "warn", sentence, "twice" if many else "")
+
+
+def _silent(experiment: Experiment, latest: Snapshot, now: datetime) -> Iterator[Check]:
+    """Nobody was decided for, or nobody's goal comes in any more."""
+    if experiment.state != Experiment.State.RUNNING or experiment.started_at is None:
+        return
+    if now - experiment.started_at < SILENCE:
+        return
+    if latest.decided == 0:
+        yield Check("block", say("Nobody was decided for since it started: is it asked for at "
+                                 "all?"), "nobody")  # fmt: skip
+        return
+    rows = EventCount.objects.filter(day__gte=(now - SILENCE).date())
+    for goal in log.goals(experiment.pk):
+        if not rows.filter(name=goal.metric.event_name).exists():
+            yield Check("block", say("“%(event)s” has not come in for a day from anybody: its "
+                                     "rates are not to be believed.",
+                                     event=goal.metric.event_name), "silent")  # fmt: skip
+
+
+def _unchecked(latest: Snapshot) -> Iterator[Check]:
+    if n := latest.results.get("unchecked"):
+        yield Check("warn", say("Of %(n)s people the SDK tells another arm than their id gives: "
+                                "it hashes another attribute, or overrides were used.",
+                                n=n))  # fmt: skip
+
+
+def _before(latest: Snapshot) -> Iterator[Check]:
+    gained = latest.results.get("before") or {}
+    if gained:
+        best = max(gained.values())
+        yield Check("pass", say("What people did before explains up to %(share)s of the noise; the "
+                                "effects are without it (CUPED).",
+                                share=f"{best * 100:.0f} %"))  # fmt: skip
 
 
 def _power(experiment: Experiment, latest: Snapshot) -> Check:

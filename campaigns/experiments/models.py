@@ -26,8 +26,26 @@ class Experiment(TenantModel):
         PAUSED = "paused", _("Paused")
         STOPPED = "stopped", _("Stopped")
 
+    class By(models.TextChoices):
+        ATTUNE = "attune", _("Attune, when it is asked or sends")
+        SDK = "sdk", _("A GrowthBook SDK in your application")
+
+    class Criteria(models.TextChoices):
+        CLEAR = "clear", _("Ship what is clearly better")
+        TARGET = "target", _("Ship what reaches the target effect")
+        NO_HARM = "no_harm", _("Ship what does no harm")
+
     key = models.SlugField(max_length=60)
     name = models.CharField(max_length=120)
+    assigned_by = models.CharField(max_length=6, choices=By, default=By.ATTUNE)
+    hash_version = models.PositiveSmallIntegerField(default=2)  # of the SDK: 1 or 2
+    criteria = models.CharField(max_length=8, choices=Criteria, default=Criteria.CLEAR)
+    use_before = models.BooleanField(default=False)  # CUPED: less noise by what people did before
+    author_id = models.BigIntegerField(null=True, blank=True)
+    approved_by = models.CharField(max_length=120, blank=True, default="")
+    approved_at = models.DateTimeField(null=True, blank=True)
+    approved_digest = models.CharField(max_length=64, blank=True, default="")
+    warned = models.JSONField(default=list)  # troubles that people were told of
     hypothesis = models.CharField(max_length=300, blank=True, default="")
     kind = models.CharField(max_length=8, choices=Kind, default=Kind.FIXED)
     state = models.CharField(max_length=8, choices=State, default=State.DRAFT)
@@ -129,3 +147,44 @@ class Snapshot(TenantModel):
 
     def __str__(self) -> str:
         return self.sentence
+
+
+class Learning(TenantModel):
+    """A statement that experiments speak for or against."""
+
+    claim = models.CharField(max_length=300)
+    note = models.CharField(max_length=1000, blank=True, default="")
+
+    class Meta(TenantModel.Meta):
+        db_table = "learning"
+        constraints = [
+            models.UniqueConstraint(name="one_learning_a_claim", fields=["tenant_id", "claim"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.claim
+
+
+class LearningEvidence(TenantModel):
+    """An experiment that speaks for or against a statement, with what it had shown then."""
+
+    class Stance(models.TextChoices):
+        SUPPORTS = "supports", _("Speaks for it")
+        CONTRADICTS = "contradicts", _("Speaks against it")
+
+    learning = TenantForeignKey(Learning, on_delete=models.CASCADE, related_name="evidence")
+    experiment = TenantForeignKey(Experiment, on_delete=models.CASCADE, related_name="learned")
+    stance = models.CharField(max_length=11, choices=Stance)
+    verdict = models.CharField(max_length=10)
+    shown = PhraseField(default=str)
+
+    class Meta(TenantModel.Meta):
+        db_table = "learning_evidence"
+        constraints = [
+            models.UniqueConstraint(
+                name="one_stance_an_experiment", fields=["tenant_id", "learning", "experiment"]
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.experiment_id} {self.stance}"

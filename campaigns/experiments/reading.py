@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 
 from campaigns.decisions import selectors as log
 from campaigns.decisions.models import Goal, Metric
-from campaigns.experiments import advice, bandits, beliefs, guardrails, statistics
+from campaigns.experiments import (
+    advice,
+    bandits,
+    beliefs,
+    cuped,
+    exposures,
+    guardrails,
+    statistics,
+)
 from campaigns.experiments.models import Allocation, Arm, Experiment
 from campaigns.experiments.statistics import Effect, Moments, Strata
+
+BEFORE = timedelta(days=30)  # of what people did before they were decided for
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +69,11 @@ def report(experiment: Experiment, arms: list[Arm], *, until: datetime) -> Repor
     """Every metric, arm against control; the recommendation from primary and guardrails."""
     control = next(arm for arm in arms if arm.is_control)
     goals = log.goals(experiment.pk)
-    tables = {g.metric.key: strata_of(experiment, g.metric, until) for g in goals}
-    counts = _counts(tables[goals[0].metric.key])
-    expected = _expected(experiment, tables[goals[0].metric.key])
+    plain = {g.metric.key: strata_of(experiment, g.metric, until) for g in goals}
+    before = _adjusted(experiment, goals, until)
+    tables = plain | {key: found.strata for key, found in before.items()}
+    counts = _counts(plain[goals[0].metric.key])
+    expected = _expected(experiment, plain[goals[0].metric.key])
     srm = statistics.srm_p({k: m.n for k, m in counts.items()}, expected)
     effects = {
         (g.metric.key, arm.key): statistics.effect(
@@ -86,19 +98,53 @@ def report(experiment: Experiment, arms: list[Arm], *, until: datetime) -> Repor
             "people_missing": told.people_missing,
             "comparisons": len(arms) - 1,
             "power": _power(experiment, arms, goals, counts),
-            "best": _best(arms, goals[0], tables[goals[0].metric.key]),
+            "best": _best(arms, goals[0], plain[goals[0].metric.key]),
             "open": log.open_windows(experiment.pk, at=until),
-            "metrics": [_metric_rows(g, arms, tables[g.metric.key], effects) for g in goals],
+            "twice": _twice(experiment),
+            "unchecked": exposures.unchecked(experiment) if _by_sdk(experiment) else 0,
+            "before": {key: round(found.reduction, 4) for key, found in before.items()},
+            "metrics": [_metric_rows(g, arms, plain[g.metric.key], effects) for g in goals],
         },
     )
 
 
+def _by_sdk(experiment: Experiment) -> bool:
+    return experiment.assigned_by == Experiment.By.SDK
+
+
+def _twice(experiment: Experiment) -> dict[str, int]:
+    """People decided for, and of them who got more than one arm."""
+    people, twice = log.exposed_twice(experiment.pk)
+    if _by_sdk(experiment) and experiment.started_at is not None:
+        twice = max(twice, exposures.seen_twice(experiment))
+    return {"people": people, "twice": twice}
+
+
+def _adjusted(
+    experiment: Experiment, goals: list[Goal], until: datetime
+) -> dict[str, cuped.Adjusted]:  # fmt: skip
+    """{metric: moments without what the time before explains}, where the experiment wants that."""
+    if not experiment.use_before:
+        return {}
+    found = {}
+    for goal in goals:
+        table: dict[str, dict[int, cuped.Joint]] = {}
+        for arm, version, sums in log.joint_sums(
+            experiment.pk, goal.metric, until=until, before=BEFORE
+        ):
+            table.setdefault(arm, {})[version] = cuped.Joint(*sums)
+        adjusted = cuped.adjust(table)
+        if adjusted is not None:
+            found[goal.metric.key] = adjusted
+    return found
+
+
 def _alpha(goal: Goal, goals: list[Goal], arms: list[Arm]) -> float:
-    """The error that one interval may use (Bonferroni): the arms of one metric share 5 %, and the
-    guardrails share theirs among them too. Each secondary metric spends 5 % of its own."""
+    """The error that one interval may use (Bonferroni): the arms of one metric share 5 %; so do all
+    guardrails together, and all secondary metrics together. The primary metric has its own."""
     comparisons = len(arms) - 1
-    if goal.role == Goal.Role.GUARDRAIL:
-        comparisons *= sum(g.role == Goal.Role.GUARDRAIL for g in goals)
+    if goal.role != Goal.Role.PRIMARY:
+        comparisons *= sum(g.role == goal.role for g in goals)
     return statistics.ALPHA / comparisons
 
 
@@ -190,6 +236,8 @@ def _advice(
         per_day=smallest / days if days > 1 / 24 else 0.0,
         higher_is_better=primary.higher_is_better,
         rate=primary.kind == Metric.Kind.CONVERSION,
+        criteria=experiment.criteria,
+        target=experiment.target_lift,
     )
 
 

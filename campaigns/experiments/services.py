@@ -24,7 +24,7 @@ from campaigns.content.services import verify
 from campaigns.decisions import selectors as log
 from campaigns.decisions import services as decisions
 from campaigns.decisions.models import Decision, Metric
-from campaigns.experiments import bandits, reading
+from campaigns.experiments import agreeing, bandits, reading
 from campaigns.experiments.beliefs import ArmPrior
 from campaigns.experiments.jobs import LEARN_PRIOR, LearnPrior
 from campaigns.experiments.models import Allocation, Arm, Experiment, Snapshot
@@ -68,9 +68,18 @@ def create(
     window_hours: int = 168,
     target_lift: float = 0.1,
     key: str = "",
+    assigned_by: str = Experiment.By.ATTUNE,
+    hash_version: int = 2,
+    criteria: str = Experiment.Criteria.CLEAR,
+    use_before: bool = False,
 ) -> Experiment:
     """A draft experiment with its arms and metrics. Raises Invalid with every mistake."""
-    if errors := list(_faults(name, arms, kind, floor, window_hours, target_lift)):
+    errors = [*_faults(name, arms, kind, floor, window_hours, target_lift),
+              *_sdk_faults(kind, assigned_by, hash_version)]  # fmt: skip
+    if criteria not in Experiment.Criteria.values:
+        names = ", ".join(Experiment.Criteria.values)
+        errors.append(FieldError("criteria", say("Choose one of %(names)s.", names=names)))
+    if errors:
         raise Invalid(errors)
     _check_metrics(kind, primary, [*(secondary or []), *(guardrails or [])])
     total = sum(arm.weight for arm in arms)
@@ -79,7 +88,9 @@ def create(
             experiment = Experiment.objects.create(
                 key=slugify(key or name)[:60] or f"experiment-{secrets.token_hex(4)}",
                 name=name[:120], hypothesis=hypothesis[:300], kind=kind, floor=floor,
-                window_hours=window_hours, target_lift=target_lift,
+                window_hours=window_hours, target_lift=target_lift, assigned_by=assigned_by,
+                hash_version=hash_version, criteria=criteria, use_before=use_before,
+                author_id=audit.user_id(),
             )  # fmt: skip
     except IntegrityError as clash:
         raise Invalid.one("name", say("An experiment has this name already.")) from clash
@@ -121,6 +132,17 @@ def _faults(
     yield from _arm_faults(arms)
 
 
+def _sdk_faults(kind: str, assigned_by: str, hash_version: int) -> Iterator[FieldError]:
+    if assigned_by not in Experiment.By.values:
+        names = ", ".join(Experiment.By.values)
+        yield FieldError("assigned_by", say("Choose one of %(names)s.", names=names))
+    elif assigned_by == Experiment.By.SDK and kind != Experiment.Kind.FIXED:
+        told = say("An SDK assigns by shares that stay; choose a fixed split.")
+        yield FieldError("kind", told)
+    if hash_version not in {1, 2}:
+        yield FieldError("hash_version", say("The SDK's hash is of version 1 or 2."))
+
+
 def _arm_faults(arms: list[ArmPlan]) -> Iterator[FieldError]:
     if len(arms) < 2 or len({a.key for a in arms}) != len(arms):
         yield FieldError("arms", say("Give at least two arms with different keys."))
@@ -150,6 +172,7 @@ def _check_metrics(kind: str, primary: Metric, others: list[Metric]) -> None:
 def start(*, experiment: Experiment) -> None:
     """Start: every shown revision must be approved; the first allocation is written. A bandit on a
     rate asks what the workspace's earlier texts teach of its own."""
+    agreeing.demand_approval(experiment)
     for arm in arms_of(experiment):
         if arm.revision is not None:
             verify(arm.revision)
@@ -236,6 +259,9 @@ def decide(
                 state=word(experiment.state),
             )
         )
+    if experiment.assigned_by == Experiment.By.SDK:
+        told = say("“%(name)s” is assigned by an SDK; ask that one.", name=experiment.name)
+        raise Conflict(told)
     known = log.decided(experiment.pk, contact_id)
     if known is not None and not kept:
         return known

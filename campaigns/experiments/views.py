@@ -17,7 +17,16 @@ from attune.web.pages import filters, form_status, paged
 from campaigns.content import selectors as content
 from campaigns.decisions import selectors as log
 from campaigns.decisions import services as decisions
-from campaigns.experiments import beliefs, charts, health, selectors, services
+from campaigns.experiments import (
+    agreeing,
+    beliefs,
+    charts,
+    checklist,
+    health,
+    learnings,
+    selectors,
+    services,
+)
 from campaigns.experiments.forms import ExperimentForm, MetricForm
 from campaigns.experiments.models import Experiment
 from tenants.pages import go, page
@@ -46,7 +55,10 @@ def experiment(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "goals": log.goals(row.pk),
         "latest": latest,
         "advised": selectors.advised(latest),
-        "health": health.checks(row, latest) if latest else [],
+        "health": health.checks(row, latest, timezone.now()) if latest else [],
+        "checklist": checklist.items(row, timezone.now()) if row.state == "draft" else [],
+        "approval": agreeing.approval(row) if row.state == "draft" else None,
+        "learned": learnings.of_experiment(row),
         "metrics": latest.results["metrics"] if latest else [],
         "effect_chart": charts.effect_over_time(history, arms),
         "allocation_chart": charts.allocation_over_time(
@@ -108,6 +120,10 @@ def _plan(values: dict[str, Any]) -> dict[str, Any]:
         "arms": arms,
         "primary": log.metric_by_key(values["primary"]),
         "guardrails": [log.metric_by_key(k) for k in values["guardrails"]],
+        "secondary": [log.metric_by_key(k) for k in values["secondary"]],
+        "assigned_by": values["assigned_by"] or Experiment.By.ATTUNE,
+        "criteria": values["criteria"] or Experiment.Criteria.CLEAR,
+        "use_before": values["use_before"],
         "window_hours": values["window_days"] * 24,
         "target_lift": values["target_lift"] / 100,
         "floor": values["floor"] / 100,

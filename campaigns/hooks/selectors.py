@@ -21,11 +21,11 @@ def endpoint(pk: UUID | str, *, lock: bool = False) -> Endpoint:
 
 
 def counts(rows: list[Endpoint]) -> dict[UUID, dict[str, int]]:
-    """{endpoint: {state: deliveries}} of the last 30 days."""
-    found: dict[UUID, dict[str, int]] = {}
+    """{endpoint: {state: deliveries}} of the last 30 days, none left out."""
+    found = {row.pk: dict.fromkeys(WebhookDelivery.State.values, 0) for row in rows}
     counted = WebhookDelivery.objects.filter(endpoint__in=rows).values("endpoint_id", "state")
     for row in counted.annotate(n=Count("id")).order_by():
-        found.setdefault(row["endpoint_id"], {})[row["state"]] = row["n"]
+        found[row["endpoint_id"]][row["state"]] = row["n"]
     return found
 
 

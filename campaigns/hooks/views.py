@@ -26,7 +26,7 @@ from tenants.pages import go, page
 def endpoints(request: HttpRequest) -> HttpResponse:
     found = paged(request, delivery.endpoints())
     counts = selectors.counts(list(found))
-    context = {"page": found, "rows": [(row, counts.get(row.pk, {})) for row in found]}
+    context = {"page": found, "rows": [(row, counts[row.pk]) for row in found]}
     return render(request, "hooks/endpoints.html", context)
 
 
@@ -52,7 +52,7 @@ def endpoint(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     state = state if state in WebhookDelivery.State.values else ""
     context = {
         "endpoint": row, "page": paged(request, selectors.deliveries(row, state=state)),
-        "counts": selectors.counts([row]).get(row.pk, {}), "state": state,
+        "counts": selectors.counts([row])[row.pk], "state": state,
         "states": WebhookDelivery.State.choices,
     }  # fmt: skip
     return render(request, "hooks/endpoint.html", context)

@@ -20,6 +20,7 @@ from campaigns.delivery.api import (
     Decide,
     SendViewSet,
 )
+from campaigns.experiments import public as sdk
 from campaigns.experiments.api import DecisionViewSet, ExperimentViewSet, MetricViewSet
 from campaigns.hooks.api import EndpointViewSet, WebhookDeliveryViewSet
 from campaigns.predictions.api import PredictionRunViewSet, PredictionViewSet, ScoreViewSet
@@ -155,6 +156,7 @@ urlpatterns = [
     path("docs/api", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
     path("accounts/", include("allauth.urls")),
     path("words/<str:language>.js", words.script, name="words"),
+    path("api/features/<str:key>", sdk.features, name="sdk-features"),
     path("metrics", measuring.metrics, name="metrics"),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),

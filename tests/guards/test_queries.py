@@ -21,7 +21,7 @@ from campaigns.contacts.models import Contact
 from campaigns.content.models import Brief, Revision
 from campaigns.delivery import services as delivery
 from campaigns.delivery.models import Campaign, Endpoint, Send
-from campaigns.experiments.models import Experiment
+from campaigns.experiments.models import Experiment, Learning
 from campaigns.generators.models import ModelVersion
 from campaigns.hooks.models import WebhookDelivery
 from campaigns.predictions.models import Prediction
@@ -71,7 +71,11 @@ FROZEN: dict[str, int] = {
     "insights:home": 31,
     "automations:journeys": 9,
     "hooks:new": 5,
-    "hooks:endpoint": 8,
+    "experiments:plan": 7,
+    "experiments:learnings": 8,
+    "experiments:learn": 5,
+    "experiments:learning": 8,
+    "hooks:endpoint": 9,
     "hooks:edit": 6,
     "hooks:attempt": 6,
     "automations:new": 7,
@@ -109,7 +113,7 @@ FROZEN: dict[str, int] = {
     "delivery_pages:new": 10,
     "delivery_pages:calendar": 7,
     "delivery_pages:outbox": 9,
-    "hooks:endpoints": 6,
+    "hooks:endpoints": 8,
     "delivery_pages:suppressions": 6,
     "workspace:settings": 7,
     "workspace:members": 7,
@@ -128,7 +132,7 @@ FROZEN: dict[str, int] = {
     "content:revision": 11,
     "approval:edit": 8,
     "approval:review": 13,
-    "experiments:experiment": 12,
+    "experiments:experiment": 14,
     "delivery_pages:campaign": 10,
     "delivery_pages:edit": 12,
     "delivery_pages:reach": 9,
@@ -263,6 +267,7 @@ ROWS: dict[str, Any] = {
     "risk:risk": Risk, "risk:people": Risk, "risk:campaign": Campaign, "alerts:alert": Alert,
     "predictions:uplift": Experiment,
     "budget:budget": Mix, "budget:lift": Mix, "budget:plan": BudgetPlan,
+    "experiments:learning": Learning,
     "hooks:endpoint": Endpoint, "hooks:edit": Endpoint, "hooks:attempt": WebhookDelivery,
     "automations:journey": Automation, "automations:settings": Automation,
     "automations:entry": Automation, "automations:people": Automation,

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils import timezone
+
 from campaigns.automations import services
 from campaigns.automations.models import JourneyRun, JourneyStep
 from campaigns.contacts.models import Contact
 from campaigns.delivery import bounces, endpoints
+from campaigns.experiments import learnings
+from campaigns.experiments import services as experiments
 from campaigns.hooks.models import WebhookDelivery
 from campaigns.subscriptions import services as subscriptions
 from tests import make
@@ -38,7 +42,12 @@ def walked(number: int = 0) -> dict[str, Any]:
         endpoint=endpoint, of=f"x{number}", type="segment.changed", payload={"data": CANARY},
         state="delivered",
     )  # fmt: skip
+    trial = make.experiment([make.approved()], holdout=0.5, name=f"{CANARY} tried {number}")
+    experiments.analyse(experiment=trial, now=timezone.now())
+    learning = learnings.write(claim=f"{CANARY} learning {number}", note=CANARY)
+    proof = learnings.add_evidence(learning=learning, experiment=trial, stance="supports")
     return {
+        "learning": learning.pk, "evidence": proof.pk, "tried": trial.pk,
         "hook": endpoint.pk, "delivery": delivery.pk,
         "topic": topic.pk, "journey": journey.pk, "journey_campaign": journey.campaign_id,
         "journey_version": journey.live.pk, "run": run.pk, "bounce": bounce.pk,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from campaigns.experiments import selectors, services
+from campaigns.experiments import selectors, services, watching
 from campaigns.experiments.jobs import ANALYSE, AnalyseExperiment
 from workers.runner import Run, handles
 
@@ -15,4 +15,4 @@ def analyse(payload: AnalyseExperiment, run: Run) -> None:
     with run.unit():
         experiment = selectors.experiment(payload.experiment_id)
         services.reallocate(experiment=experiment, now=now)
-        services.analyse(experiment=experiment, now=now, again=False)
+        watching.warn(experiment, services.analyse(experiment=experiment, now=now, again=False))

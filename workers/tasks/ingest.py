@@ -14,6 +14,7 @@ from campaigns.contacts.jobs import FOLD_EVENTS, RUN_IMPORT, FoldEvents, RunImpo
 from campaigns.contacts.models import ContactImport
 from campaigns.contacts.services import set_aside
 from campaigns.decisions.services import reward_contacts
+from campaigns.experiments import exposures
 from campaigns.segments.services import refresh_contacts
 from workers.runner import Run, handles
 
@@ -48,6 +49,7 @@ def _fold(run: Run, most: int) -> list[UUID]:
         contacts = folding.take_changed(most)
         folding.fold(contacts)
         refresh_contacts(contacts)
+        exposures.take(contacts)
         reward_contacts(contacts)
         hear(contacts, timezone.now())
     return contacts
