@@ -9,6 +9,10 @@ from campaigns.automations import services
 from campaigns.automations.models import Journey
 from campaigns.content import selectors as content
 from campaigns.content.models import Channel
+from campaigns.experiments import learnings
+from campaigns.layouts import services as layouts
+from campaigns.layouts.blocks import Style
+from campaigns.layouts.models import TemplateVersion
 from campaigns.subscriptions import services as subscriptions
 from campaigns.subscriptions.models import Topic
 
@@ -21,9 +25,28 @@ def launch() -> Journey | None:
     texts = [str(text.pk) for text in content.approved_revisions(Channel.EMAIL)[:2]]
     if len(texts) < 2 or Journey.objects.filter(campaign__name=NAME).exists():
         return None
-    journey = services.create(name=NAME, draft=_flow(*texts))
+    _learn()
+    journey = services.create(name=NAME, draft=_flow(*texts), template=_template())
     services.launch(journey=journey, seen=1)
     return journey
+
+
+def _template() -> TemplateVersion:
+    """How the demo's e-mails look."""
+    closing = 'Your cart waits for you, {{ first_name|default:"tea lover" }}.'
+    blocks = [
+        {"kind": "header", "text": "{{ workspace }}"}, {"kind": "heading", "text": "{{ subject }}"},
+        {"kind": "copy"}, {"kind": "button"}, {"kind": "divider"},
+        {"kind": "text", "text": closing},
+    ]  # fmt: skip
+    return layouts.save(name="Harbour", blocks=blocks, style=Style(accent="#1c7a43"))
+
+
+def _learn() -> None:
+    learnings.write(
+        claim="A concrete taste invites more than a claim or a price",
+        note="Seen on the home banner; for e-mails it is open.",
+    )
 
 
 def _topics() -> None:

@@ -19,6 +19,7 @@ from campaigns.content import selectors as content
 from campaigns.delivery import selectors as delivery
 from campaigns.delivery.models import Campaign
 from campaigns.experiments import selectors as experiments
+from campaigns.layouts import selectors as layouts
 from campaigns.segments import selectors as segments
 from campaigns.subscriptions import selectors as subscriptions
 
@@ -82,6 +83,9 @@ class SettingsForm(forms.Form):
         label=_("Topic"), required=False,
         help_text=_("Only people who get this topic are written to."),
     )  # fmt: skip
+    template = forms.ChoiceField(
+        label=_("Template"), required=False, help_text=_("How e-mails look. None: the plain form."),
+    )  # fmt: skip
     per_hour = forms.IntegerField(
         label=_("Most messages an hour"), required=False, min_value=1, max_value=10_000_000,
         help_text=_("The rest waits for its turn."),
@@ -93,6 +97,10 @@ class SettingsForm(forms.Form):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.fields["topic"].choices = [("", "–"), *subscriptions.as_choices()]
+        own = str(self.initial.get("template") or "")
+        self.fields["template"].choices = [
+            ("", "–"), *layouts.as_choices(layouts.version(own) if own else None),
+        ]  # fmt: skip
         self.fields["endpoint"].choices = [
             ("", "–"), *((str(e.pk), e.name) for e in delivery.endpoints()),
         ]  # fmt: skip
@@ -102,6 +110,7 @@ class SettingsForm(forms.Form):
         return {
             "name": told["name"], "via": told["via"], "per_hour": told["per_hour"],
             "topic": subscriptions.topic(told["topic"]) if told["topic"] else None,
+            "template": layouts.version(told["template"]) if told["template"] else None,
             "endpoint": delivery.endpoints().filter(pk=told["endpoint"] or None).first(),
         }  # fmt: skip
 

@@ -35,6 +35,7 @@ from campaigns.delivery.models import Campaign, Endpoint
 from campaigns.delivery.services import CAMPAIGN
 from campaigns.experiments import services as experimenting
 from campaigns.experiments.models import Experiment
+from campaigns.layouts.models import TemplateVersion
 from campaigns.segments.models import Segment
 from campaigns.subscriptions.models import Topic
 
@@ -45,9 +46,11 @@ Tree = editing.Tree
 def create(
     *, name: str, via: str = Campaign.Via.EMAIL, endpoint: Endpoint | None = None,
     topic: Topic | None = None, per_hour: int | None = None, draft: Tree | None = None,
+    template: TemplateVersion | None = None,
 ) -> Journey:  # fmt: skip
     """A journey with an empty draft, or with a flow that is not published yet."""
     campaign = Campaign(by_journey=True)
+    campaign.template = template
     _settle(campaign, name, via, endpoint, topic, per_hour)
     journey = Journey.objects.create(
         campaign=campaign, draft=copy.deepcopy(editing.EMPTY if draft is None else draft)
@@ -60,6 +63,7 @@ def create(
 def change(
     *, journey: Journey, name: str, via: str, endpoint: Endpoint | None = None,
     topic: Topic | None = None, per_hour: int | None = None,
+    template: TemplateVersion | None = None,
 ) -> None:  # fmt: skip
     """How its messages leave. What is on its way keeps to what holds when it is due."""
     campaign = locked(journey.campaign)
@@ -67,6 +71,7 @@ def change(
         raise Conflict(say("This journey has ended."))
     if campaign.state != Campaign.State.DRAFT and via != campaign.via:
         raise Conflict(say("A journey that was launched keeps its channel; make another one."))
+    campaign.template = template
     _settle(campaign, name, via, endpoint, topic, per_hour)
     audit.record("automations.change", journey)
 

@@ -57,7 +57,8 @@ def settings(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     row = selectors.journey(pk, lock=request.method == "POST")
     mine = row.campaign
     now = {"name": mine.name, "via": mine.via, "topic": str(mine.topic_id or ""),
-           "per_hour": mine.per_hour, "endpoint": str(mine.endpoint_id or "")}  # fmt: skip
+           "per_hour": mine.per_hour, "template": str(mine.template_id or ""),
+           "endpoint": str(mine.endpoint_id or "")}  # fmt: skip
     form = SettingsForm(request.POST or None, initial=now)
     if request.method == "POST" and form.is_valid():
         try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
@@ -22,6 +23,8 @@ class Envelope:
     postal_address: str
     preferences_url: str = ""
     open_url: str = ""  # empty: openings are not noticed
+    page: str = ""  # HTML of its template, filled in; empty: the plain form
+    words: Mapping[str, str] = field(default_factory=dict)  # of its links, in its language
     token: str = ""  # comes back with what the provider tells of this message
 
 
@@ -34,19 +37,35 @@ def headers(envelope: Envelope) -> dict[str, str]:
     }
 
 
+def _word(envelope: Envelope, name: str, english: str) -> str:
+    return envelope.words.get(name, english)
+
+
 def text_body(envelope: Envelope) -> str:
     parts = [envelope.components.get("body", "")]
     if envelope.components.get("cta") and envelope.click_url:
         parts.append(f"{envelope.components['cta']}: {envelope.click_url}")
     parts.append("—\n" + (envelope.postal_address or "").strip())
     if envelope.preferences_url:
-        parts.append(f"Choose what you get: {envelope.preferences_url}")
-    parts.append(f"Unsubscribe: {envelope.unsubscribe_url}")
+        choose = _word(envelope, "preferences_word", "Choose what you get")
+        parts.append(f"{choose}: {envelope.preferences_url}")
+    stop = _word(envelope, "unsubscribe_word", "Unsubscribe")
+    parts.append(f"{stop}: {envelope.unsubscribe_url}")
     return "\n\n".join(part for part in parts if part.strip("—\n "))
 
 
 def html_body(envelope: Envelope) -> str:
-    """Simple, readable HTML; every word of the copy is escaped."""
+    """Its template's page, or simple, readable HTML; every word of the copy is escaped."""
+    dot = (
+        f'<img src="{html.escape(envelope.open_url)}" width="1" height="1" alt="">'
+        if envelope.open_url
+        else ""
+    )
+    if envelope.page:
+        head, end, rest = envelope.page.rpartition("</body>")
+        return head + dot + end + rest if end else envelope.page + dot
+    stop = html.escape(_word(envelope, "unsubscribe_word", "Unsubscribe"))
+    wish = html.escape(_word(envelope, "preferences_word", "Choose what you get"))
     body = html.escape(envelope.components.get("body", "")).replace("\n", "<br>")
     pre = html.escape(envelope.components.get("preheader", ""))
     cta = envelope.components.get("cta", "")
@@ -57,28 +76,27 @@ def html_body(envelope: Envelope) -> str:
         else ""
     )
     choose = (
-        f'<a href="{html.escape(envelope.preferences_url)}">Choose what you get</a> · '
+        f'<a href="{html.escape(envelope.preferences_url)}">{wish}</a> · '
         if envelope.preferences_url
-        else ""
-    )
-    dot = (
-        f'<img src="{html.escape(envelope.open_url)}" width="1" height="1" alt="">'
-        if envelope.open_url
         else ""
     )
     return (
         '<!doctype html><html><body style="font:16px/1.5 sans-serif;max-width:560px;margin:auto">'
         f'<div style="display:none">{pre}</div><p>{body}</p>{button}'
         f'<hr><p style="color:#666;font-size:12px">{html.escape(envelope.postal_address)} '
-        f'{choose}<a href="{html.escape(envelope.unsubscribe_url)}">Unsubscribe</a></p>'
+        f'{choose}<a href="{html.escape(envelope.unsubscribe_url)}">{stop}</a></p>'
         f"{dot}</body></html>"
     )
 
 
 def deliver(envelope: Envelope) -> None:
     """Hand over to the provider. Raises what the backend raises; the outbox keeps the copy."""
-    if settings.CAMPAIGN_EMAIL == "outbox":
-        return
+    if settings.CAMPAIGN_EMAIL != "outbox":
+        hand_over(envelope)
+
+
+def hand_over(envelope: Envelope) -> None:
+    """Give it to the backend."""
     message = EmailMultiAlternatives(
         subject=" ".join(envelope.components.get("subject", "").split()),
         body=text_body(envelope),

@@ -11,6 +11,7 @@ from attune.kernel.phrases import say
 from campaigns.delivery import selectors
 from campaigns.delivery.models import Campaign
 from campaigns.experiments import selectors as experiments
+from campaigns.layouts import selectors as layouts
 from campaigns.segments import selectors as segments
 from campaigns.strategy import selectors as strategy
 from campaigns.subscriptions import selectors as subscriptions
@@ -31,6 +32,9 @@ class CampaignForm(forms.Form):
     topic = forms.ChoiceField(
         label=_("Topic"), required=False,
         help_text=_("Only people who get this topic are written to."),
+    )  # fmt: skip
+    template = forms.ChoiceField(
+        label=_("Template"), required=False, help_text=_("How e-mails look. None: the plain form."),
     )  # fmt: skip
     local_time = forms.TimeField(
         label=_("At this time of each person's day"), required=False,
@@ -71,6 +75,9 @@ class CampaignForm(forms.Form):
             ("", say("choose")), *((str(p.pk), p.name) for p in policies),
         ]  # fmt: skip
         self.fields["topic"].choices = [("", "–"), *subscriptions.as_choices()]
+        self.fields["template"].choices = [
+            ("", "–"), *layouts.as_choices(own.template if own else None),
+        ]  # fmt: skip
         self.fields["endpoint"].choices = [
             ("", "–"),
             *((str(e.pk), e.name) for e in selectors.endpoints()),

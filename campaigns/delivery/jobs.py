@@ -42,8 +42,17 @@ class SendDue:
     campaign_id: uuid.UUID
 
 
+@dataclass(frozen=True, slots=True)
+class SendTest:
+    revision_id: uuid.UUID
+    contact_id: uuid.UUID
+    template: str  # the version's id, or empty
+    user_id: int
+
+
 LAUNCH_CAMPAIGN = Job("delivery.launch_campaign", LIGHT, LaunchCampaign)
 LOAD_CAMPAIGN = Job("delivery.load_campaign", LIGHT, LoadCampaign)
 SEND_BATCH = Job("delivery.send_batch", LIGHT, SendBatch)
+SEND_TEST = Job("delivery.send_test", LIGHT, SendTest)
 SEND_DUE = Job("delivery.send_due", LIGHT, SendDue)
 VISIT = Job("delivery.visit", LIGHT, Visit)

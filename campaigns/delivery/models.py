@@ -13,6 +13,7 @@ from campaigns.contacts.models import Contact
 from campaigns.content.models import Channel, Revision
 from campaigns.decisions.models import Decision
 from campaigns.experiments.models import Experiment
+from campaigns.layouts.models import TemplateVersion
 from campaigns.segments.models import Segment
 from campaigns.strategy.models import Policy
 from campaigns.subscriptions.models import Topic
@@ -72,6 +73,9 @@ class Campaign(TenantModel):
     )
     by_journey = models.BooleanField(default=False)
     endpoint = TenantForeignKey(Endpoint, null=True, blank=True, on_delete=models.PROTECT)
+    template = TenantForeignKey(
+        TemplateVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="campaigns"
+    )
     topic = TenantForeignKey(
         Topic, null=True, blank=True, on_delete=models.PROTECT, related_name="campaigns"
     )
@@ -161,6 +165,9 @@ class Send(TenantModel):
         Decision, null=True, blank=True, on_delete=models.PROTECT, related_name="sends"
     )  # none where there was nothing to choose from: a step of a journey with one text
     revision = TenantForeignKey(Revision, on_delete=models.PROTECT, related_name="sends")
+    template = TenantForeignKey(
+        TemplateVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="sends"
+    )  # the version it left in
     slot = models.CharField(max_length=40, blank=True, default="")
     due_at = models.DateTimeField(null=True, blank=True)
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)

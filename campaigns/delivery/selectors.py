@@ -56,7 +56,7 @@ def sends(campaign_id: uuid.UUID | None = None) -> QuerySet[Send]:
 def send(send_id: uuid.UUID | str) -> Send:
     row = (
         Send.objects.select_related(
-            "campaign", "contact", "revision", "revision__asset", "decision"
+            "campaign", "contact", "revision", "revision__asset", "decision", "template"
         )
         .filter(pk=send_id)
         .first()

@@ -27,6 +27,7 @@ from campaigns.delivery import (
     email,
     endpoints,
     holding,
+    letters,
     services,
     standing,
     tracking,
@@ -69,6 +70,7 @@ def prepare(send_id: UUID, *, now: datetime) -> Prepared | None:
             "campaign__policy__audience",
             "campaign__audience",
             "campaign__topic",
+            "campaign__template",
             "contact",
             "decision",
             "revision__asset",
@@ -124,7 +126,8 @@ def _render(send: Send, tenant: Tenant) -> Prepared:
     domain = (tenant.sender_email or "attune.local").partition("@")[2] or "attune.local"
     send.message_id = f"<{send.pk}@{domain}>"
     send.state, send.sent_at = Send.State.SENDING, timezone.now()
-    send.save(update_fields=["components", "address", "message_id", "state", "sent_at"])
+    send.template = send.campaign.template
+    send.save(update_fields=["components", "address", "message_id", "state", "sent_at", "template"])
     envelope = _envelope(send, tenant)
     if send.campaign.via != Campaign.Via.WEBHOOK or send.campaign.endpoint is None:
         return Prepared(send.pk, send.campaign.via, envelope)
@@ -150,7 +153,8 @@ def _render(send: Send, tenant: Tenant) -> Prepared:
 
 
 def _envelope(send: Send, tenant: Tenant) -> email.Envelope:
-    return email.Envelope(
+    target = target_of(send)
+    plain = email.Envelope(
         to=send.address,
         sender=services.sender_of(tenant),
         components=send.components,
@@ -158,10 +162,11 @@ def _envelope(send: Send, tenant: Tenant) -> email.Envelope:
         unsubscribe_url=tracking.unsubscribe_url(send),
         preferences_url=tracking.preferences_url(send.contact_id),
         open_url=tracking.open_url(send) if tenant.track_opens else "",
-        click_url=tracking.click_url(send, target_of(send)),
+        click_url=tracking.click_url(send, target) if target else "",
         token=tracking.token(send),
         postal_address=tenant.postal_address,
     )
+    return letters.dressed(plain, send.contact, tenant, send.template, send.revision.asset.locale)
 
 
 def envelope_of(send: Send) -> email.Envelope:

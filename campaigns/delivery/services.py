@@ -27,6 +27,7 @@ from campaigns.delivery.jobs import LOAD_CAMPAIGN, SEND_BATCH, LoadCampaign, Sen
 from campaigns.delivery.models import Campaign, Endpoint, Send
 from campaigns.experiments import services as experiments
 from campaigns.experiments.models import Experiment
+from campaigns.layouts.models import TemplateVersion
 from campaigns.segments.models import Segment, SegmentMembership
 from campaigns.strategy import selectors as strategy
 from campaigns.strategy import services as policies
@@ -90,6 +91,7 @@ def create(
     policy: Policy | None = None,
     endpoint: Endpoint | None = None,
     topic: Topic | None = None,
+    template: TemplateVersion | None = None,
     local_time: time | None = None,
     per_hour: int | None = None,
 ) -> Campaign:
@@ -97,7 +99,7 @@ def create(
     all alike; by webhook a policy may use several."""
     campaign = Campaign(
         name=name, via=via, audience=audience, experiment=experiment, policy=policy,
-        endpoint=endpoint, topic=topic, local_time=local_time, per_hour=per_hour,
+        endpoint=endpoint, topic=topic, template=template, local_time=local_time, per_hour=per_hour,
     )  # fmt: skip
     _save_sound(campaign)
     audit.record("campaigns.create", campaign)
@@ -115,6 +117,7 @@ def change(
     policy: Policy | None = None,
     endpoint: Endpoint | None,
     topic: Topic | None = None,
+    template: TemplateVersion | None = None,
     local_time: time | None = None,
     per_hour: int | None = None,
 ) -> None:
@@ -125,11 +128,12 @@ def change(
         raise Conflict(say("Only a draft can be changed; this campaign is %(state)s.",
                            state=word(campaign.state)))  # fmt: skip
     fields = ("name", "via", "audience", "experiment", "policy", "endpoint", "topic",
-              "local_time", "per_hour")  # fmt: skip
+              "template", "local_time", "per_hour")  # fmt: skip
     before = {field: str(getattr(campaign, field)) for field in fields}
     campaign.name, campaign.via, campaign.endpoint = name, via, endpoint
     campaign.audience, campaign.experiment, campaign.policy = audience, experiment, policy
-    campaign.topic, campaign.local_time, campaign.per_hour = topic, local_time, per_hour
+    campaign.topic, campaign.template = topic, template
+    campaign.local_time, campaign.per_hour = local_time, per_hour
     _save_sound(campaign)
     audit.record("campaigns.change", campaign, before=before)
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from campaigns.delivery import views
+from campaigns.delivery import views, views_preview
 
 app_name = "delivery_pages"
 urlpatterns = [
@@ -10,6 +10,9 @@ urlpatterns = [
     path("outbox", views.outbox, name="outbox"),
     path("outbox/<uuid:pk>", views.message, name="message"),
     path("suppressions", views.suppressions, name="suppressions"),
+    path("preview/<uuid:pk>", views_preview.preview, name="preview"),
+    path("preview/<uuid:pk>/page", views_preview.preview_html, name="preview-html"),
+    path("preview/<uuid:pk>/test", views_preview.test, name="test"),
     path("<uuid:pk>", views.campaign, name="campaign"),
     path("<uuid:pk>/edit", views.edit, name="edit"),
     path("<uuid:pk>/reach", views.audience_reach, name="reach"),

@@ -21,6 +21,7 @@ from campaigns.delivery.forms import CampaignForm, ScheduleForm
 from campaigns.delivery.models import Campaign, Send
 from campaigns.experiments import selectors as experiments
 from campaigns.experiments import services as experiment_services
+from campaigns.layouts import selectors as layouts
 from campaigns.segments import selectors as segments
 from campaigns.strategy import selectors as strategy
 from campaigns.subscriptions import selectors as subscriptions
@@ -77,6 +78,7 @@ def _values(form: CampaignForm) -> dict[str, Any]:
         "policy": strategy.policy(values["policy"]) if values["policy"] else None,
         "endpoint": selectors.endpoints().filter(pk=values["endpoint"] or None).first(),
         "topic": subscriptions.topic(values["topic"]) if values["topic"] else None,
+        "template": layouts.version(values["template"]) if values["template"] else None,
         "local_time": values["local_time"],
         "per_hour": values["per_hour"],
     }
@@ -101,6 +103,7 @@ def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "experiment": str(row.experiment_id or ""), "policy": str(row.policy_id or ""),
         "endpoint": str(row.endpoint_id or ""), "topic": str(row.topic_id or ""),
         "local_time": row.local_time, "per_hour": row.per_hour,
+        "template": str(row.template_id or ""),
     }  # fmt: skip
     form = CampaignForm(request.POST or None, initial=now, own=row)
     editing = Editing(form, now, audit.latest_of(row, "campaigns.change"))

@@ -132,6 +132,7 @@ workspace = [
     path("campaigns/", include("campaigns.delivery.urls_workspace")),
     path("endpoints/", include("campaigns.hooks.urls")),
     path("automations/", include("campaigns.automations.urls")),
+    path("templates/", include("campaigns.layouts.urls")),
     path("subscriptions/", include("campaigns.subscriptions.urls")),
     path("conversations/", include("chat.conversations.urls")),
     path("inboxes/", include("chat.inboxes.urls")),

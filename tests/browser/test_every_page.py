@@ -17,8 +17,9 @@ from campaigns.budget.models import Mix
 from campaigns.catalog.models import Product
 from campaigns.contacts.models import Contact
 from campaigns.content.models import Brief, Revision
-from campaigns.delivery.models import Campaign
-from campaigns.experiments.models import Experiment
+from campaigns.delivery.models import Campaign, Endpoint
+from campaigns.experiments.models import Experiment, Learning
+from campaigns.layouts.models import Template
 from campaigns.predictions.models import Prediction
 from campaigns.segments.models import Segment
 from campaigns.strategy.models import ActionBank, Policy, PolicyVersion
@@ -79,6 +80,8 @@ def paths(shop: int) -> dict[str, str]:
         "strategy:constraint": Policy,
         "predictions:prediction": Prediction, "predictions:people": Prediction, "predictions:uplift": Experiment,
         "budget:budget": Mix, "budget:lift": Mix,
+        "layouts:edit": Template, "delivery_pages:preview": Revision,
+        "hooks:endpoint": Endpoint, "hooks:edit": Endpoint, "experiments:learning": Learning,
         "automations:journey": Automation, "automations:settings": Automation,
         "automations:entry": Automation, "automations:people": Automation,
         "automations:run": JourneyRun, "subscriptions:edit": SubscriptionTopic,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
 from campaigns.experiments import health
 from campaigns.experiments.health import Check
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("tenant")
 
 
 def told(latest: Snapshot) -> list[Check]:
-    return health.checks(Experiment(target_lift=0.1), latest)
+    return health.checks(Experiment(target_lift=0.1), latest, timezone.now())
 
 
 def looked(*, verdict: str = "not_yet", srm_p: float | None = 0.24, **results: object) -> Snapshot:
@@ -79,4 +80,5 @@ def test_sizes_that_differ_block() -> None:
         "block",
         "The arms' sizes differ from their shares (p = 0.00040): people were lost or doubled on "
         "the way.",
+        "sizes",
     )

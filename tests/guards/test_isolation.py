@@ -321,7 +321,8 @@ def test_a_key_without_the_scope_is_403_everywhere(two):
     a, _, _ = two
     client = Client(headers={"Authorization": f"Bearer {make.key(a, 'webhooks.manage')}"})
     for route in routes():
-        if not route.name.startswith("api-") or route.name in PUBLIC or "endpoints" in route.name:
+        own = "endpoint" in route.name or "webhook" in route.name
+        if not route.name.startswith("api-") or route.name in PUBLIC or own:
             continue
         arguments = {name: str(uuid.uuid4()) for name in route.parameters if name != "format"}
         answer = client.get(reverse(route.name, kwargs=arguments))

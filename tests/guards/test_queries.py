@@ -24,6 +24,7 @@ from campaigns.delivery.models import Campaign, Endpoint, Send
 from campaigns.experiments.models import Experiment, Learning
 from campaigns.generators.models import ModelVersion
 from campaigns.hooks.models import WebhookDelivery
+from campaigns.layouts.models import Template, TemplateVersion
 from campaigns.predictions.models import Prediction
 from campaigns.segments.models import Segment
 from campaigns.strategy.models import ActionBank, PastLog, Policy, PolicyVersion
@@ -71,6 +72,12 @@ FROZEN: dict[str, int] = {
     "insights:home": 31,
     "automations:journeys": 9,
     "hooks:new": 5,
+    "layouts:templates": 6,
+    "layouts:new": 5,
+    "layouts:edit": 7,
+    "layouts:shown": 7,
+    "delivery_pages:preview": 10,
+    "delivery_pages:preview-html": 8,
     "experiments:plan": 7,
     "experiments:learnings": 8,
     "experiments:learn": 5,
@@ -78,9 +85,9 @@ FROZEN: dict[str, int] = {
     "hooks:endpoint": 9,
     "hooks:edit": 6,
     "hooks:attempt": 6,
-    "automations:new": 7,
+    "automations:new": 8,
     "automations:journey": 15,
-    "automations:settings": 8,
+    "automations:settings": 9,
     "automations:entry": 8,
     "automations:people": 9,
     "automations:run": 8,
@@ -110,7 +117,7 @@ FROZEN: dict[str, int] = {
     "experiments:new": 7,
     "experiments:metric": 5,
     "delivery_pages:campaigns": 8,
-    "delivery_pages:new": 10,
+    "delivery_pages:new": 11,
     "delivery_pages:calendar": 7,
     "delivery_pages:outbox": 9,
     "hooks:endpoints": 8,
@@ -134,7 +141,7 @@ FROZEN: dict[str, int] = {
     "approval:review": 13,
     "experiments:experiment": 14,
     "delivery_pages:campaign": 10,
-    "delivery_pages:edit": 12,
+    "delivery_pages:edit": 13,
     "delivery_pages:reach": 9,
     "delivery_pages:message": 9,
     "insights:chain": 13,
@@ -267,7 +274,8 @@ ROWS: dict[str, Any] = {
     "risk:risk": Risk, "risk:people": Risk, "risk:campaign": Campaign, "alerts:alert": Alert,
     "predictions:uplift": Experiment,
     "budget:budget": Mix, "budget:lift": Mix, "budget:plan": BudgetPlan,
-    "experiments:learning": Learning,
+    "experiments:learning": Learning, "layouts:edit": Template, "layouts:shown": TemplateVersion,
+    "delivery_pages:preview": Revision, "delivery_pages:preview-html": Revision,
     "hooks:endpoint": Endpoint, "hooks:edit": Endpoint, "hooks:attempt": WebhookDelivery,
     "automations:journey": Automation, "automations:settings": Automation,
     "automations:entry": Automation, "automations:people": Automation,

@@ -13,11 +13,15 @@ from campaigns.delivery import bounces, endpoints
 from campaigns.experiments import learnings
 from campaigns.experiments import services as experiments
 from campaigns.hooks.models import WebhookDelivery
+from campaigns.layouts import services as layouts
 from campaigns.subscriptions import services as subscriptions
 from tests import make
 from tests.campaigns.journeys import by_event, step, text, tree
 
 CANARY = "CANARY-B"
+MJML = f"""<mjml><mj-body><mj-section><mj-column><mj-text>{CANARY} {{{{ body }}}}
+{{{{ unsubscribe_url }}}} {{{{ postal_address }}}}</mj-text></mj-column></mj-section></mj-body>
+</mjml>"""
 
 
 def walked(number: int = 0) -> dict[str, Any]:
@@ -46,7 +50,9 @@ def walked(number: int = 0) -> dict[str, Any]:
     experiments.analyse(experiment=trial, now=timezone.now())
     learning = learnings.write(claim=f"{CANARY} learning {number}", note=CANARY)
     proof = learnings.add_evidence(learning=learning, experiment=trial, stance="supports")
+    shown = layouts.save(name=f"{CANARY} template {number}", source=MJML)
     return {
+        "template": shown.template_id, "template_version": shown.pk,
         "learning": learning.pk, "evidence": proof.pk, "tried": trial.pk,
         "hook": endpoint.pk, "delivery": delivery.pk,
         "topic": topic.pk, "journey": journey.pk, "journey_campaign": journey.campaign_id,

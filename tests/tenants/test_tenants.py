@@ -41,6 +41,8 @@ PAGES = {
     "experiments:learn": "experiments.edit",
     "automations:journeys": "campaigns.view",
     "automations:new": "campaigns.edit",
+    "layouts:templates": "campaigns.view",
+    "layouts:new": "campaigns.edit",
     "subscriptions:topics": "campaigns.view",
     "subscriptions:new": "campaigns.edit",
     "delivery_pages:campaigns": "campaigns.view",

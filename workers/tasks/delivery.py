@@ -11,21 +11,35 @@ from django.utils import timezone
 from attune.kernel.errors import AttuneError, Invalid
 from attune.kernel.phrases import as_is, say
 from campaigns.automations import services as journeys
+from campaigns.contacts import selectors as contacts
 from campaigns.contacts.models import Contact
-from campaigns.delivery import planning, selectors, sending, services, standing
+from campaigns.content import selectors as content
+from campaigns.delivery import (
+    email,
+    planning,
+    previewing,
+    selectors,
+    sending,
+    services,
+    standing,
+)
 from campaigns.delivery.jobs import (
     LAUNCH_CAMPAIGN,
     LOAD_CAMPAIGN,
     SEND_BATCH,
     SEND_DUE,
+    SEND_TEST,
     VISIT,
     LaunchCampaign,
     LoadCampaign,
     SendBatch,
     SendDue,
+    SendTest,
     Visit,
 )
 from campaigns.delivery.models import Send
+from campaigns.layouts import selectors as layouts
+from tenants.models import User
 from workers.runner import Run, handles
 
 logger = logging.getLogger(__name__)
@@ -83,6 +97,18 @@ def send_batch(payload: SendBatch, run: Run) -> None:
     _send_each(waiting, run)
     with run.unit():
         services.finish_if_done(campaign=campaign)
+
+
+@handles(SEND_TEST)
+def send_test(payload: SendTest, run: Run) -> None:
+    """A test to a member, by the real backend also where campaigns stay in the outbox."""
+    with run.unit():
+        template = layouts.version(payload.template) if payload.template else None
+        letter = previewing.letter(
+            content.revision(payload.revision_id), contacts.contact(payload.contact_id), template,
+            User.objects.get(pk=payload.user_id),
+        )  # fmt: skip
+    email.hand_over(letter)
 
 
 @handles(VISIT)

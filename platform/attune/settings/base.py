@@ -43,6 +43,7 @@ INSTALLED_APPS = [
     "campaigns.catalog",
     "campaigns.generators",
     "campaigns.content",
+    "campaigns.layouts",
     "campaigns.approval",
     "campaigns.decisions",
     "campaigns.experiments",
