@@ -82,6 +82,7 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "insights.view": _ALL,
     "insights.edit": _EDIT | {Role.ANALYST},
     "webhooks.manage": _BOSS | {Role.DEVELOPER},
+    "privacy.manage": _BOSS,
 }
 
 WRITE_ONLY_SCOPES = frozenset({"events.write"})

@@ -20,6 +20,7 @@ class Contact(TenantModel):
         ENABLED = "enabled", _("Enabled")
         BLOCKLISTED = "blocklisted", _("Blocklisted")
         MERGED = "merged", _("Merged")
+        ERASED = "erased", _("Erased")
 
     external_id = models.CharField(max_length=120, blank=True, default="")
     email = models.CharField(max_length=254, blank=True, default="")  # lower case

@@ -30,7 +30,8 @@ from campaigns.contacts.models import (
 
 def contacts(*, search: str = "", lifecycle: str = "") -> QuerySet[Contact]:
     """Contacts that are not merged away, newest first."""
-    rows = Contact.objects.exclude(status=Contact.Status.MERGED).order_by("-id")
+    gone = [Contact.Status.MERGED, Contact.Status.ERASED]
+    rows = Contact.objects.exclude(status__in=gone).order_by("-id")
     if search:
         needle = search.strip()
         rows = rows.filter(

@@ -86,7 +86,7 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
         context = {
             "tenant": tenant, "saved": saved, "address": suppression.hint(contact.email),
             "standings": subscriptions.standings(contact.pk),
-            "refused": choosing.refused_all(contact),
+            "refused": choosing.refused_all(contact), "token": token,
         }  # fmt: skip
     return render(request, "delivery/preferences.html", context)
 

@@ -39,6 +39,7 @@ from insights.api import SendChain
 from insights.findings.api import FindingViewSet
 from insights.forecasts.api import ForecastCheckViewSet, ForecastViewSet, SeriesViewSet
 from insights.graph.api import EntityViewSet, RelationViewSet
+from insights.privacy.api import PersonData
 from insights.reading.api import ReadingViewSet
 from insights.risk.api import RiskRunViewSet, RiskScoreViewSet, RiskViewSet
 from insights.sources.api import SourceViewSet, TextViewSet
@@ -108,6 +109,7 @@ api = [
     ),
     path("v1/batch", Batch.as_view(), name="api-batch"),
     path("v1/decide", Decide.as_view(), name="api-decide"),
+    path("v1/contacts/<uuid:pk>/data", PersonData.as_view(), name="api-person-data"),
     path("v1/subscriptions", Subscribe.as_view(), name="api-subscriptions"),
     path("v1/chat/completions", ChatView.as_view(), name="api-chat-completions"),
     path("v1/embeddings", EmbeddingsView.as_view(), name="api-embeddings"),
@@ -149,6 +151,7 @@ workspace = [
     path("findings/", include("insights.findings.urls")),
     path("labels/", include("insights.labelling.urls")),
     path("alerts/", include("insights.alerts.urls")),
+    path("privacy/", include("insights.privacy.urls")),
     path("results/", include("insights.dashboards.urls")),
 ]
 urlpatterns = [
@@ -165,6 +168,7 @@ urlpatterns = [
     path("", include("chat.conversations.urls_public")),
     path("", include("chat.assistant.urls_public")),
     path("", include("insights.sources.urls_public")),
+    path("", include("insights.privacy.urls_public")),
     path("", include("campaigns.delivery.urls")),
     *([path("mail/", include("anymail.urls"))] if settings.ANYMAIL.get("WEBHOOK_SECRET") else []),
     path("", include("tenants.urls")),

@@ -67,6 +67,7 @@ PUBLIC = {  # answered without a workspace, with the reason
     "words": "our own words", "sdk-features": "a publishable key; tests/campaigns/test_growthbook.py",
     "tenants:start": "redirects", "tenants:new": "makes one", "tenants:appearance": "own user",
     "tenants:accept": "signed by its token", "guests:review": "signed token", "delivery:unsubscribe": "signed token",
+    "privacy-public:ask": "signed token",
     **{f"delivery:{name}": "signed token" for name in (
         "click", "opened", "preferences", "confirm", "sign-up")},
     "widget:file": "signed token", "sources-in:hook": "signed token",

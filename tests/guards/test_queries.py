@@ -72,6 +72,8 @@ FROZEN: dict[str, int] = {
     "insights:home": 31,
     "automations:journeys": 9,
     "hooks:new": 5,
+    "privacy:requests": 8,
+    "privacy:keep": 6,
     "layouts:templates": 6,
     "layouts:new": 5,
     "layouts:edit": 7,

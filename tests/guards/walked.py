@@ -15,6 +15,7 @@ from campaigns.experiments import services as experiments
 from campaigns.hooks.models import WebhookDelivery
 from campaigns.layouts import services as layouts
 from campaigns.subscriptions import services as subscriptions
+from insights.privacy.models import PrivacyRequest, RetentionRule
 from tests import make
 from tests.campaigns.journeys import by_event, step, text, tree
 
@@ -51,7 +52,11 @@ def walked(number: int = 0) -> dict[str, Any]:
     learning = learnings.write(claim=f"{CANARY} learning {number}", note=CANARY)
     proof = learnings.add_evidence(learning=learning, experiment=trial, stance="supports")
     shown = layouts.save(name=f"{CANARY} template {number}", source=MJML)
+    wish = PrivacyRequest.objects.create(contact=person, kind="export", state="refused",
+                                         note=CANARY)  # fmt: skip
+    rule, _ = RetentionRule.objects.get_or_create(what="copies", defaults={"days": 3000})
     return {
+        "wish": wish.pk, "rule": rule.pk,
         "template": shown.template_id, "template_version": shown.pk,
         "learning": learning.pk, "evidence": proof.pk, "tried": trial.pk,
         "hook": endpoint.pk, "delivery": delivery.pk,

@@ -51,6 +51,8 @@ PAGES = {
     "delivery_pages:outbox": "sends.view",
     "hooks:endpoints": "webhooks.manage",
     "hooks:new": "webhooks.manage",
+    "privacy:requests": "privacy.manage",
+    "privacy:keep": "privacy.manage",
     "delivery_pages:suppressions": "campaigns.view",
     "workspace:settings": "workspace.manage",
     "workspace:members": "members.view",

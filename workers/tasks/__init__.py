@@ -34,6 +34,7 @@ from workers.tasks import (
     hooks,
     ingest,
     insights,
+    privacy,
     refreshing,
     strategy,
     subscriptions,
@@ -50,6 +51,7 @@ __all__ = [
     "hooks",
     "ingest",
     "insights",
+    "privacy",
     "refreshing",
     "strategy",
     "subscriptions",
@@ -109,6 +111,7 @@ def steer() -> None:
     for_each_tenant(budget.close_due)
     for_each_tenant(refreshing.forecasts_due)
     for_each_tenant(refreshing.risks_due)
+    for_each_tenant(privacy.due)
 
 
 @shared_task(name="attune.visit", ignore_result=True)

@@ -147,7 +147,9 @@ LINT: dict[str, str] = {
         SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace
           AND proname <> ALL(ARRAY['attune_memberships','attune_api_key','attune_invitation',
                                    'attune_due_jobs','attune_tenants','attune_job_counts',
-                                   'attune_inbox', 'attune_near_texts'])""",
+                                   'attune_inbox', 'attune_near_texts', 'attune_forget_events',
+                                   'attune_strip_events', 'attune_forget_decisions',
+                                   'attune_forget_audit'])""",
     "an application role that can bypass row-level security": """
         SELECT rolname FROM pg_roles WHERE rolname = 'attune_app'
           AND (rolsuper OR rolbypassrls OR rolcreaterole)""",

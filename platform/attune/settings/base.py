@@ -69,6 +69,7 @@ INSTALLED_APPS = [
     "insights.alerts",
     "insights.forecasts",
     "insights.risk",
+    "insights.privacy",
     "insights.dashboards",
     "insights",
     "workers",
