@@ -11,6 +11,7 @@ urlpatterns = [
     path("settings/keys", views.keys, name="keys"),
     path("settings/keys/<uuid:pk>", views.change_key, name="change-key"),
     path("settings/audit", views.audit, name="audit"),
+    path("settings/audit/file", views.audit_file, name="audit-file"),
     path("undo", views.undo_deed, name="undo"),
     path("views", views.save_view, name="save-view"),
     path("views/<uuid:pk>/drop", views.drop_view, name="drop-view"),

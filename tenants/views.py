@@ -7,6 +7,7 @@ import uuid
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
@@ -14,19 +15,18 @@ from django.views.decorators.http import require_POST
 from attune.kernel import audit as kernel_audit
 from attune.kernel import jobs
 from attune.kernel.errors import AttuneError, Conflict, Invalid, NotFound
-from attune.kernel.models import AuditEntry, JobRow
+from attune.kernel.models import JobRow
 from attune.kernel.phrases import say, say_many, word
 from attune.kernel.tenancy import current_tenant
+from attune.web.downloads import download
 from attune.web.editing import Editing
 from attune.web.forms import add_refusal
 from attune.web.pages import form_status, ours, paged
-from tenants import offers, registry, saved_views, services
+from tenants import auditing, offers, registry, saved_views, services
 from tenants.forms import AppearanceForm, InviteForm, KeyForm, SettingsForm, WorkspaceForm
 from tenants.models import ApiKey, Invitation, Membership, Tenant, User
 from tenants.pages import address, can, demand, go, page
 from tenants.roles import PERMISSIONS, Role
-
-PERSONAL = ("contacts.", "delivery.send", "delivery.suppression")
 
 
 def start(request: HttpRequest) -> HttpResponse:
@@ -223,18 +223,23 @@ def drop_view(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @page("audit.view")
 def audit(request: HttpRequest) -> HttpResponse:
-    action, actor = request.GET.get("action", ""), request.GET.get("actor", "")
-    rows = AuditEntry.objects.order_by("-id")
-    if action:
-        rows = rows.filter(action__startswith=action)
-    if actor:
-        rows = rows.filter(actor_label__icontains=actor)
-    page_of = paged(request, rows)
-    for entry in page_of:
-        if entry.object_type.startswith(PERSONAL) and not can(request, "contacts.view_personal"):
-            entry.object_label = f"{entry.object_type.rpartition('.')[2]} {entry.object_id[-6:]}"
-    context = {"page": page_of, "action": action, "actor": actor}
+    asked = auditing.Asked.of(request.GET.dict())
+    personal = can(request, "contacts.view_personal")
+    page_of = paged(request, auditing.entries(asked, personal=personal))
+    if not personal:
+        for entry in page_of:
+            auditing.veil(entry)
+    rows = [(entry, auditing.changes(entry), auditing.rest(entry)) for entry in page_of]
+    context = {"page": page_of, "rows": rows, "asked": asked, "kinds": auditing.kinds()}
     return render(request, "tenants/audit.html", context)
+
+
+@page("audit.view")
+def audit_file(request: HttpRequest) -> HttpResponseBase:
+    """The narrowed log as CSV."""
+    asked = auditing.Asked.of(request.GET.dict())
+    file = auditing.as_csv(asked, personal=can(request, "contacts.view_personal"))
+    return download(file, "audit.csv", "text/csv; charset=utf-8")
 
 
 @page("jobs.view")

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 
-from attune.kernel import audit
+from attune.kernel import audit, cells
 from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.models import JobRow
 from attune.kernel.phrases import say
@@ -160,5 +160,5 @@ def problems_csv(of: ContactImport) -> str:
     writer = csv.writer(out)
     writer.writerow(["line", "field", "reason", "row"])
     for p in of.problems.order_by("line"):
-        writer.writerow([p.line, p.field, p.reason, imports.guard_formula(p.raw)])
+        writer.writerow([p.line, p.field, p.reason, cells.guard_formula(p.raw)])
     return out.getvalue()

@@ -19,11 +19,11 @@ import orjson
 from django.core.files.uploadedfile import UploadedFile
 
 from attune.kernel import limits
+from attune.kernel.cells import FORMULA, is_number
 from attune.kernel.errors import Invalid
 from attune.kernel.phrases import Phrase, say
 from attune.kernel.storable import unstorable
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 SIGNS = "".join(FORMULA) + " \u3000"
 ADDRESS = re.compile(r"[^\s@<>(),;:\"]+@[^\s@<>(),;:\"]+\.[^\s@<>(),;:\".]{2,}$")
 NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]+)?")
@@ -291,12 +291,7 @@ def clean(cell: str) -> str:
     if bare == cell:
         return cell
     signed = cell[: len(cell) - len(bare)].rstrip()[-1:] + bare  # a number keeps its last sign
-    return signed if signed[0] in "+-" and _is_number(signed) else bare
-
-
-def _is_number(cell: str) -> bool:
-    digits = cell[1:].replace(" ", "").replace("-", "").replace(".", "").replace(",", "")
-    return cell[0] in "+-" and digits.isdigit()
+    return signed if signed[0] in "+-" and is_number(signed) else bare
 
 
 def guess_mapping(columns: list[str]) -> dict[str, str]:
@@ -356,10 +351,3 @@ def to_identify(row: Row, mapping: dict[str, str], *, import_id: str) -> dict[st
             traits[target] = str(cell)
     item["traits"] = traits
     return item
-
-
-def guard_formula(cell: Any) -> str:
-    """A cell for a CSV that leaves us: a formula is shown, not run (OWASP CSV injection)."""
-    text = "" if cell is None else str(cell)
-    risky = text.lstrip().startswith(FORMULA) or text.startswith(FORMULA)
-    return "'" + text if risky and not _is_number(text) else text

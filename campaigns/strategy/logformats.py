@@ -21,9 +21,9 @@ from typing import Any
 
 import orjson
 
+from attune.kernel.cells import guard_formula
 from attune.kernel.phrases import Phrase, as_is, say
 from attune.kernel.storable import unstorable
-from campaigns.contacts.imports import guard_formula
 
 LABEL = re.compile(r"(\d{1,6}):(-?[\d.eE+-]+):([\d.eE+-]+)$")
 TOLERANCE = 1e-3  # by which propensities may miss 1

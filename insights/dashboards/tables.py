@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from campaigns.contacts import imports
+from attune.kernel import cells
 
 TYPES: dict[type, pa.DataType] = {
     str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_(),
@@ -22,7 +22,7 @@ TYPES: dict[type, pa.DataType] = {
 def guarded(value: Any) -> Any:
     """A text that a spreadsheet would run as a formula gets a quote in front; a number stays."""
     if isinstance(value, str):
-        return imports.guard_formula(value)
+        return cells.guard_formula(value)
     return value.isoformat() if isinstance(value, datetime) else value
 
 

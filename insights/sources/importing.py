@@ -11,7 +11,7 @@ from typing import TextIO
 
 from django.core.files.uploadedfile import UploadedFile
 
-from attune.kernel import audit, privacy
+from attune.kernel import audit, cells, privacy
 from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.models import JobRow
 from attune.kernel.phrases import say
@@ -138,4 +138,4 @@ def problems_csv(of: DocumentImport, to: TextIO) -> None:
     writer = csv.writer(to)
     writer.writerow(["line", "field", "reason", "row"])
     for p in of.problems.order_by("line").iterator(chunk_size=2_000):
-        writer.writerow([p.line, p.field, p.reason, imports.guard_formula(p.raw)])
+        writer.writerow([p.line, p.field, p.reason, cells.guard_formula(p.raw)])

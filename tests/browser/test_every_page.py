@@ -52,6 +52,7 @@ FRAGMENTS = {
     "insights:notices",
     "dashboards:export",
     "dashboards:export-people",
+    "workspace:audit-file",
     "labelling:export",
 }
 

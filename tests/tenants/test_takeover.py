@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
+from attune.kernel import audit
 from attune.kernel.errors import Forbidden
 from campaigns.contacts.services import set_traits
 from tenants import services
@@ -107,3 +108,29 @@ def test_options_and_head_are_answered(tenant, path):
     client = Client(headers={"Authorization": f"Bearer {secret}"})
     assert client.options(path).status_code == 200
     assert client.head(path).status_code == client.get(path).status_code == 200
+
+
+def test_the_audit_log_is_narrowed_shows_what_changed_and_leaves_as_a_file(tenant):
+    person = make.contact("u1", name="Ivan Jansen")
+    audit.record(
+        "contacts.change", person, before={"plan": "a", "x": 1}, after={"plan": "b", "x": 1}
+    )
+    segment = make.segment(name="=cmd()")
+    client = Client()
+    client.force_login(tenant.owner)
+    place = f"/w/{tenant.slug}/settings/audit"
+    page = client.get(f"{place}?action=contacts.change").content.decode()
+    assert "<del>a</del> <ins>b</ins>" in page
+    assert "=cmd()" not in page
+    assert "=cmd()" in client.get(f"{place}?object={segment.pk}").content.decode()
+    assert "=cmd()" not in client.get(f"{place}?until=2020-01-01").content.decode()
+    file = make.body(client.get(f"{place}/file?kind=segments.segment")).decode()
+    assert "'=cmd()" in file
+    assert len(file.splitlines()) == 2
+    client.force_login(make.member(tenant, "analyst"))
+    whole = make.body(client.get(f"{place}/file")).decode()
+    assert "Ivan" not in whole
+    assert "plan" not in whole
+    assert "contact" in client.get(f"{place}?action=contacts.change").content.decode()
+    asked = client.get(f"{place}?object=Ivan").content.decode()
+    assert "contacts.change" not in asked  # who may not see a name cannot guess it

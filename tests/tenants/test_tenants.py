@@ -58,6 +58,7 @@ PAGES = {
     "workspace:members": "members.view",
     "workspace:keys": "keys.manage",
     "workspace:audit": "audit.view",
+    "workspace:audit-file": "audit.view",
     "workspace:jobs": "jobs.view",
     "workspace:design": "workspace.view",
     "insights:search": "workspace.view",

@@ -8,6 +8,7 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
+from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 
@@ -15,6 +16,7 @@ from attune.kernel.errors import Invalid
 from attune.kernel.phrases import say
 
 LARGEST = 20_000_000
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 FIRST_YEAR, LAST_YEAR = 1990, 2100
 DAYS = ("%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d")  # 01/05/2026 is two days
 DECIMAL = re.compile(r"\s*-?[\d.]*,\d+\s*")
@@ -61,3 +63,16 @@ def day(cell: str, forms: Sequence[str] = DAYS) -> date | None:
             continue
         return found if FIRST_YEAR <= found.year <= LAST_YEAR else None
     return None
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell that begins with a sign is a number, or a telephone number."""
+    digits = cell[1:].replace(" ", "").replace("-", "").replace(".", "").replace(",", "")
+    return cell[0] in "+-" and digits.isdigit()
+
+
+def guard_formula(cell: Any) -> str:
+    """A cell for a CSV that leaves us: a formula is shown, not run (OWASP CSV injection)."""
+    text = "" if cell is None else str(cell)
+    risky = text.lstrip().startswith(FORMULA) or text.startswith(FORMULA)
+    return "'" + text if risky and not is_number(text) else text
