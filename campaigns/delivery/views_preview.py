@@ -51,7 +51,7 @@ def preview(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "revision": revision, "contact": contact, "template": template, "envelope": made,
         "text": email.text_body(made), "templates": layouts.as_choices(template),
         "frame": address(request, "delivery_pages:preview-html", pk) + query,
-        "members": Membership.objects.select_related("user").order_by("user__email"),
+        "crew": Membership.objects.select_related("user").order_by("user__email"),
     }  # fmt: skip
     return render(request, "delivery/preview.html", context)
 
