@@ -43,10 +43,8 @@ def _template() -> TemplateVersion:
 
 
 def _learn() -> None:
-    learnings.write(
-        claim="A concrete taste invites more than a claim or a price",
-        note="Seen on the home banner; for e-mails it is open.",
-    )
+    where = "Seen on the home banner; for e-mails it is open."
+    learnings.write(claim="A concrete taste invites more than a claim or a price", note=where)
 
 
 def _topics() -> None:

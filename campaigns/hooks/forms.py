@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.hooks import types
@@ -26,7 +27,8 @@ class EndpointForm(forms.Form):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.fields["types"].choices = [
-            (one.name, f"{one.name} – {one.about}") for one in types.TYPES
+            (one.name, format_html("{} <code>{}</code>", one.about, one.name))
+            for one in types.TYPES
         ]
 
     def clean_event_names(self) -> list[str]:

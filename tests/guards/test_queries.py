@@ -127,7 +127,7 @@ FROZEN: dict[str, int] = {
     "workspace:settings": 7,
     "workspace:members": 7,
     "workspace:keys": 6,
-    "workspace:audit": 8,
+    "workspace:audit": 9,
     "workspace:jobs": 8,
     "workspace:design": 5,
     "insights:search": 5,
