@@ -55,6 +55,8 @@ ACTIONS = (
     (say("Brand voice"), "catalog:voice", "catalog.edit"),
     (say("API keys"), "workspace:keys", "keys.manage"),
     (say("Webhook endpoints"), "hooks:endpoints", "webhooks.manage"),
+    (say("Take the workspace away"), "workspace:leave", "workspace.leave"),
+    (say("Sender"), "workspace:sender", "workspace.manage"),
     (say("Privacy"), "privacy:requests", "privacy.manage"),
     (say("How long things are kept"), "privacy:keep", "privacy.manage"),
     (say("Suppressions"), "delivery_pages:suppressions", "campaigns.view"),

@@ -21,7 +21,8 @@ class SettingsForm(forms.ModelForm):
     class Meta:
         model = Tenant
         fields = (
-            "name", "timezone", "currency", "sender_name", "sender_email", "postal_address",
+            "name", "timezone", "currency", "sender_name", "sender_email",
+            "dkim_selector", "postal_address",
             "frequency_cap", "frequency_days", "patience_hours", "quiet_from", "quiet_to",
             "soft_bounces", "track_opens", "spare_complaints",
             "approve_experiments",
@@ -29,6 +30,7 @@ class SettingsForm(forms.ModelForm):
         labels = {
             "name": _("Name"), "timezone": _("Time zone"), "currency": _("Currency"),
             "sender_name": _("Name of the sender"), "sender_email": _("Address of the sender"),
+            "dkim_selector": _("DKIM selector"),
             "postal_address": _("Postal address"), "frequency_cap": _("Most messages a person"),
             "frequency_days": _("Days that are counted"),
             "patience_hours": _("Hours a message waits for its turn"),
@@ -40,6 +42,7 @@ class SettingsForm(forms.ModelForm):
         }  # fmt: skip
         help_texts = {
             "sender_email": _("E-mail campaigns leave from here."),
+            "dkim_selector": _("The name of the key that your e-mail provider gave you."),
             "postal_address": _(
                 "Stands under every e-mail; the law of most countries asks for it."
             ),
@@ -104,6 +107,10 @@ class KeyForm(forms.Form):
     days = forms.IntegerField(
         required=False, min_value=1, max_value=3650, label=_("Expires after days")
     )
+
+
+class LeaveForm(forms.Form):
+    typed = forms.CharField(label=_("The workspace's address"), max_length=60)
 
 
 class AppearanceForm(forms.Form):

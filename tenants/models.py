@@ -11,8 +11,9 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from attune.kernel.models import TenantModel
+from attune.kernel.models import JobRow, TenantModel
 from attune.kernel.phrase_field import PhraseField
+from attune.kernel.tenancy import TenantForeignKey
 from tenants.roles import Role
 
 
@@ -69,6 +70,9 @@ class Tenant(models.Model):
     sender_name = models.CharField(max_length=120, blank=True, default="")
     sender_email = models.EmailField(blank=True, default="")
     postal_address = models.CharField(max_length=200, blank=True, default="")
+    dkim_selector = models.SlugField(max_length=60, blank=True, default="")
+    sender_findings = models.JSONField(default=list, blank=True)  # domains.Finding.stored
+    sender_checked_at = models.DateTimeField(null=True, blank=True)
     frequency_cap = models.PositiveSmallIntegerField(
         default=3, help_text=_("Most messages a contact may get in the window below.")
     )
@@ -84,10 +88,15 @@ class Tenant(models.Model):
     approve_experiments = models.BooleanField(default=False)
     track_opens = models.BooleanField(default=True)
     spare_complaints = models.BooleanField(default=True)  # no campaign while one is open
+    erase_at = models.DateTimeField(null=True, blank=True)  # an owner asked for it
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def sender_domain(self) -> str:
+        return self.sender_email.partition("@")[2].lower()
 
 
 class Membership(TenantModel):
@@ -191,3 +200,24 @@ class SavedView(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+class WorkspaceCopy(TenantModel):
+    """The whole workspace as a file, for its owner; kept for seven days."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("Being made")
+        READY = "ready", _("Ready")
+
+    state = models.CharField(max_length=7, choices=State, default=State.WAITING)
+    file = models.FileField(upload_to="copies/%Y/%m", max_length=300, blank=True)
+    rows = models.BigIntegerField(default=0)
+    size = models.BigIntegerField(default=0)
+    asked_by = models.BigIntegerField(null=True, blank=True)
+    job = TenantForeignKey(JobRow, null=True, blank=True, on_delete=models.SET_NULL)
+
+    class Meta(TenantModel.Meta):
+        db_table = "workspace_copy"
+
+    def __str__(self) -> str:
+        return self.file.name or self.state

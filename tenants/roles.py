@@ -38,6 +38,7 @@ _PERSONAL = _BOSS | {Role.MARKETER, Role.REVIEWER, Role.SENDER, Role.AGENT}
 PERMISSIONS: dict[str, frozenset[Role]] = {
     "workspace.view": _ALL,
     "workspace.manage": _BOSS,
+    "workspace.leave": frozenset({Role.OWNER}),
     "members.view": _ALL,
     "members.manage": _BOSS,
     "keys.manage": _BOSS | {Role.DEVELOPER},

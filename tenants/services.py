@@ -17,6 +17,7 @@ from attune.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from attune.kernel.phrases import say, word
 from attune.kernel.tenancy import tenant_context
 from tenants import registry, undo
+from tenants.jobs import CHECK_SENDER, CheckSender
 from tenants.models import ApiKey, Invitation, Membership, Tenant, User
 from tenants.roles import PERMISSIONS, WRITE_ONLY_SCOPES, Role, role_can
 
@@ -41,6 +42,18 @@ def create_workspace(*, name: str, owner: User, slug: str = "") -> Tenant:
             say("Choose another name."),
         ) from clash
     return tenant
+
+
+def check_sender(tenant: Tenant) -> None:
+    """Ask, soon, what the DNS says of the sender's domain."""
+    if not tenant.sender_domain:
+        told = say("Set the address of the sender in the settings first.")
+        raise Invalid.one("sender_email", told)
+    if not tenant.dkim_selector:
+        told = say("Set the DKIM selector in the settings first: your provider told it to you.")
+        raise Invalid.one("dkim_selector", told)
+    asked = CheckSender(tenant.sender_domain, tenant.dkim_selector)
+    CHECK_SENDER.enqueue(asked, dedupe_key="sender")
 
 
 def invite(*, email: str, role: str, by: User | None, by_role: str = Role.OWNER) -> str:

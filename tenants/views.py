@@ -16,15 +16,23 @@ from attune.kernel import audit as kernel_audit
 from attune.kernel import jobs
 from attune.kernel.errors import AttuneError, Conflict, Invalid, NotFound
 from attune.kernel.models import JobRow
-from attune.kernel.phrases import say, say_many, word
+from attune.kernel.phrases import restored, say, say_many, word
 from attune.kernel.tenancy import current_tenant
 from attune.web.downloads import download
 from attune.web.editing import Editing
 from attune.web.forms import add_refusal
 from attune.web.pages import form_status, ours, paged
-from tenants import auditing, offers, registry, saved_views, services
-from tenants.forms import AppearanceForm, InviteForm, KeyForm, SettingsForm, WorkspaceForm
-from tenants.models import ApiKey, Invitation, Membership, Tenant, User
+from tenants import auditing, leaving, offers, registry, saved_views, services
+from tenants.forms import (
+    AppearanceForm,
+    InviteForm,
+    KeyForm,
+    LeaveForm,
+    SettingsForm,
+    WorkspaceForm,
+)
+from tenants.jobs import CHECK_SENDER
+from tenants.models import ApiKey, Invitation, Membership, Tenant, User, WorkspaceCopy
 from tenants.pages import address, can, demand, go, page
 from tenants.roles import PERMISSIONS, Role
 
@@ -96,6 +104,51 @@ def settings(request: HttpRequest) -> HttpResponse:
         return go(request, "workspace:settings")
     context = {"form": form, "editing": editing}
     return render(request, "tenants/settings.html", context, status=form_status(form, editing))
+
+
+@page("workspace.manage")
+def sender(request: HttpRequest) -> HttpResponse:
+    """Whether the world lets the workspace send in its domain's name; POST looks again."""
+    tenant = Tenant.objects.get(pk=current_tenant())
+    if request.method == "POST":
+        services.check_sender(tenant)
+        return go(request, "workspace:sender")
+    waits = JobRow.objects.filter(kind=CHECK_SENDER.name).order_by("-id").first()
+    found = [{**one, "sentence": restored(one["sentence"])} for one in tenant.sender_findings]
+    context = {"workspace": tenant, "found": found, "job": waits}
+    return render(request, "tenants/sender.html", context)
+
+
+@page("workspace.leave")
+def leave(request: HttpRequest) -> HttpResponse:
+    """Take the workspace away: a copy of all of it; erasing it in seven days, or not after all."""
+    verb, form = request.POST.get("verb", ""), LeaveForm()
+    try:
+        if verb == "copy":
+            leaving.ask_copy(by_id=request.user.pk)
+        elif verb == "keep":
+            leaving.take_back()
+        elif verb == "erase":
+            form = LeaveForm(request.POST)
+            leaving.ask_erasing(typed=form.data.get("typed", ""))
+        if verb:
+            return go(request, "workspace:leave")
+    except Invalid as refusal:
+        form.is_valid()
+        add_refusal(form, refusal)
+    context = {
+        "form": form, "workspace": Tenant.objects.get(pk=current_tenant()),
+        "copies": WorkspaceCopy.objects.select_related("job").order_by("-id")[:20],
+    }  # fmt: skip
+    return render(request, "tenants/leave.html", context, status=form_status(form))
+
+
+@page("workspace.leave")
+def copy(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
+    """A copy as a file."""
+    row = leaving.copy_of(pk)
+    kernel_audit.record("workspace.take_copy", row)
+    return download(row.file.open("rb"), row.file.name.rpartition("/")[2], "application/zip")
 
 
 @page("members.view")

@@ -19,6 +19,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from attune.asgi import application
 from attune.embedded.servers import free_port
 from attune.kernel.tenancy import tenant_context
+from campaigns.delivery import endpoints
 from insights.sources.models import Source
 from tenants.models import User
 from tests import make
@@ -65,6 +66,7 @@ def shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker, settings: An
             demo_budget.spend(timezone.now())
             demo_forecasts.foretell(timezone.now().date())
             demo_journeys.launch()
+            endpoints.create(name="Partner", url="https://example.com/hook", types=["message.sent"])
             demo_risk.look_out(User.objects.get(pk=place.users["owner"]))
         yield place.tenant_id
 

@@ -41,3 +41,27 @@ def nearby(b: make.Place, ids: dict[str, Any]) -> dict[str, list[str]]:
         others = [pk for pk in map(str, ids.values()) if pk not in mine]
         chosen[route.name] = mine + random.Random(route.name).sample(others, min(3, len(others)))
     return chosen
+
+
+def asked_by_api(b: make.Place, ids: dict[str, Any]) -> dict[str, list[str]]:
+    """Of each API route the foreign ids of what its view serves or names in its sources, those
+    whose model is not known, and six others."""
+    kinds: dict[str, str] = {}
+    with tenant_context(b.id):
+        for model in apps.get_models():
+            if issubclass(model, TenantModel):
+                known = [v for v in ids.values() if isinstance(v, uuid.UUID)]
+                found = model.objects.filter(pk__in=known).values_list("pk", flat=True)
+                kinds |= {str(pk): model.__name__ for pk in found}
+    chosen = {}
+    for route in routes():
+        if not route.name.startswith("api-") or "pk" not in route.parameters:
+            continue
+        arguments = {name: str(uuid.uuid4()) for name in route.parameters if name != "format"}
+        view = resolve(reverse(route.name, kwargs=arguments)).func
+        source = Path(str(sys.modules[view.__module__].__file__)).read_text()
+        named = set(re.findall(r"[A-Z]\w+", source))
+        mine = [pk for pk in map(str, ids.values()) if kinds.get(pk, "") in named | {""}]
+        others = [pk for pk in map(str, ids.values()) if pk not in mine]
+        chosen[route.name] = mine + random.Random(route.name).sample(others, min(6, len(others)))
+    return chosen

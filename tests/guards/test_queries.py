@@ -72,6 +72,8 @@ FROZEN: dict[str, int] = {
     "insights:home": 31,
     "automations:journeys": 9,
     "hooks:new": 5,
+    "workspace:sender": 6,
+    "workspace:leave": 6,
     "privacy:requests": 8,
     "privacy:keep": 6,
     "layouts:templates": 6,

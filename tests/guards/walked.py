@@ -16,6 +16,7 @@ from campaigns.hooks.models import WebhookDelivery
 from campaigns.layouts import services as layouts
 from campaigns.subscriptions import services as subscriptions
 from insights.privacy.models import PrivacyRequest, RetentionRule
+from tenants.models import WorkspaceCopy
 from tests import make
 from tests.campaigns.journeys import by_event, step, text, tree
 
@@ -54,9 +55,10 @@ def walked(number: int = 0) -> dict[str, Any]:
     shown = layouts.save(name=f"{CANARY} template {number}", source=MJML)
     wish = PrivacyRequest.objects.create(contact=person, kind="export", state="refused",
                                          note=CANARY)  # fmt: skip
+    copy = WorkspaceCopy.objects.create(rows=1, state="ready")
     rule, _ = RetentionRule.objects.get_or_create(what="copies", defaults={"days": 3000})
     return {
-        "wish": wish.pk, "rule": rule.pk,
+        "copy": copy.pk, "wish": wish.pk, "rule": rule.pk,
         "template": shown.template_id, "template_version": shown.pk,
         "learning": learning.pk, "evidence": proof.pk, "tried": trial.pk,
         "hook": endpoint.pk, "delivery": delivery.pk,

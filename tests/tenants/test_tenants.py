@@ -55,6 +55,8 @@ PAGES = {
     "privacy:keep": "privacy.manage",
     "delivery_pages:suppressions": "campaigns.view",
     "workspace:settings": "workspace.manage",
+    "workspace:sender": "workspace.manage",
+    "workspace:leave": "workspace.leave",
     "workspace:members": "members.view",
     "workspace:keys": "keys.manage",
     "workspace:audit": "audit.view",

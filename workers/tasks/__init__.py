@@ -34,8 +34,10 @@ from workers.tasks import (
     hooks,
     ingest,
     insights,
+    leaving,
     privacy,
     refreshing,
+    senders,
     strategy,
     subscriptions,
 )
@@ -51,8 +53,10 @@ __all__ = [
     "hooks",
     "ingest",
     "insights",
+    "leaving",
     "privacy",
     "refreshing",
+    "senders",
     "strategy",
     "subscriptions",
 ]
@@ -137,8 +141,10 @@ def _age() -> None:
 
 @shared_task(name="attune.tidy", ignore_result=True)
 def tidy() -> None:
-    """Delete what nobody reads any more: old answers, finished jobs, looks between looks."""
+    """Delete what nobody reads any more: old answers, finished jobs, looks between looks; and the
+    workspaces whose owners asked for it."""
     for_each_tenant(_tidy)
+    for_each_tenant(leaving.tidy)
 
 
 def _tidy() -> None:

@@ -149,7 +149,7 @@ LINT: dict[str, str] = {
                                    'attune_due_jobs','attune_tenants','attune_job_counts',
                                    'attune_inbox', 'attune_near_texts', 'attune_forget_events',
                                    'attune_strip_events', 'attune_forget_decisions',
-                                   'attune_forget_audit'])""",
+                                   'attune_forget_audit', 'attune_erase_workspace'])""",
     "an application role that can bypass row-level security": """
         SELECT rolname FROM pg_roles WHERE rolname = 'attune_app'
           AND (rolsuper OR rolbypassrls OR rolcreaterole)""",

@@ -225,6 +225,12 @@ ANYMAIL = env.table(
     "JSON of django-anymail's settings: your provider's keys, and WEBHOOK_SECRET (user:password), "
     "which opens /mail/<provider>/tracking/ for bounces and complaints",
 )
+MAIL_SPF_INCLUDE = env.text(
+    "MAIL_SPF_INCLUDE", "", "host that senders' SPF records must include, such as spf.mtasv.net"
+)
+DNS_SERVERS = env.text(
+    "DNS_SERVERS", "", "name servers, host or host:port; else the system's"
+).split()
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "hello@attune.local", "sender of account mail")
 EMAIL_HOST = env.text("EMAIL_HOST", "localhost", "SMTP host")
 EMAIL_PORT = env.number("EMAIL_PORT", 25, "SMTP port")
