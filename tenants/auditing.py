@@ -19,7 +19,8 @@ from attune.kernel.cells import guard_formula
 from attune.kernel.models import AuditEntry
 from attune.kernel.storable import as_uuid
 
-PERSONAL = ("contacts.", "delivery.send", "delivery.suppression", "privacy.")
+PERSONAL = ("contacts.", "conversations.", "assistant.", "dialogue.", "delivery.send",
+            "delivery.suppression", "privacy.")  # fmt: skip
 MOST = 200_000
 HEAD = ("at", "actor_kind", "actor", "action", "object_type", "object_id", "object", "details",
         "request")  # fmt: skip
@@ -71,9 +72,12 @@ def entries(asked: Asked, *, personal: bool) -> QuerySet[AuditEntry]:
 
 def _day(text: str) -> datetime | None:
     try:
-        return timezone.make_aware(datetime.combine(date.fromisoformat(text), time()))
+        day = date.fromisoformat(text)
     except ValueError:
         return None
+    if not 1990 <= day.year <= 2200:
+        return None
+    return timezone.make_aware(datetime.combine(day, time()))
 
 
 def kinds() -> list[str]:

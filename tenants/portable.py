@@ -16,18 +16,30 @@ from typing import IO, Any
 import orjson
 from django.apps import apps
 from django.core.files.storage import default_storage
-from django.db import models
+from django.db import models, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.migrations.recorder import MigrationRecorder
 
 from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.models import TenantModel
 from attune.kernel.phrases import say
-from tenants.models import Tenant, User
+from attune.kernel.tenancy import TenantForeignKey
+from tenants.models import Tenant, User, WorkspaceCopy
 
 FORMAT = 1
 BATCH = 500
 PASSING = {"job", "idempotency_record", "workspace_copy"}  # work in progress, and copies themselves
+PEOPLE = {
+    "author_id",
+    "launched_by",
+    "submitted_by",
+    "assigned_to",
+    "by_id",
+    "made_by",
+    "accepted_by",
+    "agent_id",
+    "asked_by",
+}  # ids of people that are no foreign keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +65,32 @@ def tables() -> list[type[models.Model]]:
     return [m for m in found if m._meta.db_table not in PASSING]
 
 
-def checksum(cursor: CursorWrapper, table: str, tenant_id: int) -> tuple[int, str]:
+def named(model: type[models.Model]) -> list[str]:
+    """Columns of a table that name people by their ids."""
+    return [
+        str(f.column) for f in model._meta.local_fields
+        if (isinstance(f, models.ForeignKey) and f.related_model is User)
+        or (isinstance(f, models.BigIntegerField) and f.column in PEOPLE)
+    ]  # fmt: skip
+
+
+def _row(model: type[models.Model]) -> str:
+    """A row as JSON in SQL, without what points to work in progress."""
+    gone = [
+        f.column for f in model._meta.local_fields
+        if isinstance(f, TenantForeignKey) and f.related_model._meta.db_table in PASSING
+    ]  # fmt: skip
+    nothing = "".join(f" || '{{\"{column}\": null}}'" for column in gone)
+    return f"(to_jsonb(t){nothing})::text"
+
+
+def checksum(
+    cursor: CursorWrapper, model: type[models.Model], tenant_id: int
+) -> tuple[int, str]:  # fmt: skip
     """Rows of a table and a digest of all they hold, whatever their order on disk."""
     cursor.execute(
-        f"SELECT count(*), coalesce(md5(string_agg(md5(to_jsonb(t)::text), '' ORDER BY t.id)), '') "  # noqa: S608
-        f'FROM "{table}" t WHERE tenant_id = %s',
+        f"SELECT count(*), coalesce(md5(string_agg(md5({_row(model)}), '' ORDER BY t.id)), '') "  # noqa: S608
+        f'FROM "{model._meta.db_table}" t WHERE tenant_id = %s',
         [tenant_id],
     )
     n, digest = cursor.fetchone()
@@ -79,9 +112,9 @@ def write(cursor: CursorWrapper, tenant: Tenant, file: IO[bytes]) -> Manifest:
         for model in tables():
             table = model._meta.db_table
             with whole.open(f"rows/{table}.jsonl", "w", force_zip64=True) as out:
-                for line in _lines(cursor, table, tenant.pk):
+                for line in _lines(cursor, model, tenant.pk):
                     out.write(line.encode() + b"\n")
-            found[table] = checksum(cursor, table, tenant.pk)
+            found[table] = checksum(cursor, model, tenant.pk)
             people |= _people(model)
         for name in _files():
             if default_storage.exists(name):
@@ -97,11 +130,13 @@ def write(cursor: CursorWrapper, tenant: Tenant, file: IO[bytes]) -> Manifest:
     return manifest
 
 
-def _lines(cursor: CursorWrapper, table: str, tenant_id: int) -> Iterator[str]:
-    after = None
+def _lines(
+    cursor: CursorWrapper, model: type[models.Model], tenant_id: int
+) -> Iterator[str]:  # fmt: skip
+    after, table = None, model._meta.db_table
     while True:
         cursor.execute(
-            f'SELECT id, to_jsonb(t)::text FROM "{table}" t WHERE tenant_id = %s '  # noqa: S608
+            f'SELECT id, {_row(model)} FROM "{table}" t WHERE tenant_id = %s '  # noqa: S608
             "AND (%s::uuid IS NULL OR id > %s::uuid) ORDER BY id LIMIT 2000",
             [tenant_id, after, after],
         )
@@ -114,8 +149,8 @@ def _lines(cursor: CursorWrapper, table: str, tenant_id: int) -> Iterator[str]:
 
 def _people(model: type[models.Model]) -> set[int]:
     """Ids of people that a table points to."""
-    fields = [f.attname for f in model._meta.local_fields
-              if isinstance(f, models.ForeignKey) and f.related_model is User]  # fmt: skip
+    columns = named(model)
+    fields = [f.attname for f in model._meta.local_fields if f.column in columns]
     found: set[int] = set()
     for name in fields:
         rows = model._default_manager.exclude(**{name: None}).values_list(name, flat=True)
@@ -152,37 +187,47 @@ def restore(cursor: CursorWrapper, file: IO[bytes]) -> dict[str, Any]:
     whole, told = read(file)
     own = told["tenant"]
     cursor.execute("SELECT attune_enter(%s)", [own["id"]])
-    cursor.execute("SELECT 1 FROM tenants_tenant WHERE id = %s OR slug = %s",
-                   [own["id"], own["slug"]])  # fmt: skip
-    if cursor.fetchone():
-        raise Conflict(say("A workspace of this address or number is there already; erase it "
-                           "first."))  # fmt: skip
+    cursor.execute("SELECT slug FROM tenants_tenant WHERE id = %s", [own["id"]])
+    there = cursor.fetchone()
+    if there is not None and there[0] == own["slug"]:
+        raise Conflict(say("This workspace is there already."))
+    if there is not None:
+        raise Conflict(say("Another workspace has its number here: put it back in an Attune of its "
+                           "own."))  # fmt: skip
     people = {int(pk): _person(cursor, mail) for pk, mail in told["members"].items()}
     cursor.execute("SET CONSTRAINTS ALL DEFERRED")
-    _insert(cursor, "tenants_tenant", [orjson.dumps(own).decode()])
+    _insert(cursor, "tenants_tenant", [orjson.dumps({**own, "erase_at": None}).decode()])
+    cursor.execute(
+        "SELECT setval(pg_get_serial_sequence('tenants_tenant', 'id'), greatest(%s, "
+        "(SELECT last_value FROM tenants_tenant_id_seq)))", [own["id"]],
+    )  # fmt: skip
     for model in tables():
         _fill(cursor, whole, model, people)
     for name in whole.namelist():
         if name.startswith("files/") and not default_storage.exists(name[6:]):
             with whole.open(name) as source:
                 default_storage.save(name[6:], source)
-    wrong = [t for t, (n, digest) in told["tables"].items()
-             if _differs(cursor, t, own["id"], n, digest, moved=people)]  # fmt: skip
+    moved = any(old != new for old, new in people.items())
+    wrong = [
+        model._meta.db_table for model in tables()
+        if _differs(cursor, model, own["id"], told["tables"][model._meta.db_table], moved=moved)
+    ]  # fmt: skip
     if wrong:
         raise Conflict(say("What was put back is not what was copied: %(names)s.", names=wrong))
     return told
 
 
 def _differs(
-    cursor: CursorWrapper, table: str, tenant_id: int, n: int, digest: str,
-    moved: dict[int, int],
+    cursor: CursorWrapper, model: type[models.Model], tenant_id: int, copied: tuple[int, str], *,
+    moved: bool,
 ) -> bool:  # fmt: skip
-    """Rows that name people are counted alone where these have other numbers here."""
-    found = checksum(cursor, table, tenant_id)
-    if found == (n, digest):
+    """Only tables that name people are counted alone, and only where these have other numbers
+    here."""
+    n, digest = checksum(cursor, model, tenant_id)
+    if (n, digest) == tuple(copied):
         return False
-    named = any(old != new for old, new in moved.items())
-    return not (named and found[0] == n)
+    acts = model._meta.db_table == "audit_entry"
+    return not (moved and (acts or named(model)) and n == copied[0])
 
 
 def _person(cursor: CursorWrapper, mail: str) -> int:
@@ -201,18 +246,17 @@ def _person(cursor: CursorWrapper, mail: str) -> int:
 def _fill(
     cursor: CursorWrapper, whole: zipfile.ZipFile, model: type[models.Model], people: dict[int, int]
 ) -> None:
-    table = model._meta.db_table
-    named = [f.column for f in model._meta.local_fields
-             if isinstance(f, models.ForeignKey) and f.related_model is User]  # fmt: skip
+    table, columns = model._meta.db_table, named(model)
     waiting: list[str] = []
     with whole.open(f"rows/{table}.jsonl") as lines:
         for line in lines:
             text = line.decode()
-            if named:
+            if columns or table == "audit_entry":
                 row = orjson.loads(text)
-                for column in named:
-                    if row[column] is not None:
-                        row[column] = people[row[column]]
+                for column in columns:
+                    row[column] = people.get(row[column], row[column])
+                if row.get("actor_kind") == "user" and str(row["actor_id"]).isdecimal():
+                    row["actor_id"] = str(people.get(int(row["actor_id"]), row["actor_id"]))
                 text = orjson.dumps(row).decode()
             waiting.append(text)
             if len(waiting) == BATCH:
@@ -231,6 +275,12 @@ def _insert(cursor: CursorWrapper, table: str, rows: list[str]) -> None:
 
 
 def forget_files() -> None:
-    """Delete the open workspace's uploaded files."""
-    for name in list(_files()):
-        default_storage.delete(str(name))
+    """Delete the open workspace's uploaded files and copies, once the transaction commits."""
+    copies = WorkspaceCopy.objects.exclude(file="").values_list("file", flat=True)
+    names = [str(name) for name in (*_files(), *copies)]
+
+    def unlink() -> None:
+        for name in names:
+            default_storage.delete(name)
+
+    transaction.on_commit(unlink)

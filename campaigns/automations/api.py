@@ -177,5 +177,5 @@ def _tree(flow: dict[str, Any]) -> dict[str, Any]:
     tree = {"entry": entry, "exit": leave, "steps": steps, "next": 1}
     flows.check_shape(tree)
     known = [str(step["id"]) for step, _ in flows.walk(steps)]
-    numbers = [int(one[1:]) for one in known if one[:1] == "s" and one[1:].isdigit()]
+    numbers = [int(one[1:]) for one in known if one[:1] == "s" and one[1:].isdecimal()]
     return {**tree, "next": max([0, *numbers]) + 1}

@@ -78,7 +78,7 @@ def _listen(people: Sequence[UUID], now: datetime) -> None:
     rows = JourneyRun.objects.filter(
         contact_id__in=people, state="active", journey__campaign__state="running"
     )
-    for run in walking.lock(list(rows.values_list("pk", flat=True))):
+    for run in walking.lock(list(rows.values_list("pk", flat=True)), waits=True):
         flow = walking.flow_of(run.version)
         step = flow.steps.get(run.node)
         if left := walking.led_out(run, flow):
@@ -100,6 +100,8 @@ def _let_in_by_event(
     if not found:
         return
     audience = Segment.objects.filter(pk=entry.segment).first() if entry.segment else None
+    earlier = _earlier(journey, {row[1] for row in found})
+    invited: dict[UUID, bool] = {}
     for event_id, contact_id, at, properties in found:
         facts = orjson.loads(properties) if isinstance(properties, str) else properties
         if not flows.matches(entry.event, facts):
@@ -107,32 +109,43 @@ def _let_in_by_event(
         key = str(facts.get(entry.key, "") or "")[:200] if entry.key else ""
         if entry.key and not key:
             continue
-        if not _may_enter(journey, entry, contact_id, key, at, now):
+        if not _may_enter(earlier.get((contact_id, key), []), entry, at):
             continue
-        if audience is not None and not segments.holds(audience.rule, contact_id):
+        if audience is not None and contact_id not in invited:
+            invited[contact_id] = segments.holds(audience.rule, contact_id)
+        if not invited.get(contact_id, True):
             continue
+        _end_for(earlier.get((contact_id, key), []), now)
         _begin(journey, [(contact_id, f"event:{event_id}", key, at)], now)
+        earlier |= _earlier(journey, {contact_id})
 
 
-def _may_enter(
-    journey: Journey, entry: Entry, contact_id: UUID, key: str, at: datetime, now: datetime
-) -> bool:  # fmt: skip
-    """The rule of coming in again, for this person and key. An event that fell into an earlier run
-    belongs to that one."""
-    earlier = JourneyRun.objects.filter(journey=journey, contact_id=contact_id, key=key)
+def _earlier(
+    journey: Journey, people: Iterable[UUID]
+) -> dict[tuple[UUID, str], list[JourneyRun]]:  # fmt: skip
+    """Every run of these people, by person and key."""
+    found: dict[tuple[UUID, str], list[JourneyRun]] = {}
+    for run in JourneyRun.objects.filter(journey=journey, contact_id__in=list(people)):
+        found.setdefault((run.contact_id, run.key), []).append(run)
+    return found
+
+
+def _may_enter(earlier: Sequence[JourneyRun], entry: Entry, at: datetime) -> bool:
+    """The rule of coming in again, by the earlier runs of this person and key. An event that fell
+    into an earlier run belongs to that one."""
     if entry.again == "never":
-        return not earlier.exists()
-    going = earlier.exclude(state="ended").first()
-    if going is not None:
-        if entry.again != "restart" or at <= going.entered_at:
-            return False
-        mine = walking.lock([going.pk])
-        if not mine:
-            return False
-        walking.end(mine[0], Outcome.RESTARTED, now)
-        return True
-    last = earlier.order_by("-ended_at").first()
-    return last is None or last.ended_at is None or at > last.ended_at
+        return not earlier
+    going = [run for run in earlier if run.state != JourneyRun.State.ENDED]
+    if going:
+        return entry.again == "restart" and at > max(run.entered_at for run in going)
+    return all(run.ended_at is None or at > run.ended_at for run in earlier)
+
+
+def _end_for(earlier: Sequence[JourneyRun], now: datetime) -> None:
+    """A new run begins: what is still on the way ends."""
+    going = [run.pk for run in earlier if run.state != JourneyRun.State.ENDED]
+    for run in walking.lock(going, waits=True, stuck=True) if going else []:
+        walking.end(run, Outcome.RESTARTED, now)
 
 
 def let_in_by_segment(
@@ -160,11 +173,14 @@ def let_in_by_segment(
 def lead_out(journey: Journey, now: datetime, most: int = BATCH) -> int:
     """Those who left the segment since; how many were led out."""
     assert journey.live is not None  # noqa: S101
+    leaving = [v.pk for v in journey.versions.all() if walking.flow_of(v).exit.leave]
+    if not leaving:
+        return 0
     entry = walking.flow_of(journey.live).entry
     members = SegmentMembership.objects.filter(segment_id=entry.segment or None, left_at=None)
-    rows = JourneyRun.objects.filter(journey=journey, state="active").exclude(
-        Exists(members.filter(contact_id=OuterRef("contact_id")))
-    )
+    rows = JourneyRun.objects.filter(
+        journey=journey, state="active", version_id__in=leaving
+    ).exclude(Exists(members.filter(contact_id=OuterRef("contact_id"))))
     led = 0
     for run in walking.lock(list(rows.order_by("id").values_list("pk", flat=True)[:most])):
         if left := walking.led_out(run, walking.flow_of(run.version)):

@@ -29,6 +29,7 @@ UNITS = {"minutes": 60, "hours": 3600, "days": 86_400}
 AGAIN = ("never", "after", "restart")
 OPERATORS = ("is", "is_not", "above", "below", "contains", "exists")
 MOST_STEPS, DEEPEST, LONGEST = 60, 5, timedelta(days=366)
+MOST_UNITS, WEEKDAYS = 1_000_000, {"", *map(str, range(7))}
 CAME, TIMEOUT, OTHERWISE = "came", "timeout", "otherwise"
 known_words(*KINDS, *UNITS, CAME, TIMEOUT, OTHERWISE, *OPERATORS)
 
@@ -217,6 +218,10 @@ def _check_step(step: Any, seen: set[str], depth: int) -> None:
     for field_name, wanted in {"texts": list, "n": (int, float), "at": str, "unit": str}.items():
         if not isinstance(step.get(field_name, wanted() if wanted in (list, str) else 0), wanted):  # type: ignore[arg-type]
             raise Invalid.one(name, say("“%(field)s” is not of its kind.", field=field_name))
+    if not 0 <= step.get("n", 0) <= MOST_UNITS:
+        raise Invalid.one(name, say("“%(field)s” is not of its kind.", field="n"))
+    if str(step.get("weekday", "")) not in WEEKDAYS:
+        raise Invalid.one(name, say("Choose a day of the week."))
     _check_branches(step, name)
 
 
@@ -241,6 +246,11 @@ def _check_branches(step: Mapping[str, Any], name: str) -> None:
     if step["kind"] == "wait" and set(keys) != needed:
         raise Invalid.one(name, say("It needs the branches %(names)s, each once.",
                                     names=", ".join(sorted(needed))))  # fmt: skip
+    shares = [b.get("share") for b in branches] if step["kind"] == "cohort" else []
+    if not all(isinstance(s, int | float) and not isinstance(s, bool) for s in shares):
+        raise Invalid.one(name, say("“%(field)s” is not of its kind.", field="share"))
+    if any(not isinstance(b.get("segment", ""), str) for b in branches):
+        raise Invalid.one(name, say("“%(field)s” is not of its kind.", field="segment"))
     if any(len(key) > 20 for key in keys):
         raise Invalid.one(name, say("A branch's key has at most 20 letters."))
 
@@ -293,7 +303,8 @@ def step_faults(raw: Mapping[str, Any], *, keyed: bool) -> Iterator[FieldError]:
         if raw.get("keyed") and not keyed:
             yield FieldError(place, say("Name the key of the entry first, such as cart_id."))
     elif kind == "split":
-        if not [b for b in raw.get("branches", []) if b.get("segment")]:
+        named = [b.get("segment") for b in raw.get("branches", []) if b.get("key") != OTHERWISE]
+        if not named or not all(named):
             yield FieldError(place, say("Choose a segment that goes its own way."))
     elif kind == "cohort":
         yield from _share_faults(place, raw)
@@ -312,7 +323,7 @@ def _time_faults(place: str, raw: Mapping[str, Any], *, needs: bool) -> Iterator
             time.fromisoformat(str(raw["at"]))
         except ValueError:
             yield FieldError(place, say("Write a time of day like 09:00."))
-    if str(raw.get("weekday", "")) not in {"", *map(str, range(7))}:
+    if str(raw.get("weekday", "")) not in WEEKDAYS:
         yield FieldError(place, say("Choose a day of the week."))
 
 

@@ -302,7 +302,7 @@ def retry_stuck(*, journey: Journey) -> int:
     """Let everybody who is stuck try their step again; how many."""
     now = timezone.now()
     n = JourneyRun.objects.filter(journey=journey, state="stuck").update(
-        state="active", due_at=now, problem="", since=now
+        state="active", due_at=now, problem=""
     )
     if n:
         ADVANCE_JOURNEY.enqueue(AdvanceJourney(journey.pk), dedupe_key=str(journey.pk))
@@ -312,7 +312,7 @@ def retry_stuck(*, journey: Journey) -> int:
 
 def take_out(*, run: JourneyRun) -> None:
     """Take one person out by hand."""
-    mine = walking.lock([run.pk])
+    mine = walking.lock([run.pk], waits=True, stuck=True)
     if not mine:
         raise Conflict(say("This way through the journey has ended."))
     walking.end(mine[0], JourneyRun.Outcome.STOPPED, timezone.now())
@@ -347,12 +347,12 @@ def advance_some(journey_id: UUID) -> tuple[int, bool]:
     if journey.campaign.state != Campaign.State.RUNNING or journey.live is None:
         return 0, False
     now = timezone.now()
-    came = 0
+    came = led = 0
     if walking.flow_of(journey.live).entry.on == "segment":
         came = entering.let_in_by_segment(journey, now)
-        entering.lead_out(journey, now)
+        led = entering.lead_out(journey, now)
     ready = walking.lock(walking.due(journey, now, entering.BATCH))
     walking.lead(ready, now)
-    if came or ready:
+    if came or led or ready:
         _tell(journey)
-    return came + len(ready), bool(came or ready)
+    return came + led + len(ready), bool(came or led or ready)

@@ -140,8 +140,7 @@ def _saved(
     request: HttpRequest, form: StepForm | EntryForm, row: Journey, draft: dict[str, Any]
 ) -> bool:
     try:
-        seen = int(request.POST.get("seen", "0")) if request.POST.get("seen", "").isdigit() else 0
-        services.edit(journey=row, draft=draft, seen=seen)
+        services.edit(journey=row, draft=draft, seen=_seen(request))
     except AttuneError as refusal:
         form.add_error(None, str(as_is(refusal.detail)))
         return False
@@ -191,7 +190,7 @@ def move(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 def _seen(request: HttpRequest) -> int:
     text = request.POST.get("seen", "")
-    return int(text) if text.isdigit() else 0
+    return int(text[:9]) if text.isdecimal() else 0
 
 
 @page("campaigns.view")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from uuid import UUID
 
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import DataError, transaction
 
 from attune.kernel.errors import AttuneError, Conflict
@@ -38,6 +39,10 @@ SOURCE = "journey"
 WINDOW = timedelta(days=30)  # in which what follows counts for a random group
 WAITING = (Send.State.PENDING, Send.State.SENDING)
 Outcome = JourneyRun.Outcome
+WRONG = (
+    AttuneError, LookupError, ValueError, ArithmeticError, DataError, ObjectDoesNotExist,
+    ValidationError,
+)  # fmt: skip
 
 
 def lead(runs: Sequence[JourneyRun], now: datetime) -> None:
@@ -47,7 +52,7 @@ def lead(runs: Sequence[JourneyRun], now: datetime) -> None:
         try:
             with transaction.atomic():
                 _go(run, now)
-        except (AttuneError, LookupError, ValueError, DataError) as refusal:
+        except WRONG as refusal:
             told = as_is(refusal.detail if isinstance(refusal, AttuneError) else str(refusal))
             JourneyRun.objects.filter(pk=run.pk).update(
                 state=JourneyRun.State.STUCK, problem=told, due_at=None
@@ -67,7 +72,7 @@ def _go(run: JourneyRun, now: datetime) -> None:
         at = _let_go(run, step, now)
         if at == run.node:  # it waits on
             return None
-        moment = min(run.due_at or now, now)
+        moment = _left_at(run, step, now)
     while at is not None:
         if left := led_out(run, flow):
             return end(run, left, now)
@@ -81,6 +86,14 @@ def _go(run: JourneyRun, now: datetime) -> None:
             run.save(update_fields=["node", "since", "due_at", "send"])
             return None
     return end(run, Outcome.FINISHED, now)
+
+
+def _left_at(run: JourneyRun, step: Step, now: datetime) -> datetime:
+    """From when on what the next step waits for counts: what they did since the message left is
+    heard, also where it was noticed only later that it had."""
+    if step.kind == "message" and run.send is not None and run.send.sent_at is not None:
+        return run.send.sent_at
+    return min(run.due_at or now, now)
 
 
 _FLOWS: dict[UUID, Flow] = {}
@@ -271,11 +284,15 @@ ARRIVE: Mapping[str, Arrive] = {
 }  # fmt: skip
 
 
-def lock(rows: list[UUID]) -> list[JourneyRun]:
-    """These runs with what leading them needs, locked; those that another holds are left out."""
-    found = JourneyRun.objects.filter(pk__in=rows, state=JourneyRun.State.ACTIVE)
+def lock(rows: list[UUID], *, waits: bool = False, stuck: bool = False) -> list[JourneyRun]:
+    """These runs with what leading them needs, locked. Those that another holds are left out, or
+    waited for where nothing may be missed; then they are read as that one left them."""
+    states = [JourneyRun.State.ACTIVE, *([JourneyRun.State.STUCK] if stuck else [])]
+    found = JourneyRun.objects.filter(pk__in=rows, state__in=states).order_by("id")
+    if waits:
+        list(found.select_for_update().values_list("pk", flat=True))
     found = found.select_related("journey__campaign", "version", "contact", "send")
-    return list(found.select_for_update(of=("self",), skip_locked=True).order_by("id"))
+    return list(found.select_for_update(of=("self",), skip_locked=not waits))
 
 
 def due(journey: Journey, now: datetime, most: int) -> list[UUID]:

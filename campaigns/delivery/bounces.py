@@ -7,6 +7,7 @@ within 30 days as the workspace's settings say. All of it comes back as events t
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -25,6 +26,8 @@ from tenants.models import Tenant
 logger = logging.getLogger(__name__)
 WINDOW = timedelta(days=30)
 FOR_GOOD = {"invalid", "bounced"}  # anymail's reject reasons of an address that does not exist
+OWN_WORDS = ("bounceType", "Type", "event", "severity")
+PASSING = ("transient", "soft", "temporary")
 PLAIN = {"delivered": "Message Delivered", "opened": "Message Opened", "clicked": "Message Clicked"}
 
 
@@ -90,7 +93,22 @@ def from_provider(event: AnymailTrackingEvent, provider: str) -> None:
         logger.info("%s told of a message that is not ours", provider)
         return
     with tenant_context(place["t"]):
-        _take_in(event, provider, selectors.send(place["s"]))
+        try:
+            _take_in(event, provider, selectors.send(place["s"]))
+        except NotFound as gone:  # the others of the same call are taken in all the same
+            logger.warning("%s told of a message that is gone: %s", provider, gone)
+
+
+def _for_good(event: AnymailTrackingEvent) -> bool:
+    """Whether the address does not exist. Some providers give a full mailbox the same reason; their
+    own words tell the two apart (SES bounceType, Postmark Type, Brevo event, Mailgun severity)."""
+    if event.reject_reason not in FOR_GOOD:
+        return False
+    raw = event.esp_event if isinstance(event.esp_event, Mapping) else {}
+    inner = raw.get("bounce")
+    places = [raw, inner if isinstance(inner, Mapping) else {}]
+    words = " ".join(str(place.get(name, "")) for place in places for name in OWN_WORDS).lower()
+    return not any(passing in words for passing in PASSING)
 
 
 def _take_in(event: AnymailTrackingEvent, provider: str, send: Send) -> None:
@@ -109,5 +127,5 @@ def _take_in(event: AnymailTrackingEvent, provider: str, send: Send) -> None:
         suppression.unsubscribe(send=send, source=provider)
         tracking.record(send, "Unsubscribed")
     elif event.event_type in {"bounced", "rejected", "failed"}:
-        kind = Bounce.Kind.HARD if reason in FOR_GOOD else Bounce.Kind.SOFT
+        kind = Bounce.Kind.HARD if _for_good(event) else Bounce.Kind.SOFT
         take(kind=kind, **told)

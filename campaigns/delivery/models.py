@@ -170,6 +170,7 @@ class Send(TenantModel):
     )  # the version it left in
     slot = models.CharField(max_length=40, blank=True, default="")
     due_at = models.DateTimeField(null=True, blank=True)
+    paced_at = models.DateTimeField(null=True, blank=True)  # its turn by the campaign's pace
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
     reason = PhraseField(default=str)
     address = models.CharField(max_length=254, blank=True, default="")

@@ -66,7 +66,8 @@ def sign_up(values: dict[str, Any], *, wording: str) -> None:
     """Somebody filled in the form: a contact of that address, and what they asked for."""
     contact = contacts.contact_by_email(values["email"]) or _new(values["email"])
     topics = subscriptions.public_topics().filter(key__in=values["topics"])
-    subscribing.subscribe(contact=contact, topics=topics, source=FORM, wording=wording)
+    subscribing.subscribe(contact=contact, topics=topics, source=FORM, wording=wording,
+                          public=True)  # fmt: skip
 
 
 def _new(address: str) -> Contact:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from django.db.models import QuerySet
+
 from attune.kernel import audit
 from attune.kernel.errors import Invalid
 from attune.kernel.phrases import say
@@ -16,6 +18,7 @@ from campaigns.delivery import email, letters, services
 from campaigns.delivery.jobs import SEND_TEST, SendTest
 from campaigns.layouts.models import TemplateVersion
 from tenants.models import Membership, Tenant, User
+from tenants.roles import who_can
 
 NOWHERE = "https://example.com/only-in-the-real-message"
 
@@ -42,13 +45,18 @@ def some_contact() -> Contact | None:
     return rows.order_by("-id").first()
 
 
+def readers() -> QuerySet[Membership]:
+    """Members who may see what a person is called: a test shows it."""
+    return Membership.objects.filter(role__in=who_can("contacts.view_personal"))
+
+
 def ask(
     *, revision: Revision, contact: Contact, template: TemplateVersion | None, to: list[int]
 ) -> int:
     """Send a test to members of the workspace, nobody else; how many."""
     if revision.asset.channel != Channel.EMAIL:
         raise Invalid.one("to", say("Only e-mails can be sent as a test."))
-    members = Membership.objects.filter(user_id__in=to).values_list("user_id", flat=True)
+    members = readers().filter(user_id__in=to).values_list("user_id", flat=True)
     if not members:
         raise Invalid.one("to", say("Choose who gets the test."))
     for user_id in members:

@@ -20,6 +20,7 @@ from attune.kernel import audit
 from attune.kernel.errors import AttuneError, NotFound
 from attune.kernel.phrases import as_is, say, word
 from attune.kernel.tenancy import current_tenant
+from campaigns.contacts.models import Contact
 from campaigns.content.models import BriefProduct
 from campaigns.content.rendering import contact_values, render
 from campaigns.content.services import verify
@@ -63,6 +64,8 @@ def waiting(campaign_id: UUID, first: UUID, last: UUID, now: datetime) -> list[U
 
 def prepare(send_id: UUID, *, now: datetime) -> Prepared | None:
     """Claim one send; None when it may not leave (its row says why) or is someone else's."""
+    if not _held(send_id):
+        return None
     send = (
         Send.objects.select_for_update(of=("self",))
         .select_related(
@@ -101,6 +104,20 @@ def prepare(send_id: UUID, *, now: datetime) -> Prepared | None:
         _close(send, Send.State.ABORTED, refusal.detail)
         return None
     return _render(send, tenant)
+
+
+def _held(send_id: UUID) -> bool:
+    """Lock the campaign where it has a pace, then the person, and after both the message: everybody
+    who needs two of them takes them in this order. Whether the message still waits."""
+    rows = Send.objects.filter(pk=send_id, state=Send.State.PENDING)
+    found = rows.values_list("campaign_id", "campaign__per_hour", "contact_id").first()
+    if found is None:
+        return False
+    campaign_id, per_hour, contact_id = found
+    if per_hour:
+        Campaign.objects.select_for_update(no_key=True).get(pk=campaign_id)
+    Contact.objects.select_for_update(no_key=True).get(pk=contact_id)
+    return True
 
 
 def _not_now(send: Send, now: datetime) -> bool:

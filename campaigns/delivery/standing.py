@@ -104,9 +104,12 @@ def ask(now: datetime) -> None:
     stuck = Send.objects.filter(
         state=Send.State.SENDING, due_at__isnull=False, sent_at__lt=now - STUCK
     )
+    of = set(stuck.values_list("campaign_id", flat=True))
     n = stuck.update(state=Send.State.UNCERTAIN, reason=STOPPED)
     if n:
         audit.record("delivery.uncertain", sends=n)
+    for campaign in Campaign.objects.filter(pk__in=of):
+        sends.finish_if_done(campaign=campaign)
 
 
 def ready(campaign: Campaign, now: datetime) -> Sending:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db.models import Max
+from django.db.models import F
 
 from attune.kernel.phrases import Phrase, say
 from campaigns.delivery import timing
@@ -18,6 +18,7 @@ from campaigns.delivery.suppression import Permission
 from tenants.models import Tenant
 
 HOUR = timedelta(hours=1)
+LOOK_AGAIN = timedelta(minutes=10)  # whether an endpoint is on again
 COUNTED = (Send.State.SENT, Send.State.SENDING, Send.State.UNCERTAIN)
 
 
@@ -33,25 +34,34 @@ def waits(send: Send, tenant: Tenant, now: datetime) -> bool:
     quiet = timing.quiet_until(now, zone, tenant.quiet_from, tenant.quiet_to)
     if quiet is not None:
         return _put_off(send, quiet, say("Waits for the end of the quiet hours."))
+    if _is_off(campaign):
+        told = say("The endpoint is switched off: it waits until somebody switches it on.")
+        return _put_off(send, now + LOOK_AGAIN, told)
     if campaign.per_hour and (later := _next_slot(campaign, now)) is not None:
+        Send.objects.filter(pk=send.pk).update(paced_at=later)
         return _put_off(send, later, say("Waits for its turn: %(most)s an hour.",
                                          most=campaign.per_hour))  # fmt: skip
     return False
 
 
+def _is_off(campaign: Campaign) -> bool:
+    endpoint = campaign.endpoint if campaign.via == Campaign.Via.WEBHOOK else None
+    return endpoint is not None and not endpoint.enabled
+
+
 def _next_slot(campaign: Campaign, now: datetime) -> datetime | None:
     """When the campaign's pace lets one more leave; None for now. What waits already goes first, so
-    that a long queue is spread over its hours at once."""
+    that a long queue is spread over its hours at once; what waits for another reason is not of that
+    queue. The campaign is locked (sending.prepare): messages take turns."""
     assert campaign.per_hour  # noqa: S101
-    Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)  # messages take turns
     rows = Send.objects.filter(campaign=campaign)
-    left = rows.filter(state__in=COUNTED, sent_at__gte=now - HOUR)
-    times = list(left.order_by("sent_at").values_list("sent_at", flat=True))
-    if len(times) < campaign.per_hour:
+    left = rows.filter(state__in=COUNTED, sent_at__gte=now - HOUR).order_by("-sent_at")
+    nth = list(left.values_list("sent_at", flat=True)[campaign.per_hour - 1 : campaign.per_hour])
+    if not nth:
         return None
-    free = times[len(times) - campaign.per_hour] + HOUR
-    waiting = rows.filter(state=Send.State.PENDING, due_at__gt=now)
-    last = waiting.aggregate(last=Max("due_at"))["last"]
+    free = nth[0] + HOUR
+    queue = rows.filter(state=Send.State.PENDING, due_at__gt=now, due_at=F("paced_at"))
+    last = queue.order_by("-due_at").values_list("due_at", flat=True).first()
     return free if last is None else max(free, last + HOUR / campaign.per_hour)
 
 

@@ -19,7 +19,6 @@ from campaigns.delivery import email, previewing
 from campaigns.layouts import selectors as layouts
 from campaigns.layouts.models import TemplateVersion
 from campaigns.layouts.views import alone
-from tenants.models import Membership
 from tenants.pages import address, page
 
 
@@ -51,7 +50,7 @@ def preview(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "revision": revision, "contact": contact, "template": template, "envelope": made,
         "text": email.text_body(made), "templates": layouts.as_choices(template),
         "frame": address(request, "delivery_pages:preview-html", pk) + query,
-        "crew": Membership.objects.select_related("user").order_by("user__email"),
+        "crew": previewing.readers().select_related("user").order_by("user__email"),
     }  # fmt: skip
     return render(request, "delivery/preview.html", context)
 
@@ -68,7 +67,7 @@ def test(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Send it to members of the workspace."""
     revision = content.revision(pk)
     contact, template = _asked(request.POST.dict())
-    to = [int(one) for one in request.POST.getlist("to") if one.isdigit()]
+    to = [int(one[:15]) for one in request.POST.getlist("to") if one.isdecimal()]
     n = previewing.ask(revision=revision, contact=contact, template=template, to=to)
     told = say_many("The test is on its way to %(n)s member.",
                     "The test is on its way to %(n)s members.", n=n)  # fmt: skip

@@ -12,7 +12,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Sequence
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import orjson
 from django.conf import settings
@@ -45,19 +45,18 @@ def post(
     signed by each secret, the new and the former one while both hold."""
     body = orjson.dumps(payload)
     ip, host, port = safe_address(url)
-    parts = urlsplit(url)
+    host, path = _written(url, host)
     connection = http.client.HTTPConnection(ip, port, timeout=TIMEOUT)
     connection.sock = socket.create_connection((ip, port), TIMEOUT)
     watch = threading.Timer(TIMEOUT, _hang_up, [connection])  # the whole exchange, not each read
     watch.daemon = True
     watch.start()
     try:
-        if parts.scheme == "https":
+        if urlsplit(url).scheme == "https":
             connection.sock = ssl.create_default_context().wrap_socket(
                 connection.sock, server_hostname=host, do_handshake_on_connect=False
             )
             connection.sock.do_handshake()
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request(
             "POST",
             path,
@@ -76,11 +75,23 @@ def post(
         response = connection.getresponse()
         response.read(65536)
         return response.status
-    except (http.client.HTTPException, ssl.SSLError) as broken:
+    except (http.client.HTTPException, ssl.SSLError, ValueError) as broken:
         raise OSError(str(broken)) from broken
     finally:
         watch.cancel()
         connection.close()
+
+
+def _written(url: str, host: str) -> tuple[str, str]:
+    """Host and path as HTTP writes them: letters beyond ASCII by IDNA and by percent."""
+    parts = urlsplit(url)
+    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~")
+    query = quote(parts.query, safe="/%:@!$&'()*+,;=~?")
+    try:
+        name = host if host.isascii() else host.encode("idna").decode()
+    except UnicodeError as broken:
+        raise OSError(str(broken)) from broken
+    return name, f"{path}?{query}" if query else path
 
 
 def _hang_up(connection: http.client.HTTPConnection) -> None:

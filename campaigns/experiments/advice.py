@@ -66,9 +66,9 @@ def recommend(
     known = [r for r in readings if r.primary is not None and _enough(r, rate)]
     better = [r for r in known if r.primary and sign * _toward(r.primary, sign) > 0]
     if criteria == "target":
-        better, small = _reach(better, sign, target)
-        if small and not better:
-            return small
+        better, short = _reach(readings, better, sign, target)
+        if short and not better:
+            return short
     if better:
         best = max(better, key=lambda r: sign * (r.primary.difference if r.primary else 0))
         return _ship(best, control_name, rate)
@@ -86,29 +86,28 @@ def recommend(
 
 
 def _reach(
-    better: list[Reading], sign: int, target: float
+    readings: list[Reading], better: list[Reading], sign: int, target: float
 ) -> tuple[list[Reading], Recommendation | None]:
-    """Of the better arms those whose whole interval reaches the target; else what to say of it."""
-    enough, short = [], None
-    for one in better:
-        found = one.primary
-        assert found is not None  # noqa: S101
-        wanted = abs(found.base) * target
-        if sign * _toward(found, sign) >= wanted:
-            enough.append(one)
-        elif sign * _away(found, sign) < wanted:
-            short = Recommendation(
-                "rollback",
-                say("Roll back: %(arm)s is better, but by less than the target effect.",
-                    arm=one.name), one.key,
-            )  # fmt: skip
-        else:
-            short = short or Recommendation(
-                "not_yet",
-                say("Not yet: %(arm)s is better; whether by the target effect is still open.",
-                    arm=one.name), one.key,
-            )  # fmt: skip
-    return enough, short
+    """Of the better arms those whose whole interval reaches the target; else what to say of the
+    others: rolled back only where no arm at all can still reach it."""
+    enough = [
+        one for one in better
+        if one.primary and sign * _toward(one.primary, sign) >= abs(one.primary.base) * target
+    ]  # fmt: skip
+    if enough or not better:
+        return enough, None
+    hopeless = all(
+        one.primary is not None
+        and sign * _away(one.primary, sign) < abs(one.primary.base) * target
+        for one in readings
+    )  # fmt: skip
+    if hopeless:
+        told = say("Roll back: %(arm)s is better, but by less than the target effect.",
+                   arm=better[0].name)  # fmt: skip
+        return [], Recommendation("rollback", told, better[0].key)
+    told = say("Not yet: %(arm)s is better; whether by the target effect is still open.",
+               arm=better[0].name)  # fmt: skip
+    return [], Recommendation("not_yet", told, better[0].key)
 
 
 def _harmless(done: list[Reading], control: str, sign: int) -> Recommendation:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -167,6 +168,6 @@ class View:
             if isinstance(shown, str) and shown in one.arms:
                 return cls(key, shown)
             number = str(shown)
-            if number.isdigit() and int(number) < len(one.arms):
+            if re.fullmatch(r"[0-9]{1,3}", number) and int(number) < len(one.arms):
                 return cls(key, one.arms[int(number)])
         return None

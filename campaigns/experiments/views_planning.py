@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST
 
 from attune.kernel import audit
 from attune.kernel.errors import AttuneError
+from attune.kernel.storable import as_uuid
 from attune.web.forms import add_refusal
 from attune.web.pages import form_status, paged
 from campaigns.decisions import selectors as log
@@ -18,6 +19,8 @@ from campaigns.experiments import agreeing, learnings, planning, selectors
 from campaigns.experiments.forms import EvidenceForm, LearningForm, PlanForm
 from campaigns.segments import selectors as segments
 from tenants.pages import go, page
+
+NOBODY = uuid.UUID(int=0)
 
 
 @page("experiments.view")
@@ -65,7 +68,7 @@ def learn(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             row = learnings.write(**form.cleaned_data)
-            if named := request.GET.get("experiment", ""):
+            if named := as_uuid(request.GET.get("experiment", "")):
                 learnings.add_evidence(learning=row, experiment=selectors.experiment(named),
                                        stance="supports")  # fmt: skip
             return go(request, "experiments:learning", row.pk)
@@ -89,7 +92,7 @@ def weigh(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """An experiment speaks for or against a statement, or does not any more."""
     row, form = learnings.learning(pk), EvidenceForm(request.POST)
     if "drop" in request.POST:
-        trial = selectors.experiment(request.POST["drop"])
+        trial = selectors.experiment(as_uuid(request.POST["drop"]) or NOBODY)
         learnings.drop_evidence(learning=row, experiment=trial)
         return go(request, "experiments:learning", pk)
     if form.is_valid():

@@ -184,6 +184,10 @@ def _wake(endpoint_id: UUID) -> None:
 def ask() -> None:
     """Let every endpoint to which something is due be served."""
     now = timezone.now()
+    # a process that did not know yet that it is on again has held what happened meanwhile
+    WebhookDelivery.objects.filter(state=State.HELD, endpoint__enabled=True).update(
+        state=State.PENDING, next_at=now
+    )
     ready = WebhookDelivery.objects.filter(
         endpoint_id=OuterRef("pk"), state=State.PENDING, next_at__lte=now
     )

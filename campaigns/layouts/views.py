@@ -64,7 +64,9 @@ def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             seen = request.POST.get("seen", "")
-            services.save(template=row, seen=int(seen) if seen.isdigit() else 0, **form.values())
+            services.save(
+                template=row, seen=int(seen[:9]) if seen.isdecimal() else 0, **form.values()
+            )
             return go(request, "layouts:edit", pk)
         except AttuneError as refusal:
             add_refusal(form, refusal)

@@ -60,38 +60,42 @@ def archive(topic: Topic) -> None:
 
 
 def subscribe(
-    *, contact: Contact, topics: Iterable[Topic], source: str, wording: str, confirmed: bool = False
-) -> list[Topic]:
+    *, contact: Contact, topics: Iterable[Topic], source: str, wording: str,
+    confirmed: bool = False, public: bool = False,
+) -> list[Topic]:  # fmt: skip
     """Record that somebody asked for these topics. Where a topic asks twice, they get a letter with
-    a link and nothing else until they confirmed; those topics are answered."""
+    a link and nothing else until they confirmed; those topics are answered. `public`: whoever asks
+    has not shown that the address is theirs, so that a refusal is taken back by the letter alone.
+    """
     said = contacts.latest_consents(contact.pk, "email")
+    refused = said.get("marketing") == Consent.State.REFUSED
+    lately = _asked_lately(contact)
     waiting = []
     for topic in topics:
-        refused = said.get("marketing") == Consent.State.REFUSED
-        if said.get(topic.key) == Consent.State.GIVEN and not refused:
+        word = said.get(topic.key, "")
+        ask = (topic.double or (public and refused)) and not confirmed
+        if not refused and (word == Consent.State.GIVEN or (ask and selectors.gets(topic, word))):
             continue
-        ask = topic.double and not confirmed
         state = Consent.State.PENDING if ask else Consent.State.GIVEN
         _say(contact, topic, state, source, wording)
         if ask:
             waiting.append(topic)
         elif refused:
             _say(contact, None, Consent.State.GIVEN, source, wording)
-    if waiting and not _asked_lately(contact, waiting):
-        keys = sorted(topic.key for topic in waiting)
+    keys = sorted(topic.key for topic in waiting if topic.key not in lately)
+    if keys:
         ASK_TO_CONFIRM.enqueue(AskToConfirm(contact.pk, keys),
                                dedupe_key=f"{contact.pk}:{':'.join(keys)}"[:200])  # fmt: skip
     return waiting
 
 
-def _asked_lately(contact: Contact, topics: Collection[Topic]) -> bool:
-    """Whether a letter went out for these already; our own new lines are not counted."""
-    since = timezone.now() - ASKED_LATELY
+def _asked_lately(contact: Contact) -> set[str]:
+    """Keys of the topics for which a letter went out a moment ago."""
     rows = Consent.objects.filter(
-        contact=contact, state=Consent.State.PENDING, purpose__in=[t.key for t in topics],
-        created_at__gte=since,
+        contact=contact, state=Consent.State.PENDING, channel="email",
+        created_at__gte=timezone.now() - ASKED_LATELY,
     )  # fmt: skip
-    return rows.count() > len(topics)
+    return set(rows.values_list("purpose", flat=True))
 
 
 def choose(*, contact: Contact, wanted: Collection[str], source: str, wording: str) -> int:

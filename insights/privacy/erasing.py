@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.apps import apps
 from django.db import connection, models
-from django.db.models import Q
 
 from attune.kernel import audit
 from attune.kernel.errors import Conflict
@@ -14,9 +13,10 @@ from attune.kernel.models import TenantModel
 from attune.kernel.phrases import say
 from attune.kernel.tenancy import TenantForeignKey
 from campaigns.contacts import selectors as contacts
-from campaigns.contacts.models import Contact, RejectedEvent
+from campaigns.contacts.models import Contact
 from campaigns.delivery.models import Bounce, Send
 from campaigns.segments import services as segments
+from insights.privacy import traces
 from insights.privacy.tables import WAYS, Forget, Keep, Strip
 
 LATE = ("contacts.Identity", "contacts.IdentityMerge")  # until then others find the person by them
@@ -39,17 +39,15 @@ def erase(contact: Contact) -> dict[str, int]:
     rows = Contact.objects.select_for_update().filter(pk__in=people)
     if any(row.status == Contact.Status.ERASED for row in rows):
         raise Conflict(say("This person was erased already."))
-    names = {row.email for row in rows if row.email} | {row.external_id for row in rows
-                                                        if row.external_id}  # fmt: skip
+    names = traces.names_of(rows)
     Send.objects.filter(contact_id__in=people, state=Send.State.PENDING).update(
         state=Send.State.ABORTED, reason=say("The person was erased.")
     )
     Bounce.objects.filter(send__contact_id__in=people).update(hint="", detail="", send=None)
-    found: dict[str, int] = {}
+    found = traces.forget(names, rows)
     for model, name in sorted(fields_of(), key=lambda pair: pair[0]._meta.label in LATE):
         found[model._meta.label] = found.get(model._meta.label, 0) + _apply(model, name, people)
-    found["contacts.RejectedEvent"] = _refused(names)
-    _forget("attune_forget_audit", people)
+    _forget("attune_forget_audit", [*people, *names.things])
     Contact.objects.filter(pk__in=people).update(
         external_id="", email="", phone="", name="", locale="", timezone="", traits={},
         status=Contact.Status.ERASED,
@@ -78,13 +76,3 @@ def _forget(function: str, people: list[UUID]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {function}(%s::uuid[])", [people])
         return int(cursor.fetchone()[0])
-
-
-def _refused(names: set[str]) -> int:
-    """Events that were never accepted and name the person."""
-    if not names:
-        return 0
-    asked = Q()
-    for name in names:
-        asked |= Q(raw__userId=name) | Q(raw__traits__email=name)
-    return int(RejectedEvent.objects.filter(asked).delete()[0])

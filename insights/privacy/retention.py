@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from attune.kernel import audit
 from attune.kernel.errors import Invalid
 from attune.kernel.phrases import say
-from campaigns.contacts.models import Contact, Event
+from campaigns.contacts.models import Consent, Contact, Event
 from campaigns.delivery.models import Send
 from chat.conversations.models import Conversation
 from insights.privacy import erasing
@@ -20,6 +20,7 @@ from insights.privacy.tables import ERASED
 
 MOST = 2_000  # rows of one kind in one transaction
 LEAST_DAYS, MOST_DAYS = 7, 3_650
+OURS = ("Message Sent", "Message Delivered", "Message Failed", "Message Bounced")  # not theirs
 What = RetentionRule.What
 
 
@@ -52,8 +53,14 @@ def _old(what: str, before: datetime) -> QuerySet:
         return rows.exclude(components=ERASED)
     if what == What.CHATS:
         return Conversation.objects.filter(state="resolved", resolved_at__lt=before)
-    lately = Event.objects.filter(contact_id=OuterRef("pk"), at__gte=before)
-    rows = Contact.objects.filter(created_at__lt=before).exclude(Exists(lately))
+    did = Event.objects.filter(contact_id=OuterRef("pk"), at__gte=before, is_machine=False)
+    did = did.exclude(name__in=OURS).exclude(source__in=["import", "admin"])
+    talks = Conversation.objects.filter(
+        Q(contact_id=OuterRef("pk")) | Q(visitor__contact_id=OuterRef("pk"))
+    ).filter(Q(last_at__gte=before) | ~Q(state="resolved"))
+    said = Consent.objects.filter(contact_id=OuterRef("pk"), created_at__gte=before)
+    rows = Contact.objects.filter(created_at__lt=before)
+    rows = rows.exclude(Exists(did)).exclude(Exists(talks)).exclude(Exists(said))
     return rows.exclude(status__in=[Contact.Status.ERASED, Contact.Status.MERGED])
 
 

@@ -10,7 +10,7 @@ from attune.kernel import rls
 
 ERASE_SQL = """
 CREATE FUNCTION attune_erase_workspace() RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE t record; k bigint; n bigint := 0; mine bigint := attune_tenant();
 BEGIN
   IF NOT EXISTS (SELECT 1 FROM tenants_tenant WHERE id = mine AND erase_at <= now())
@@ -20,7 +20,7 @@ BEGIN
     WHERE c.relkind IN ('r', 'p') AND a.attname = 'tenant_id' AND NOT a.attisdropped
       AND c.relnamespace = 'public'::regnamespace
   LOOP
-    EXECUTE format('DELETE FROM %I WHERE tenant_id = $1', t.relname) USING mine;
+    EXECUTE format('DELETE FROM public.%I WHERE tenant_id = $1', t.relname) USING mine;
     GET DIAGNOSTICS k = ROW_COUNT;
     n := n + k;
   END LOOP;

@@ -12,6 +12,7 @@ from django.utils import timezone
 from attune.kernel.errors import Conflict, Invalid
 from campaigns.approval import services as approval
 from campaigns.automations import entering, selectors, services, walking
+from campaigns.automations.flow import check_shape
 from campaigns.automations.models import JourneyRun
 from campaigns.contacts.models import Contact
 from campaigns.decisions.models import Decision
@@ -415,3 +416,119 @@ def test_what_cannot_go_on_is_stuck_says_why_and_is_tried_again(tenant):
     assert services.retry_stuck(journey=journey) == 1
     make.run_jobs()
     assert Send.objects.get().state == "sent"
+
+
+def test_a_click_before_the_sending_was_noticed_is_heard_by_the_wait_after_it(tenant):
+    make.contact("ada")
+    waits = step(
+        2,
+        "wait",
+        event="Message Clicked",
+        where=[],
+        n=1,
+        unit="days",
+        branches=[{"key": "came", "steps": []}, {"key": "timeout", "steps": [text(3)]}],
+    )
+    journey = running(tree(by_event("Hi"), text(1), waits))
+    make.record(make.track("ada", "Hi"))
+    run = journey.runs.get()
+    JourneyRun.objects.filter(pk=run.pk).update(node="s1", state="active", send=Send.objects.get())
+    Send.objects.update(sent_at=timezone.now() - timedelta(minutes=20))  # a long batch was sending
+    make.record({**make.track("ada", "Message Clicked"),
+                 "timestamp": (timezone.now() - timedelta(minutes=10)).isoformat()})  # fmt: skip
+    services.ask()
+    make.run_jobs()
+    assert journey.runs.get().outcome == "finished"
+    assert Send.objects.count() == 1  # no second reminder
+
+
+def test_a_branch_without_a_segment_is_not_published_and_breaks_nothing_where_it_was(tenant):
+    make.contact("ada")
+    gold = make.segment({"trait": "tier", "is": "gold"})
+    ways = [
+        {"key": "1", "segment": "", "steps": []},
+        {"key": "2", "segment": str(gold.pk), "steps": []},
+        {"key": "otherwise", "steps": []},
+    ]
+    journey = services.create(
+        name="Split", draft=tree(by_event("Hi"), step(1, "split", branches=ways), text(2))
+    )
+    with pytest.raises(Invalid) as caught:
+        services.launch(journey=journey, seen=1)
+    assert [(e.field, str(e.sentence())) for e in caught.value.errors] == [
+        ("s1", "Choose a segment that goes its own way."),
+    ]
+    ways[0]["segment"] = str(gold.pk)
+    sound = running(tree(by_event("Hi"), step(1, "split", branches=ways), text(2)), name="Sound")
+    bad = {**sound.live.flow}
+    bad["steps"][0]["branches"][0]["segment"] = "no id"
+    type(sound.live).objects.filter(pk=sound.live.pk).update(flow=bad)
+    walking._FLOWS.clear()
+    make.record(make.track("ada", "Hi"))  # folds all the same
+    assert sound.runs.get().state == "stuck"
+
+
+def test_an_answered_wait_goes_the_same_way_when_it_is_tried_again(tenant):
+    make.contact("ada")
+    journey = running(
+        tree(
+            by_event("Hi"),
+            step(
+                1,
+                "wait",
+                event="Yes",
+                where=[],
+                n=1,
+                unit="days",
+                branches=[{"key": "came", "steps": [text(2)]}, {"key": "timeout", "steps": []}],
+            ),
+        )
+    )
+    make.record(make.track("ada", "Hi"))
+    good = journey.live.flow
+    bad = tree(
+        by_event("Hi"),
+        {
+            **good["steps"][0],
+            "branches": [
+                {"key": "came", "steps": [step(2, "message", texts=[])]},
+                {"key": "timeout", "steps": []},
+            ],
+        },
+    )
+    type(journey.live).objects.filter(pk=journey.live.pk).update(flow=bad)
+    walking._FLOWS.clear()
+    make.record(make.track("ada", "Yes"))
+    assert journey.runs.get().state == "stuck"
+    type(journey.live).objects.filter(pk=journey.live.pk).update(flow=good)
+    walking._FLOWS.clear()
+    assert services.retry_stuck(journey=journey) == 1
+    make.run_jobs()
+    assert Send.objects.get().state == "sent"
+    assert "s1 came" in way(journey.runs.get())
+
+
+def test_who_is_stuck_is_taken_out_by_hand(tenant):
+    make.contact("ada")
+    journey = running(tree(by_event("Hi"), step(1, "delay", n=1, unit="days"), text(2)))
+    make.record(make.track("ada", "Hi"))
+    JourneyRun.objects.update(state="stuck", problem="Broken", due_at=None)
+    services.take_out(run=journey.runs.get())
+    assert (journey.runs.get().state, journey.runs.get().outcome) == ("ended", "stopped")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"n": 1e300}, "“n” is not of its kind."),
+        ({"weekday": "Mon", "at": "09:00"}, "Choose a day of the week."),
+        ({"kind": "cohort", "branches": [{"key": "a", "steps": []}]}, "“share” is not of its kind."),
+        ({"kind": "cohort", "branches": [{"key": "a", "steps": [], "share": "50"}]},
+         "“share” is not of its kind."),
+    ],
+)  # fmt: skip
+def test_a_flow_that_could_not_be_drawn_is_refused(change, told):
+    flow = tree(by_event("Hi"), {**step(1, "delay", n=1, unit="days"), **change})
+    with pytest.raises(Invalid) as caught:
+        check_shape(flow)
+    assert str(caught.value.errors[0].sentence()) == told

@@ -114,3 +114,16 @@ def test_the_dot_tells_of_an_opening_and_machines_are_marked(message):
     client.head(link)
     found = Event.objects.filter(name="Message Opened").values_list("is_machine", flat=True)
     assert sorted(found) == [False, True]
+
+
+def test_a_full_mailbox_is_a_soft_bounce_whatever_the_provider_calls_it(message):
+    assert postmark(told(message, kind="SoftBounce", code=4096)) == 200
+    assert Bounce.objects.get().kind == "soft"
+    assert Suppression.objects.count() == 0
+
+
+def test_a_message_that_is_gone_does_not_turn_the_provider_away(message):
+    first = told(message)
+    Send.objects.update(address="", components={"body": "[erased]"})
+    assert postmark(first) == 200
+    assert Bounce.objects.count() == 0

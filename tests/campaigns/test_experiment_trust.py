@@ -120,6 +120,14 @@ def test_the_criteria_that_were_set_beforehand_decide(low, high, criteria, neede
     assert recommend(effect(low, high), criteria, needed)[0] == verdict
 
 
+def test_one_arm_below_the_target_does_not_end_what_another_may_still_win():
+    arms = [advice.Reading(n, n, effect(low, high), (), 5_000, 500, 5_000, 500)
+            for n, low, high in (("A", 0.001, 0.015), ("B", 0.005, 0.055))]  # fmt: skip
+    told = advice.recommend(arms, control_name="Old", srm=0.5, needed=9, per_day=1,
+                            criteria="target", target=0.2)  # fmt: skip
+    assert told.kind == "not_yet"
+
+
 def test_the_planner_answers_from_what_people_did(tenant):
     metric = make.metric()
     for n in range(40):

@@ -110,6 +110,7 @@ def test_a_view_by_number_twice_or_of_nothing_known(tenant):
         make.track("a", "Experiment Viewed", **view, variationId=1),
         make.track("b", "Experiment Viewed", **view, variationId="9"),
         make.track("c", "Experiment Viewed", experimentId="other", variationId="calm"),
+        make.track("e", "Experiment Viewed", **view, variationId="²"),
         make.track("d", "Experiment Viewed", **view, variationId="loud"),
     )
     make.record(make.track("d", "Experiment Viewed", **view, variationId="calm"))

@@ -225,3 +225,12 @@ def test_pages_and_api_subscribe_show_and_replay(tenant, partner, client):
                         content_type="application/json", headers=head)  # fmt: skip
     assert again.json()["secret"].startswith("whsec_")
     assert selectors.endpoint(again.json()["id"]).types == ["message.sent"]
+
+
+def test_what_a_process_held_that_did_not_know_yet_leaves_after_all(tenant, partner):
+    asked(partner, "segment.changed")
+    make.segment()
+    WebhookDelivery.objects.update(state="held", next_at=None)  # the endpoint is on
+    services.ask()
+    make.run_jobs()
+    assert WebhookDelivery.objects.get().state == "delivered"

@@ -11,7 +11,9 @@ from django.test import Client
 from django.utils import timezone
 
 from attune.kernel.errors import Invalid
+from campaigns.contacts import selectors as contacts
 from campaigns.contacts.models import Consent, Contact
+from campaigns.contacts.services import record_consent
 from campaigns.delivery import reach, services, suppression, tracking
 from campaigns.delivery.models import Campaign, Send, Suppression
 from campaigns.segments import selectors as segments
@@ -191,3 +193,29 @@ def test_a_topic_cannot_be_called_what_stands_for_everything(tenant):
     topic("News")
     with pytest.raises(Invalid, match="already"):
         topic("news")
+
+
+def test_another_topic_a_moment_later_gets_its_own_letter(tenant):
+    news, sale, ada = topic(), topic("Sale"), make.contact("ada")
+    for wanted in ([news], [news, sale]):
+        subscribing.subscribe(contact=ada, topics=wanted, source="shop", wording="Yes!")
+        make.run_jobs()
+    assert len(mail.outbox) == 2
+    assert "Sale" in mail.outbox[1].body
+    assert "News" not in mail.outbox[1].body
+
+
+def test_strangers_cannot_take_somebodys_topics_away_or_their_refusal_back(tenant):
+    everybody = topic("Service", mode="opt_out")
+    single = topic("Hints", double=False)
+    ada, bob = make.contact("ada"), make.contact("bob")
+    asked = {"source": "form", "wording": "Yes!", "public": True}
+    subscribing.subscribe(contact=ada, topics=[everybody], **asked)
+    assert Consent.objects.filter(contact=ada).count() == 0  # gets it as before
+    record_consent(contact=bob, state="refused", source="api", channel="email",
+                   purpose="marketing", wording="Stop")  # fmt: skip
+    assert subscribing.subscribe(contact=bob, topics=[single], **asked) == [single]
+    make.run_jobs()
+    assert contacts.latest_consents(bob.pk, "email") == {"marketing": "refused", "hints": "pending"}
+    Client().post(path_in(mail.outbox[0]))
+    assert contacts.latest_consents(bob.pk, "email") == {"marketing": "given", "hints": "given"}

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.utils import timezone
 
-from campaigns.delivery import selectors, sending, services, standing, timing
+from campaigns.delivery import endpoints, selectors, sending, services, standing, timing
 from campaigns.delivery.jobs import SEND_DUE
-from campaigns.delivery.models import Campaign, Send
+from campaigns.delivery.models import Campaign, Endpoint, Send
 from tenants.models import Tenant
 from tests import make
 
@@ -135,3 +135,47 @@ def test_a_patience_too_short_gives_the_message_up(tenant):
     gone = Send.objects.get(campaign=second)
     assert (gone.state, gone.reason) == ("capped", "1 messages in 7 days already.")
     assert selectors.campaign(second.pk).state == "finished"
+
+
+def test_who_waits_for_another_reason_is_not_in_the_queue_of_the_pace(tenant):
+    campaign = launched(*["UTC"] * 4, per_hour=2)
+    make.run_jobs()
+    assert services.counts(campaign) == {"sent": 2, "pending": 2}
+    capped, next_one = Send.objects.filter(state="pending").order_by("due_at")
+    Send.objects.filter(pk=capped.pk).update(due_at=timezone.now() + timedelta(days=2))
+    Send.objects.filter(pk=next_one.pk).update(due_at=timezone.now(), paced_at=None)
+    standing.ask(timezone.now())
+    make.run_jobs()
+    next_one.refresh_from_db()
+    assert next_one.due_at == next_one.paced_at
+    assert timedelta(minutes=58) < next_one.due_at - timezone.now() <= timedelta(hours=1)
+
+
+def test_what_goes_to_an_endpoint_that_is_off_waits_until_it_is_on(tenant, partner):
+    url = f"http://127.0.0.1:{partner.server_port}/"
+    endpoint, _ = endpoints.create(name="partner", url=url)
+    Endpoint.objects.update(enabled=False)
+    endpoint.refresh_from_db()
+    campaign = launched("UTC", via="webhook", endpoint=endpoint)
+    make.run_jobs()
+    send = Send.objects.get()
+    assert (send.state, str(send.reason)) == (
+        "pending", "The endpoint is switched off: it waits until somebody switches it on.",
+    )  # fmt: skip
+    assert partner.calls == []
+    Endpoint.objects.update(enabled=True)
+    Send.objects.update(due_at=timezone.now())
+    standing.ask(timezone.now())
+    make.run_jobs()
+    assert services.counts(campaign) == {"sent": 1}
+
+
+def test_a_message_that_a_dead_worker_held_does_not_keep_its_campaign_open(tenant):
+    campaign = launched("UTC")
+    make.run_jobs()
+    Campaign.objects.update(state="running")
+    long_ago = timezone.now() - timedelta(minutes=16)
+    Send.objects.update(state="sending", due_at=long_ago, sent_at=long_ago)
+    standing.ask(timezone.now())
+    campaign.refresh_from_db()
+    assert (Send.objects.get().state, campaign.state) == ("uncertain", "finished")

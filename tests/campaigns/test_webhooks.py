@@ -93,3 +93,10 @@ def test_a_partner_that_drips_is_cut_off_and_the_send_is_uncertain(tenant, monke
     finally:
         over.set()
         door.close()
+
+
+def test_letters_beyond_ascii_in_an_address_are_written_as_http_writes_them(tenant, partner):
+    url = f"http://127.0.0.1:{partner.server_port}/hooks/grün büro?q=ä&x=%20"
+    assert webhook.post(url, secrets=[webhook.new_secret()], message_id="m", timestamp=1,
+                        payload={}) == 204  # fmt: skip
+    assert partner.paths == ["/hooks/gr%C3%BCn%20b%C3%BCro?q=%C3%A4&x=%20"]

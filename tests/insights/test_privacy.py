@@ -15,13 +15,23 @@ from django.utils import timezone
 
 from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.models import AuditEntry, TenantModel
-from campaigns.contacts.models import Consent, Contact, Event, Identity
+from campaigns.contacts.models import (
+    Consent,
+    Contact,
+    ContactImport,
+    Event,
+    Identity,
+    ImportProblem,
+)
 from campaigns.contacts.services import record_consent
+from campaigns.content.models import GenerationRun, Revision
 from campaigns.decisions.models import Decision
 from campaigns.delivery import services as delivery
 from campaigns.delivery import suppression, tracking
-from campaigns.delivery.models import Send
+from campaigns.delivery.models import Endpoint, Send
 from campaigns.experiments import services as experiments
+from campaigns.hooks.models import WebhookDelivery
+from campaigns.tuning.models import Exclusion
 from insights.privacy import erasing, exporting, retention, services
 from insights.privacy.jobs import APPLY_RETENTION, ApplyRetention
 from insights.privacy.models import PrivacyRequest, RetentionRule
@@ -44,6 +54,20 @@ def known(tenant: make.Place) -> tuple[Contact, object]:
     make.record(make.track("ada", "Order Completed", revenue=12, note=SECRET))
     record_consent(contact=ada, state="given", source="form", wording="Yes")
     make.record({"type": "track", "userId": "ada", "properties": {"x": SECRET}})  # refused
+    make.record({"type": "track", "anonymousId": "v1", "properties": {"x": SECRET}})  # refused
+    suppression.suppress(address=ada.email, reason="bounced", source="test")
+    endpoint = Endpoint.objects.create(name="Partner", url="https://example.com/hook")
+    for of, data in (("a", {"userId": "ada", "x": SECRET}), ("b", {"anonymousId": "v1"}),
+                     ("c", {"object": {"type": "contacts.contact", "id": str(ada.pk)}})):  # fmt: skip
+        WebhookDelivery.objects.create(endpoint=endpoint, of=of, type="t", payload={"data": data})
+    of = ContactImport.objects.create(filename="people.csv", format="csv", state="finished")
+    for raw in (f"ada@lovelace.example,{SECRET}", "bob@example.com,Bob"):
+        ImportProblem.objects.create(of=of, line=1, field="email", raw=raw)
+    told = GenerationRun.objects.create(
+        contact=ada, brief=make.approved().asset.brief, wanted=1, budget=1
+    )
+    text = make.approved(subject=f"Dear {SECRET}")
+    Revision.objects.filter(pk=text.pk).update(run=told)
     return ada, trial
 
 
@@ -72,6 +96,13 @@ def test_erased_means_nowhere_and_the_numbers_stay(tenant):
     counts = erasing.erase(ada)
     assert counts["delivery.Send"] == 1
     assert counts["contacts.Event"] >= 3
+    assert counts["contacts.RejectedEvent"] == 2
+    assert counts["hooks.WebhookDelivery"] == 3
+    assert counts["contacts.ImportProblem"] == 1
+    assert counts["delivery.Suppression"] == 1
+    assert counts["content.Revision"] == 1
+    assert Exclusion.objects.count() == 1  # no model learns from it
+    assert ImportProblem.objects.filter(raw="bob@example.com,Bob").exists()
     text = whole(tenant)
     assert SECRET not in text
     assert "ada@lovelace" not in text

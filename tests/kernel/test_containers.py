@@ -25,7 +25,10 @@ def test_what_the_images_copy_is_there():
     named = [name for line in copied for name in line.split()]
     assert len(named) >= 10
     assert [name for name in named if not (settings.ROOT / name).exists()] == []
-    packages = {p.name for p in settings.ROOT.iterdir() if (p / "__init__.py").exists()} - {"tests", "benchmarks"}
+    packages = {p.name for p in settings.ROOT.iterdir() if (p / "__init__.py").exists()} - {
+        "tests",
+        "benchmarks",
+    }
     assert packages <= set(named)
     ignored = (settings.ROOT / ".dockerignore").read_text().split()
     assert not set(named) & set(ignored)
@@ -59,7 +62,10 @@ def test_every_queue_has_a_worker_and_one_clock_ticks():
 @pytest.mark.parametrize("name", sorted(OURS))
 def test_every_variable_is_one_that_attune_reads_and_every_module_is_there(name):
     service = OURS[name]
-    outside = {"DATABASE_ADMIN_URL"}  # read by setup_database alone
+    outside = {
+        "DATABASE_ADMIN_URL",  # read by setup_database alone
+        "FORWARDED_ALLOW_IPS",  # by the web server
+    }
     assert set(service["environment"]) - set(environment.VARIABLES) <= outside
     command = service.get("command", [])
     modules = [command[i + 1] for i, word in enumerate(command) if word in {"-m", "-I", "-A"}]
@@ -70,4 +76,10 @@ def test_secrets_are_asked_for_and_never_written_down():
     text = (settings.ROOT / "compose.yaml").read_text()
     for line in text.splitlines():
         if re.search(r"^\s+\w*(KEY|PASSWORD)\w*:", line):
-            assert ":?" in line, line
+            assert ":?" in line or ":-}" in line, line
+
+
+def test_who_serves_nothing_is_not_asked_whether_it_serves():
+    served = [name for name, one in OURS.items() if one["build"]["target"] == "web"]
+    asked = [n for n in served if not OURS[n].get("healthcheck", {}).get("disable")]
+    assert asked == ["web"]

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from django.test import Client
@@ -17,10 +18,13 @@ from django.utils import timezone
 from pytest_django.plugin import DjangoDbBlocker
 
 from attune.kernel.errors import Conflict, Invalid
+from attune.kernel.models import AuditEntry
 from attune.kernel.tenancy import tenant_context
 from campaigns.contacts.models import Contact
+from campaigns.content import services as content
+from campaigns.content.models import Revision
 from tenants import leaving, portable
-from tenants.models import Tenant, WorkspaceCopy
+from tenants.models import Membership, Tenant, User, WorkspaceCopy
 from tests import make
 from tests.guards.heard import heard
 from tests.guards.steered import steered
@@ -30,7 +34,7 @@ from workers import runner
 
 def sums(place: make.Place) -> dict[str, tuple[int, str]]:
     with tenant_context(place.id), connection.cursor() as cursor:
-        return {m._meta.db_table: portable.checksum(cursor, m._meta.db_table, place.id)
+        return {m._meta.db_table: portable.checksum(cursor, m, place.id)
                 for m in portable.tables()}  # fmt: skip
 
 
@@ -47,6 +51,8 @@ def whole(
             heard()
             steered()
             walked()
+            text = make.draft(author_id=place.owner.pk)
+            content.request_variants(brief=text.asset.brief, wanted=1, author_id=None)  # with a job
         yield place
         connections["owner"].close()
 
@@ -93,6 +99,29 @@ def test_a_workspace_that_was_erased_comes_back_row_by_row_the_same(whole, tmp_p
         assert Contact.objects.get(external_id="ada").name == "Ada"
         assert Tenant.objects.get(pk=whole.id).erase_at is None
         make.record(make.track("ada", "Viewed"))  # it lives
+    assert not default_storage.exists(row.file.name)
+    newer = make.workspace("newer")
+    assert newer.id > whole.id
+
+
+def test_in_another_attune_people_have_other_numbers_and_stay_who_they_are(whole, tmp_path):
+    row = copied(whole)
+    path = tmp_path / "copy.zip"
+    path.write_bytes(row.file.read())
+    mail, before = whole.owner.email, whole.owner.pk
+    with tenant_context(whole.id):
+        Tenant.objects.filter(pk=whole.id).update(erase_at=timezone.now())
+    with tenant_context(whole.id):
+        leaving.erase_if_due(timezone.now())
+    User.objects.filter(pk=before).update(email=f"somebody-else-{before}@example.com")
+    call_command("restore_workspace", str(path))
+    now = User.objects.get(email=mail)
+    assert now.pk != before
+    with tenant_context(whole.id):
+        assert Membership.objects.get(role="owner").user == now
+        assert now.pk in Revision.objects.values_list("author_id", flat=True)
+        assert before not in Revision.objects.values_list("author_id", flat=True)
+        assert not AuditEntry.objects.filter(actor_kind="user", actor_id=str(before)).exists()
 
 
 def test_a_copy_that_was_changed_or_is_none_is_refused_and_nothing_is_left(whole, tmp_path):

@@ -30,7 +30,7 @@ def fold_events(payload: FoldEvents, run: Run) -> None:
         most = 1 if alone else FOLD_BATCH
         try:
             contacts = _fold(run, most)
-        except DataError as wrong:
+        except (DataError, ValueError) as wrong:
             if not alone:
                 alone = FOLD_BATCH
                 continue

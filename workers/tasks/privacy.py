@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from insights.privacy import retention
+from insights.privacy import retention, traces
 from insights.privacy.jobs import APPLY_RETENTION, ApplyRetention
 from insights.privacy.models import RetentionRule
 from workers.runner import Run, handles
@@ -26,5 +26,6 @@ def apply_retention(payload: ApplyRetention, run: Run) -> None:
 
 
 def due() -> None:
+    traces.drop_files(timezone.now())
     for rule in retention.due(timezone.now()):
         APPLY_RETENTION.enqueue(ApplyRetention(rule.pk), dedupe_key=str(rule.pk))

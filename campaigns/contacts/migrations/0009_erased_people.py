@@ -4,14 +4,14 @@ from django.db import migrations, models
 
 EVENTS_SQL = """
 CREATE FUNCTION attune_forget_events(people uuid[]) RETURNS bigint
-LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
   WITH done AS (
     UPDATE event SET user_id = '', anonymous_id = '', properties = '{}', context = '{}',
       message_id = 'erased-' || id
     WHERE tenant_id = attune_tenant() AND contact_id = ANY(people) RETURNING 1)
   SELECT count(*) FROM done $$;
 CREATE FUNCTION attune_strip_events(ids uuid[]) RETURNS bigint
-LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
   WITH done AS (
     UPDATE event SET user_id = '', anonymous_id = '', properties = '{}', context = '{}'
     WHERE tenant_id = attune_tenant() AND id = ANY(ids) RETURNING 1)

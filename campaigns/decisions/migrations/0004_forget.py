@@ -2,7 +2,7 @@ from django.db import migrations
 
 SQL = """
 CREATE FUNCTION attune_forget_decisions(people uuid[]) RETURNS bigint
-LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
   WITH done AS (
     UPDATE decision SET context = '{}', profile = '{}', shadow = '{}', excluded = '[]'
     WHERE tenant_id = attune_tenant() AND contact_id = ANY(people) RETURNING 1)

@@ -150,6 +150,10 @@ LINT: dict[str, str] = {
                                    'attune_inbox', 'attune_near_texts', 'attune_forget_events',
                                    'attune_strip_events', 'attune_forget_decisions',
                                    'attune_forget_audit', 'attune_erase_workspace'])""",
+    "a security definer function that a temporary table could lead astray": """
+        SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace
+          AND NOT coalesce(array_to_string(proconfig, ',') LIKE '%search_path=public, pg_temp%',
+                           false)""",
     "an application role that can bypass row-level security": """
         SELECT rolname FROM pg_roles WHERE rolname = 'attune_app'
           AND (rolsuper OR rolbypassrls OR rolcreaterole)""",
