@@ -64,10 +64,13 @@ def _let_in_again(contact: Contact) -> None:
 
 def sign_up(values: dict[str, Any], *, wording: str) -> None:
     """Somebody filled in the form: a contact of that address, and what they asked for."""
-    contact = contacts.contact_by_email(values["email"]) or _new(values["email"])
+    known = contacts.contact_by_email(values["email"])
+    contact = known or _new(values["email"])
     topics = subscriptions.public_topics().filter(key__in=values["topics"])
-    subscribing.subscribe(contact=contact, topics=topics, source=FORM, wording=wording,
-                          public=True)  # fmt: skip
+    subscribing.subscribe(
+        contact=contact, topics=topics, source=FORM, wording=wording, public=True,
+        known=known is not None,
+    )  # fmt: skip
 
 
 def _new(address: str) -> Contact:

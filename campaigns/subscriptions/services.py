@@ -61,11 +61,12 @@ def archive(topic: Topic) -> None:
 
 def subscribe(
     *, contact: Contact, topics: Iterable[Topic], source: str, wording: str,
-    confirmed: bool = False, public: bool = False,
+    confirmed: bool = False, public: bool = False, known: bool = True,
 ) -> list[Topic]:  # fmt: skip
     """Record that somebody asked for these topics. Where a topic asks twice, they get a letter with
     a link and nothing else until they confirmed; those topics are answered. `public`: whoever asks
     has not shown that the address is theirs, so that a refusal is taken back by the letter alone.
+    Who was not `known` before gets nothing, also of topics for everybody, until they confirmed.
     """
     said = contacts.latest_consents(contact.pk, "email")
     refused = said.get("marketing") == Consent.State.REFUSED
@@ -74,7 +75,9 @@ def subscribe(
     for topic in topics:
         word = said.get(topic.key, "")
         ask = (topic.double or (public and refused)) and not confirmed
-        if not refused and (word == Consent.State.GIVEN or (ask and selectors.gets(topic, word))):
+        if not refused and (
+            word == Consent.State.GIVEN or (ask and known and selectors.gets(topic, word))
+        ):
             continue
         state = Consent.State.PENDING if ask else Consent.State.GIVEN
         _say(contact, topic, state, source, wording)

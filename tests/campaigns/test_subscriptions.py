@@ -116,6 +116,7 @@ def test_who_fills_the_form_again_and_again_gets_one_letter(tenant):
 def test_the_sign_up_form_takes_a_stranger_and_answers_all_alike(tenant):
     topic()
     topic("Hidden", public=False)
+    topic("Service", mode="opt_out")
     make.contact("ada", email="ada@example.com")
     link = urlsplit(subscriptions.sign_up_url()).path
     page = Client().get(link).content.decode()
@@ -129,6 +130,9 @@ def test_the_sign_up_form_takes_a_stranger_and_answers_all_alike(tenant):
     make.run_jobs()
     assert sorted(letter.to[0] for letter in mail.outbox) == ["ada@example.com", "bob@example.com"]
     assert Contact.objects.filter(email="bob@example.com").count() == 1
+    Client().post(link, {"email": "cy@example.com", "topics": ["service"]})
+    (cy,) = Contact.objects.filter(email="cy@example.com")
+    assert contacts.latest_consents(cy.pk, "email") == {"service": "pending"}
     wrong = Client().post(link, {"email": "no", "topics": ["hidden"]})
     assert wrong.status_code == 422
 
