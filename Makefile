@@ -53,7 +53,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.run
 
 prove: setup
-	$(BIN)/python -m benchmarks.run hillstrom isolation faults upworthy e2e adapters advertisegen chat_faults grounding intents dialogue opinions topics
+	$(BIN)/python -m benchmarks.run hillstrom isolation faults fuzz upworthy e2e adapters advertisegen chat_faults grounding intents dialogue opinions topics
 
 evidence: setup
 	$(BIN)/python -m benchmarks.evidence
