@@ -19,6 +19,8 @@ from pytest_django.plugin import DjangoDbBlocker
 from attune.asgi import application
 from attune.embedded.servers import free_port
 from attune.kernel.tenancy import tenant_context
+from campaigns.automations.models import Journey, JourneyRun
+from campaigns.contacts.models import Contact
 from campaigns.delivery import endpoints
 from insights.sources.models import Source
 from tenants.models import User
@@ -65,10 +67,18 @@ def shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker, settings: An
             demo_rhythm.foretell()
             demo_budget.spend(timezone.now())
             demo_forecasts.foretell(timezone.now().date())
-            demo_journeys.launch()
-            endpoints.create(name="Partner", url="https://example.com/hook", types=["message.sent"])
+            underway(demo_journeys.launch())
+            endpoints.create(name="Partner", url="http://127.0.0.1:9/hook", types=["message.sent"])
             demo_risk.look_out(User.objects.get(pk=place.users["owner"]))
         yield place.tenant_id
+
+
+def underway(journey: Journey | None) -> None:
+    """Somebody is on their way."""
+    if journey is not None and not journey.runs.exists():
+        person, now = Contact.objects.order_by("id").last(), timezone.now()
+        JourneyRun.objects.create(journey=journey, version=journey.live, contact=person,
+                                  entry="event:1", entered_at=now, since=now)  # fmt: skip
 
 
 @pytest.fixture

@@ -93,6 +93,7 @@ def paths(shop: int) -> dict[str, str]:
         for name, model in rows.items():
             kept = model.objects.order_by("-id")
             row = (kept.filter(by_journey=False) if model is Campaign else kept).first()
+            assert row is not None, f"the demo has no row for {name}"
             found[name] = reverse(name, args=[demo.SLUG, row.pk])
     found["no such page"] = f"/w/{demo.SLUG}/content/briefs/{shop:08}-0000-7000-8000-000000000000"
     return found
