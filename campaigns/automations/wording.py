@@ -139,13 +139,17 @@ def _message(raw: Mapping[str, Any], names: Names) -> Phrase:
 
 
 def lasts(raw: Mapping[str, Any]) -> Phrase:
-    n = float(raw.get("n") or 0)
-    shown: Any = _plain(n)
-    one, many = {
-        "minutes": ("%(n)s minute", "%(n)s minutes"), "hours": ("%(n)s hour", "%(n)s hours"),
-        "days": ("%(n)s day", "%(n)s days"),
-    }[str(raw.get("unit", "days"))]  # fmt: skip
-    return say_many(one, many, n=int(n)) if n == int(n) else say(many, n=shown)
+    n, unit = float(raw.get("n") or 0), str(raw.get("unit", "days"))
+    whole = int(n)
+    if n != whole:
+        shown = _plain(n)
+        return {"minutes": say("%(n)s minutes", n=shown), "hours": say("%(n)s hours", n=shown),
+                "days": say("%(n)s days", n=shown)}[unit]  # fmt: skip
+    return {
+        "minutes": say_many("%(n)s minute", "%(n)s minutes", n=whole),
+        "hours": say_many("%(n)s hour", "%(n)s hours", n=whole),
+        "days": say_many("%(n)s day", "%(n)s days", n=whole),
+    }[unit]
 
 
 def event_sentence(raw: Mapping[str, Any], key: str) -> Phrase:
