@@ -52,3 +52,22 @@ def way(run: JourneyRun) -> list[str]:
     """What happened to somebody, as “s1 arrived”."""
     rows = JourneyStep.objects.filter(run=run).order_by("at", "id")
     return [f"{s.node} {s.what}".strip() for s in rows]
+
+
+def cart(person: str, cart_id: str, **more: object) -> None:
+    make.record(make.track(person, "Cart Updated", cart_id=cart_id, **more))
+
+
+def bought(person: str, cart_id: str) -> None:
+    make.record(make.track(person, "Order Completed", cart_id=cart_id, revenue=20))
+
+
+def abandoned(*, again: str = "restart", hours: int = 2) -> dict:
+    return tree(
+        by_event(key="cart_id", again=again),
+        step(1, "delay", n=hours, unit="hours"),
+        text(2),
+        step(3, "wait", event="Order Completed", where=[], keyed=True, n=1, unit="days",
+             branches=[{"key": "came", "steps": []}, {"key": "timeout", "steps": [text(4)]}]),
+        **BOUGHT,
+    )  # fmt: skip

@@ -6,13 +6,10 @@ import uuid
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import pytest
 from django.utils import timezone
 
-from attune.kernel.errors import Conflict, Invalid
 from campaigns.approval import services as approval
-from campaigns.automations import entering, selectors, services, walking
-from campaigns.automations.flow import check_shape
+from campaigns.automations import entering, selectors, services
 from campaigns.automations.models import JourneyRun
 from campaigns.contacts.models import Contact
 from campaigns.decisions.models import Decision
@@ -20,27 +17,20 @@ from campaigns.delivery.models import Send
 from campaigns.experiments.models import Experiment
 from tenants.models import Tenant
 from tests import make
-from tests.campaigns.journeys import BOUGHT, by_event, later, running, step, text, tree, way
+from tests.campaigns.journeys import (
+    BOUGHT,
+    abandoned,
+    bought,
+    by_event,
+    cart,
+    later,
+    running,
+    step,
+    text,
+    tree,
+    way,
+)
 from workers import runner
-
-
-def cart(person: str, cart_id: str, **more: object) -> None:
-    make.record(make.track(person, "Cart Updated", cart_id=cart_id, **more))
-
-
-def bought(person: str, cart_id: str) -> None:
-    make.record(make.track(person, "Order Completed", cart_id=cart_id, revenue=20))
-
-
-def abandoned(*, again: str = "restart", hours: int = 2) -> dict:
-    return tree(
-        by_event(key="cart_id", again=again),
-        step(1, "delay", n=hours, unit="hours"),
-        text(2),
-        step(3, "wait", event="Order Completed", where=[], keyed=True, n=1, unit="days",
-             branches=[{"key": "came", "steps": []}, {"key": "timeout", "steps": [text(4)]}]),
-        **BOUGHT,
-    )  # fmt: skip
 
 
 def test_an_abandoned_cart_is_reminded_once_and_a_bought_one_never(tenant):
@@ -306,70 +296,6 @@ def test_who_leaves_while_their_message_waits_does_not_get_it(tenant):
     assert journey.runs.get().outcome == "converted"
 
 
-def test_a_new_version_says_whom_it_affects_and_takes_them_along(tenant):
-    for name in ("ada", "bob"):
-        make.contact(name)
-    journey = running(abandoned())
-    cart("ada", "c1")
-    draft = {**journey.draft, "steps": [*journey.draft["steps"][1:]]}  # without the delay
-    services.edit(journey=journey, draft=draft, seen=1)
-    told = services.affected(journey)
-    assert (told.people, told.homeless, told.problems) == (1, 1, [])
-    version = services.publish(journey=journey, seen=2)
-    assert (version.number, journey.runs.get().outcome) == (2, "removed")
-    cart("bob", "c2")
-    assert journey.runs.get(contact__external_id="bob").version == version
-
-
-def test_who_is_on_the_way_may_finish_by_the_old_version(tenant):
-    make.contact("ada")
-    journey = running(abandoned())
-    cart("ada", "c1")
-    draft = {**journey.draft, "steps": [text(7)]}
-    services.edit(journey=journey, draft=draft, seen=1)
-    services.publish(journey=journey, seen=2, moves=False)
-    later(journey, hours=2)
-    assert way(journey.runs.get())[:2] == ["s1 arrived", "s2 arrived"]
-
-
-def test_two_who_edit_at_once_do_not_overwrite_each_other(tenant):
-    journey = services.create(name="Cart", draft=abandoned())
-    services.edit(journey=journey, draft=abandoned(), seen=1)
-    with pytest.raises(Conflict, match="Someone else"):
-        services.edit(journey=journey, draft=abandoned(), seen=1)
-    with pytest.raises(Conflict, match="changed since you looked"):
-        services.publish(journey=journey, seen=1)
-
-
-def test_publishing_names_everything_that_is_wrong(tenant):
-    gone = str(uuid.uuid4())
-    flow = tree({"on": "event", "event": "", "again": "often"},
-                step(1, "delay", n=0, unit="days"), step(2, "wait", event="X", n=1, unit="weeks"),
-                step(3, "cohort", branches=[{"key": "a", "share": 60, "steps": []},
-                                            {"key": "b", "share": 60, "steps": []}]),
-                step(4, "message", texts=[]), keyed=True, event="Y")  # fmt: skip
-    journey = services.create(name="Bad", draft=flow)
-    with pytest.raises(Invalid) as caught:
-        services.launch(journey=journey, seen=1)
-    assert [(e.field, str(e.sentence())) for e in caught.value.errors] == [
-        ("entry", "Name the event."),
-        ("entry", "Choose one of never, after, restart."),
-        ("exit", "Name the key of the entry first, such as cart_id."),
-        ("s1", "Choose from one minute to 366 days."),
-        ("s2", "Give a number of minutes, hours or days."),
-        ("s3", "The shares must add up to 100 %."),
-        ("s4", "Choose a text or an experiment, one of the two."),
-    ]
-    unknown = tree(by_event(audience=gone), step(1, "message", texts=[gone]))
-    other = services.create(name="Gone", draft=unknown)
-    with pytest.raises(Invalid) as caught:
-        services.launch(journey=other, seen=1)
-    assert [str(e.sentence()) for e in caught.value.errors] == [
-        f"There is no segment {gone} in use.", "A text of this step is gone; choose another.",
-    ]  # fmt: skip
-    assert JourneyRun.objects.count() == 0
-
-
 def test_a_visitor_who_says_who_they_are_goes_on_as_that_person(tenant):
     journey = running(abandoned())
     make.record({"type": "track", "anonymousId": "a1", "event": "Cart Updated",
@@ -397,27 +323,6 @@ def test_a_worker_that_is_killed_or_runs_twice_sends_nothing_twice(tenant):
     assert way(journey.runs.get())[:4] == ["s1 arrived", "s2 arrived", "s2 sent", "s3 arrived"]
 
 
-def test_what_cannot_go_on_is_stuck_says_why_and_is_tried_again(tenant):
-    make.contact("ada")
-    journey = running(tree(by_event("Hi"), step(1, "delay", n=1, unit="hours"), text(2)))
-    make.record(make.track("ada", "Hi"))
-    live = journey.live
-    type(live).objects.filter(pk=live.pk).update(
-        flow={**live.flow, "steps": [live.flow["steps"][0], step(2, "message", texts=[])]}
-    )
-    walking._FLOWS.clear()  # versions never change, except here
-    later(journey, hours=1)
-    run = journey.runs.get()
-    assert (run.state, run.problem) == (
-        "stuck", "The text of this step is gone; choose another and publish.",
-    )  # fmt: skip
-    services.edit(journey=journey, draft={**journey.draft, "next": 91}, seen=1)
-    services.publish(journey=journey, seen=2)
-    assert services.retry_stuck(journey=journey) == 1
-    make.run_jobs()
-    assert Send.objects.get().state == "sent"
-
-
 def test_a_click_before_the_sending_was_noticed_is_heard_by_the_wait_after_it(tenant):
     make.contact("ada")
     waits = step(
@@ -440,95 +345,3 @@ def test_a_click_before_the_sending_was_noticed_is_heard_by_the_wait_after_it(te
     make.run_jobs()
     assert journey.runs.get().outcome == "finished"
     assert Send.objects.count() == 1  # no second reminder
-
-
-def test_a_branch_without_a_segment_is_not_published_and_breaks_nothing_where_it_was(tenant):
-    make.contact("ada")
-    gold = make.segment({"trait": "tier", "is": "gold"})
-    ways = [
-        {"key": "1", "segment": "", "steps": []},
-        {"key": "2", "segment": str(gold.pk), "steps": []},
-        {"key": "otherwise", "steps": []},
-    ]
-    journey = services.create(
-        name="Split", draft=tree(by_event("Hi"), step(1, "split", branches=ways), text(2))
-    )
-    with pytest.raises(Invalid) as caught:
-        services.launch(journey=journey, seen=1)
-    assert [(e.field, str(e.sentence())) for e in caught.value.errors] == [
-        ("s1", "Choose a segment that goes its own way."),
-    ]
-    ways[0]["segment"] = str(gold.pk)
-    sound = running(tree(by_event("Hi"), step(1, "split", branches=ways), text(2)), name="Sound")
-    bad = {**sound.live.flow}
-    bad["steps"][0]["branches"][0]["segment"] = "no id"
-    type(sound.live).objects.filter(pk=sound.live.pk).update(flow=bad)
-    walking._FLOWS.clear()
-    make.record(make.track("ada", "Hi"))  # folds all the same
-    assert sound.runs.get().state == "stuck"
-
-
-def test_an_answered_wait_goes_the_same_way_when_it_is_tried_again(tenant):
-    make.contact("ada")
-    journey = running(
-        tree(
-            by_event("Hi"),
-            step(
-                1,
-                "wait",
-                event="Yes",
-                where=[],
-                n=1,
-                unit="days",
-                branches=[{"key": "came", "steps": [text(2)]}, {"key": "timeout", "steps": []}],
-            ),
-        )
-    )
-    make.record(make.track("ada", "Hi"))
-    good = journey.live.flow
-    bad = tree(
-        by_event("Hi"),
-        {
-            **good["steps"][0],
-            "branches": [
-                {"key": "came", "steps": [step(2, "message", texts=[])]},
-                {"key": "timeout", "steps": []},
-            ],
-        },
-    )
-    type(journey.live).objects.filter(pk=journey.live.pk).update(flow=bad)
-    walking._FLOWS.clear()
-    make.record(make.track("ada", "Yes"))
-    assert journey.runs.get().state == "stuck"
-    type(journey.live).objects.filter(pk=journey.live.pk).update(flow=good)
-    walking._FLOWS.clear()
-    assert services.retry_stuck(journey=journey) == 1
-    make.run_jobs()
-    assert Send.objects.get().state == "sent"
-    assert "s1 came" in way(journey.runs.get())
-
-
-def test_who_is_stuck_is_taken_out_by_hand(tenant):
-    make.contact("ada")
-    journey = running(tree(by_event("Hi"), step(1, "delay", n=1, unit="days"), text(2)))
-    make.record(make.track("ada", "Hi"))
-    JourneyRun.objects.update(state="stuck", problem="Broken", due_at=None)
-    services.take_out(run=journey.runs.get())
-    assert (journey.runs.get().state, journey.runs.get().outcome) == ("ended", "stopped")
-
-
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ({"n": 1e300}, "“n” is not of its kind."),
-        ({"weekday": "Mon", "at": "09:00"}, "Choose a day of the week."),
-        ({"kind": "cohort", "branches": [{"key": "a", "steps": []}]}, "“share” is not of its kind."),
-        ({"kind": "cohort", "branches": [{"key": "a", "steps": [], "share": "50"}]},
-         "“share” is not of its kind."),
-    ],
-)  # fmt: skip
-def test_a_flow_that_could_not_be_drawn_is_refused(change, told):
-    flow = tree(by_event("Hi"), {**step(1, "delay", n=1, unit="days"), **change})
-    with pytest.raises(Invalid) as caught:
-        check_shape(flow)
-    assert str(caught.value.errors[0].sentence()) == told

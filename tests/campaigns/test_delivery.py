@@ -22,7 +22,7 @@ from campaigns.contacts import services as contacts
 from campaigns.contacts.models import Contact, Event
 from campaigns.content.models import Revision
 from campaigns.decisions.models import Decision
-from campaigns.delivery import email, sending, services, suppression, tracking, webhook
+from campaigns.delivery import email, loading, sending, services, suppression, tracking, webhook
 from campaigns.delivery.models import Campaign, Send, Suppression
 from campaigns.experiments import services as experiments
 from insights import chain
@@ -50,7 +50,7 @@ def test_a_blast_sends_once_however_often_its_jobs_run(tenant):
     campaign = launched()
     make.run_jobs()
     assert states(campaign) == {"sent": 4}
-    from_again = services.load_batch(
+    from_again = loading.load_batch(
         campaign=campaign,
         contact_ids=list(Send.objects.values_list("contact_id", flat=True)),
         now=timezone.now(),

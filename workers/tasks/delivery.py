@@ -16,6 +16,7 @@ from campaigns.contacts.models import Contact
 from campaigns.content import selectors as content
 from campaigns.delivery import (
     email,
+    loading,
     planning,
     previewing,
     selectors,
@@ -62,8 +63,8 @@ def load_campaign(payload: LoadCampaign, run: Run) -> None:
             campaign = selectors.campaign(payload.campaign_id)
             if campaign.state not in GOING:
                 return
-            contacts = services.audience_batch(campaign, after=after)
-            services.load_batch(campaign=campaign, contact_ids=contacts, now=timezone.now())
+            contacts = loading.audience_batch(campaign, after=after)
+            loading.load_batch(campaign=campaign, contact_ids=contacts, now=timezone.now())
         if not contacts:
             break
         after, done = contacts[-1], done + len(contacts)

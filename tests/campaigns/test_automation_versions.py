@@ -1,0 +1,105 @@
+"""Drafts and versions of journeys: what publishing refuses, whom it takes along, who edits at once."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from attune.kernel.errors import Conflict, Invalid
+from campaigns.automations import services
+from campaigns.automations.flow import check_shape
+from campaigns.automations.models import JourneyRun
+from tests import make
+from tests.campaigns.journeys import (
+    abandoned,
+    by_event,
+    cart,
+    later,
+    running,
+    step,
+    text,
+    tree,
+    way,
+)
+
+
+def test_a_new_version_says_whom_it_affects_and_takes_them_along(tenant):
+    for name in ("ada", "bob"):
+        make.contact(name)
+    journey = running(abandoned())
+    cart("ada", "c1")
+    draft = {**journey.draft, "steps": [*journey.draft["steps"][1:]]}  # without the delay
+    services.edit(journey=journey, draft=draft, seen=1)
+    told = services.affected(journey)
+    assert (told.people, told.homeless, told.problems) == (1, 1, [])
+    version = services.publish(journey=journey, seen=2)
+    assert (version.number, journey.runs.get().outcome) == (2, "removed")
+    cart("bob", "c2")
+    assert journey.runs.get(contact__external_id="bob").version == version
+
+
+def test_who_is_on_the_way_may_finish_by_the_old_version(tenant):
+    make.contact("ada")
+    journey = running(abandoned())
+    cart("ada", "c1")
+    draft = {**journey.draft, "steps": [text(7)]}
+    services.edit(journey=journey, draft=draft, seen=1)
+    services.publish(journey=journey, seen=2, moves=False)
+    later(journey, hours=2)
+    assert way(journey.runs.get())[:2] == ["s1 arrived", "s2 arrived"]
+
+
+def test_two_who_edit_at_once_do_not_overwrite_each_other(tenant):
+    journey = services.create(name="Cart", draft=abandoned())
+    services.edit(journey=journey, draft=abandoned(), seen=1)
+    with pytest.raises(Conflict, match="Someone else"):
+        services.edit(journey=journey, draft=abandoned(), seen=1)
+    with pytest.raises(Conflict, match="changed since you looked"):
+        services.publish(journey=journey, seen=1)
+
+
+def test_publishing_names_everything_that_is_wrong(tenant):
+    gone = str(uuid.uuid4())
+    flow = tree({"on": "event", "event": "", "again": "often"},
+                step(1, "delay", n=0, unit="days"), step(2, "wait", event="X", n=1, unit="weeks"),
+                step(3, "cohort", branches=[{"key": "a", "share": 60, "steps": []},
+                                            {"key": "b", "share": 60, "steps": []}]),
+                step(4, "message", texts=[]), keyed=True, event="Y")  # fmt: skip
+    journey = services.create(name="Bad", draft=flow)
+    with pytest.raises(Invalid) as caught:
+        services.launch(journey=journey, seen=1)
+    assert [(e.field, str(e.sentence())) for e in caught.value.errors] == [
+        ("entry", "Name the event."),
+        ("entry", "Choose one of never, after, restart."),
+        ("exit", "Name the key of the entry first, such as cart_id."),
+        ("s1", "Choose from one minute to 366 days."),
+        ("s2", "Give a number of minutes, hours or days."),
+        ("s3", "The shares must add up to 100 %."),
+        ("s4", "Choose a text or an experiment, one of the two."),
+    ]
+    unknown = tree(by_event(audience=gone), step(1, "message", texts=[gone]))
+    other = services.create(name="Gone", draft=unknown)
+    with pytest.raises(Invalid) as caught:
+        services.launch(journey=other, seen=1)
+    assert [str(e.sentence()) for e in caught.value.errors] == [
+        f"There is no segment {gone} in use.", "A text of this step is gone; choose another.",
+    ]  # fmt: skip
+    assert JourneyRun.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"n": 1e300}, "“n” is not of its kind."),
+        ({"weekday": "Mon", "at": "09:00"}, "Choose a day of the week."),
+        ({"kind": "cohort", "branches": [{"key": "a", "steps": []}]}, "“share” is not of its kind."),
+        ({"kind": "cohort", "branches": [{"key": "a", "steps": [], "share": "50"}]},
+         "“share” is not of its kind."),
+    ],
+)  # fmt: skip
+def test_a_flow_that_could_not_be_drawn_is_refused(change, told):
+    flow = tree(by_event("Hi"), {**step(1, "delay", n=1, unit="days"), **change})
+    with pytest.raises(Invalid) as caught:
+        check_shape(flow)
+    assert str(caught.value.errors[0].sentence()) == told
