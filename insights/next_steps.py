@@ -1,4 +1,4 @@
-"""What to do next, from the state of the workspace, for what a role may do."""
+"""What to do next, from the state of the workspace, for what a member may do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from insights.alerts.models import Alert
 from insights.findings.models import Finding
 from tenants import notices
 from tenants.models import Tenant
-from tenants.roles import role_can
+from tenants.registry import Member
 
 MOST = 6
 VERDICTS = {
@@ -39,14 +39,20 @@ class Step:
     tone: str = ""
 
 
-def steps(role: str) -> list[Step]:
-    """The most useful few for this role, decisions before chores, set-up last."""
-    found = [*_decisions(role), *_launches(role), *_texts(role), *_heard(role), *_set_up(role)]
+def steps(member: Member) -> list[Step]:
+    """The most useful few for this member, decisions before chores, set-up last."""
+    found = [
+        *_decisions(member),
+        *_launches(member),
+        *_texts(member),
+        *_heard(member),
+        *_set_up(member),
+    ]
     return found[:MOST]
 
 
-def _decisions(role: str) -> Iterator[Step]:
-    if not role_can(role, "experiments.edit"):
+def _decisions(member: Member) -> Iterator[Step]:
+    if not member.can("experiments.edit"):
         return
     running = list(experiments.running()[:10])
     latest = experiments.latest_of(running)
@@ -57,8 +63,8 @@ def _decisions(role: str) -> Iterator[Step]:
             yield Step(sentence, "experiments:experiment", str(row.pk), look.verdict)
 
 
-def _launches(role: str) -> Iterator[Step]:
-    if not role_can(role, "campaigns.launch"):
+def _launches(member: Member) -> Iterator[Step]:
+    if not member.can("campaigns.launch"):
         return
     for row in campaigns.campaigns(state=Campaign.State.DRAFT)[:1]:  # the newest; a checklist each
         check = delivery.preflight(row)
@@ -78,8 +84,8 @@ def _launches(role: str) -> Iterator[Step]:
         yield Step(text, "delivery_pages:campaign", str(row.pk))
 
 
-def _texts(role: str) -> Iterator[Step]:
-    if not role_can(role, "content.edit"):
+def _texts(member: Member) -> Iterator[Step]:
+    if not member.can("content.edit"):
         return
     waiting = Revision.objects.filter(state=Revision.State.DRAFT, blocked=False)
     n = waiting.count()
@@ -103,9 +109,9 @@ def _texts(role: str) -> Iterator[Step]:
         )
 
 
-def _heard(role: str) -> Iterator[Step]:
+def _heard(member: Member) -> Iterator[Step]:
     """What customers said that waits for somebody."""
-    if not role_can(role, "insights.edit"):
+    if not member.can("insights.edit"):
         return
     alert = Alert.objects.filter(state=Alert.State.OPEN).order_by("-id").first()
     if alert is not None:
@@ -117,18 +123,18 @@ def _heard(role: str) -> Iterator[Step]:
         yield Step(text, "findings:findings")
 
 
-def _set_up(role: str) -> Iterator[Step]:
-    if role_can(role, "keys.manage") and not Contact.objects.exists():
+def _set_up(member: Member) -> Iterator[Step]:
+    if member.can("keys.manage") and not Contact.objects.exists():
         yield Step(
             say("Nobody is known yet: make a write-only key and send events"), "workspace:keys"
         )
-    if role_can(role, "contacts.import") and not Contact.objects.exists():
+    if member.can("contacts.import") and not Contact.objects.exists():
         yield Step(say("Or import a file of customers"), "contacts:files")
-    if role_can(role, "catalog.edit") and not Product.objects.exists():
+    if member.can("catalog.edit") and not Product.objects.exists():
         yield Step(say("Add a product: copy may state only what stands there"), "catalog:new")
-    if role_can(role, "members.manage") and len(notices.those_who_can("approval.decide")) < 2:
+    if member.can("members.manage") and len(notices.those_who_can("approval.decide")) < 2:
         yield Step(say("Invite a reviewer: nobody approves their own text"), "workspace:members")
-    if role_can(role, "workspace.manage"):
+    if member.can("workspace.manage"):
         tenant = Tenant.objects.get(pk=current_tenant())
         if not tenant.sender_email:
             yield Step(say("Set the sender address of your mails"), "workspace:settings")

@@ -25,7 +25,7 @@ from insights.journeys.models import Journey
 from insights.reading.models import Feature
 from insights.topics.models import Topic
 from tenants import navigation
-from tenants.roles import role_can
+from tenants.registry import Member
 
 MOST = 6  # of each kind
 ACTIONS = (
@@ -74,25 +74,25 @@ class Hit:
     note: str = ""
 
 
-def find(*, query: str, slug: str, role: str) -> list[Hit]:
+def find(*, query: str, member: Member) -> list[Hit]:
     """Hits for what was typed, places first; without a query the places and actions alone."""
     wanted = query.strip()
-    hits = [h for h in _known(slug, role) if wanted.lower() in str(h.text).lower()]
+    hits = [h for h in _known(member) if wanted.lower() in str(h.text).lower()]
     if len(wanted) >= 2:
-        hits += _rows(wanted, slug, role)
+        hits += _rows(wanted, member)
     return hits[:40]
 
 
-def _known(slug: str, role: str) -> Iterator[Hit]:
-    for _, places in navigation.shown(slug, role):
+def _known(member: Member) -> Iterator[Hit]:
+    for _, places in navigation.shown(member):
         for place in places:
             yield Hit(say("Go to"), place.text, place.url)
     for text, page, verb in ACTIONS:
-        if role_can(role, verb):
-            yield Hit(say("Do"), text, reverse(page, args=[slug]))
+        if member.can(verb):
+            yield Hit(say("Do"), text, reverse(page, args=[member.slug]))
 
 
-def _rows(wanted: str, slug: str, role: str) -> list[Hit]:
+def _rows(wanted: str, member: Member) -> list[Hit]:
     """Rows that hold the words in their name, the newest first."""
     hits: list[Hit] = []
 
@@ -100,27 +100,27 @@ def _rows(wanted: str, slug: str, role: str) -> list[Hit]:
         for row in rows[:MOST]:
             told = getattr(row, note)
             text = word(told) if note == "state" else str(told)
-            hits.append(Hit(kind, str(row), reverse(page, args=[slug, row.pk]), text))
+            hits.append(Hit(kind, str(row), reverse(page, args=[member.slug, row.pk]), text))
 
     add(say("Brief"), _named(Brief, wanted), "content:brief", "goal")
-    hits += _texts(wanted, slug)
+    hits += _texts(wanted, member.slug)
     found = segments.segments(q=wanted)
     add(say("Segment"), found, "segments:segment", "description")
     campaigns = _named(Campaign, wanted).filter(by_journey=False)
     add(say("Campaign"), campaigns, "delivery_pages:campaign", "state")
     add(say("Journey"), automations.journeys(q=wanted), "automations:journey", "state")
     add(say("Experiment"), _named(Experiment, wanted), "experiments:experiment", "state")
-    if role_can(role, "catalog.edit"):
+    if member.can("catalog.edit"):
         add(say("Product"), _named(Product, wanted), "catalog:product", "sku")
     documents = Document.objects.filter(title__icontains=wanted, state="active").order_by("-id")
     add(say("Knowledge"), documents, "knowledge:document", "url")
-    if role_can(role, "knowledge.edit"):
+    if member.can("knowledge.edit"):
         intents = Intent.objects.filter(title__icontains=wanted).order_by("title")
         add(say("Intent"), intents, "dialogue:intent", "name")
-    if role_can(role, "chat.view"):
+    if member.can("chat.view"):
         talks = conversations.conversations(view="all", user_id=0, who=wanted)
         add(say("Conversation"), talks, "conversations:conversation", "last_text")
-    if role_can(role, "insights.view"):
+    if member.can("insights.view"):
         labelled = Q(label__icontains=wanted)
         topics = Topic.objects.filter(labelled, state__in=Topic.SHOWN).defer("centroid")
         add(say("Topic"), topics.order_by("label"), "topics:topic", "state")
@@ -129,7 +129,7 @@ def _rows(wanted: str, slug: str, role: str) -> list[Hit]:
         add(say("Path"), _named(Journey, wanted), "journeys:journey", "goal")
         reports = Report.objects.filter(title__icontains=wanted).order_by("-id")
         add(say("Report"), reports, "findings:report", "state")
-    if role_can(role, "contacts.view_personal"):
+    if member.can("contacts.view_personal"):
         add(say("Person"), contacts.contacts(search=wanted), "contacts:person", "email")
     return hits
 

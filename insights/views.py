@@ -21,7 +21,7 @@ def home(request: HttpRequest) -> HttpResponse:
     context = {
         "numbers": selectors.numbers(),
         "needs": selectors.needs_me(),
-        "steps": next_steps.steps(request.member.role),
+        "steps": next_steps.steps(request.member),
         "experiments": selectors.running_experiments(),
         "chart": selectors.events_chart(),
     }
@@ -38,9 +38,8 @@ def message_chain(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @page("workspace.view")
 def search(request: HttpRequest) -> HttpResponse:
     """The palette's lines for what was typed, as a fragment."""
-    member = request.member
     query = request.GET.get("q", "")[:100].replace("\x00", "")
-    hits = palette.find(query=query, slug=member.slug, role=member.role)
+    hits = palette.find(query=query, member=request.member)
     return render(request, "insights/hits.html", {"hits": hits})
 
 
@@ -48,7 +47,7 @@ def search(request: HttpRequest) -> HttpResponse:
 def notices(request: HttpRequest) -> HttpResponse:
     """The bell with what it holds, and the numbers beside the places, as a fragment."""
     mine = told.of(request.user.pk)
-    shown = navigation.shown(request.member.slug, request.member.role)
+    shown = navigation.shown(request.member)
     worn = {place.badge for _, places in shown for place in places}
     context = {
         "notices": mine[:20],

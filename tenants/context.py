@@ -6,7 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from tenants import navigation
-from tenants.roles import PERMISSIONS, role_can
+from tenants.roles import PERMISSIONS
 
 
 def workspace(request: HttpRequest) -> dict[str, object]:
@@ -16,12 +16,12 @@ def workspace(request: HttpRequest) -> dict[str, object]:
     rights: dict[str, dict[str, bool]] = {}
     for verb in PERMISSIONS:
         place, _, name = verb.partition(".")
-        rights.setdefault(place, {})[name] = role_can(member.role, verb)
+        rights.setdefault(place, {})[name] = member.can(verb)
     return {
         "member": member,
         "languages": settings.LANGUAGES,
         "members": request.members,  # type: ignore[attr-defined]
         "may": rights,
-        "navigation": navigation.shown(member.slug, member.role, request.path),
+        "navigation": navigation.shown(member, request.path),
         "currency": member.currency,
     }

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from attune.kernel.phrases import word
-from tenants.models import ApiKey, Tenant
+from attune.kernel.phrases import say, word
+from tenants import custom_roles
+from tenants.models import ApiKey, Membership, Tenant
 from tenants.roles import PERMISSIONS, ROLE_ABOUT
 
 
@@ -86,12 +88,60 @@ class SettingsForm(forms.ModelForm):
 
 
 def roles() -> list[tuple[str, str]]:
-    return [(role.value, f"{word(role)} – {about}") for role, about in ROLE_ABOUT.items()]
+    """Roles to choose from: the house's, then the workspace's own."""
+    houses = [(role.value, f"{word(role)} – {about}") for role, about in ROLE_ABOUT.items()]
+    own = [(str(row.pk), f"{row} – {row.about}" if row.about else str(row))
+           for row in custom_roles.roles()]  # fmt: skip
+    return houses + own
+
+
+def team_roles() -> list[tuple[str, str]]:
+    return [("", str(say("none: their own is enough"))), *roles()[1:]]
+
+
+def people() -> list[tuple[str, str]]:
+    rows = Membership.objects.select_related("user").order_by("user__name", "user__email")
+    return [(str(row.user_id), str(row.user)) for row in rows]
+
+
+def _offer(form: forms.Form, **choices: list[tuple[str, str]]) -> None:
+    for name, offered in choices.items():
+        field = form.fields[name]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101
+        field.choices = offered
 
 
 class InviteForm(forms.Form):
     email = forms.EmailField(label=_("E-mail"))
-    role = forms.ChoiceField(label=_("Role"), choices=roles, initial="marketer")
+    role = forms.ChoiceField(label=_("Role"), initial="marketer")
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        _offer(self, role=roles())  # asked once a form
+
+
+class RoleForm(forms.Form):
+    name = forms.CharField(label=_("Name"), max_length=60)
+    about = forms.CharField(label=_("What it is for"), max_length=200, required=False)
+    verbs = forms.MultipleChoiceField(
+        label=_("Rights"), choices=[(verb, verb) for verb in PERMISSIONS], required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )  # fmt: skip
+
+
+class TeamForm(forms.Form):
+    name = forms.CharField(label=_("Name"), max_length=60)
+    members = forms.MultipleChoiceField(
+        label=_("Members"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    role = forms.ChoiceField(
+        label=_("Role of the team"), required=False,
+        help_text=_("Whoever is in it may do this besides what their own role lets them."),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        _offer(self, members=people(), role=team_roles())
 
 
 class KeyForm(forms.Form):

@@ -13,8 +13,11 @@ from django.utils.translation import gettext_lazy as _
 
 from attune.kernel.models import JobRow, TenantModel
 from attune.kernel.phrase_field import PhraseField
+from attune.kernel.phrases import word
 from attune.kernel.tenancy import TenantForeignKey
-from tenants.roles import Role
+from tenants.roles import CUSTOM, Role, verbs_of
+
+ROLES = [*((role.value, role.value) for role in Role), (CUSTOM, CUSTOM)]
 
 
 class UserManager(BaseUserManager["User"]):
@@ -73,6 +76,13 @@ class Tenant(models.Model):
     dkim_selector = models.SlugField(max_length=60, blank=True, default="")
     sender_findings = models.JSONField(default=list, blank=True)  # domains.Finding.stored
     sender_checked_at = models.DateTimeField(null=True, blank=True)
+    parent_id = models.BigIntegerField(null=True, blank=True)  # the agency's workspace; a real key
+    own_caps = models.JSONField(default=dict, blank=True)  # {kind: most a month}, by its people
+    granted_caps = models.JSONField(default=dict, blank=True)  # by the agency or who runs the house
+    warned = models.JSONField(default=dict, blank=True)  # {kind: [month, share told of]}
+    brand_colour = models.CharField(max_length=7, blank=True, default="")
+    brand_logo = models.FileField(upload_to="logos/%Y/%m", max_length=300, blank=True)
+    brand_url = models.URLField(max_length=300, blank=True, default="")
     frequency_cap = models.PositiveSmallIntegerField(
         default=3, help_text=_("Most messages a contact may get in the window below.")
     )
@@ -99,34 +109,116 @@ class Tenant(models.Model):
         return self.sender_email.partition("@")[2].lower()
 
 
-class Membership(TenantModel):
+class CustomRole(TenantModel):
+    """Verbs of the permission table (roles.py) under a name of the workspace's own."""
+
+    name = models.CharField(max_length=60)
+    about = models.CharField(max_length=200, blank=True, default="")
+    verbs = models.JSONField(default=list)
+
+    class Meta(TenantModel.Meta):
+        db_table = "custom_role"
+        constraints = [
+            models.UniqueConstraint(name="one_role_a_name", fields=["tenant_id", "name"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Holder(TenantModel):
+    """What holds one role: one of the house's, or one of the workspace's own (then `custom`)."""
+
+    role = models.CharField(max_length=12, choices=ROLES)
+    custom_role = TenantForeignKey(CustomRole, null=True, blank=True, on_delete=models.PROTECT)
+
+    class Meta(TenantModel.Meta):
+        abstract = True
+        constraints = [
+            models.CheckConstraint(
+                name="%(class)s_has_one_role",
+                condition=models.Q(role=CUSTOM, custom_role__isnull=False)
+                | (~models.Q(role=CUSTOM) & models.Q(custom_role=None)),
+            ),
+        ]
+
+    @property
+    def choice(self) -> str:
+        """The role as forms and services name it (custom_roles.chosen)."""
+        return str(self.custom_role_id or self.role)
+
+    @property
+    def role_name(self) -> str:
+        return str(self.custom_role or (word(self.role) if self.role else ""))
+
+    @property
+    def verbs(self) -> frozenset[str]:
+        """What this role alone lets somebody do."""
+        return verbs_of(self.role, granted=self.custom_role.verbs if self.custom_role else ())
+
+
+class Membership(Holder):
     """A person's place in a workspace."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
-    role = models.CharField(max_length=12, choices=[(r.value, r.value) for r in Role])
 
-    class Meta(TenantModel.Meta):
+    class Meta(Holder.Meta):
+        abstract = False
         constraints = [
+            *Holder.Meta.constraints,
             models.UniqueConstraint(name="one_membership_a_person", fields=["tenant_id", "user"]),
         ]
 
     def __str__(self) -> str:
-        return f"{self.user} ({self.role})"
+        return f"{self.user} ({self.role_name})"
 
 
-class Invitation(TenantModel):
+class Team(Holder):
+    """Members who share work. Whoever is in it may also do what the team's role lets them."""
+
+    role = models.CharField(max_length=12, choices=ROLES, blank=True, default="")
+    name = models.CharField(max_length=60)
+
+    class Meta(Holder.Meta):
+        abstract = False
+        db_table = "team"
+        constraints = [
+            *Holder.Meta.constraints,
+            models.UniqueConstraint(name="one_team_a_name", fields=["tenant_id", "name"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TeamMember(TenantModel):
+    team = TenantForeignKey(Team, on_delete=models.CASCADE, related_name="members")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="teams")
+
+    class Meta(TenantModel.Meta):
+        db_table = "team_member"
+        constraints = [
+            models.UniqueConstraint(name="in_a_team_once", fields=["tenant_id", "team", "user"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.team}"
+
+
+class Invitation(Holder):
     """A single-use link, bound to an e-mail address, valid for 72 hours."""
 
     email = models.EmailField()
-    role = models.CharField(max_length=12, choices=[(r.value, r.value) for r in Role])
     token_hash = models.CharField(max_length=64)
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     invited_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL)
 
-    class Meta(TenantModel.Meta):
+    class Meta(Holder.Meta):
+        abstract = False
         constraints = [
+            *Holder.Meta.constraints,
             models.UniqueConstraint(
                 name="one_invitation_a_token", fields=["tenant_id", "token_hash"]
             ),
@@ -200,6 +292,47 @@ class SavedView(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Meter(TenantModel):
+    """What a workspace used on a day of its own, counted from the rows themselves (metering.py):
+    a day's work, for contacts how many there were."""
+
+    class Kind(models.TextChoices):
+        MESSAGES = "messages", _("Messages sent")
+        EVENTS = "events", _("Events taken in")
+        CONTACTS = "contacts", _("Contacts")
+        CONVERSATIONS = "conversations", _("Conversations")
+        TOKENS = "tokens", _("Tokens of models")
+
+    day = models.DateField()
+    kind = models.CharField(max_length=13, choices=Kind)
+    n = models.BigIntegerField(default=0)
+
+    class Meta(TenantModel.Meta):
+        db_table = "meter"
+        constraints = [
+            models.UniqueConstraint(name="one_meter_a_day", fields=["tenant_id", "day", "kind"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.kind}: {self.n}"
+
+
+class Allowance(TenantModel):
+    """How many messages were handed over in a month, kept exactly while a cap holds for them."""
+
+    month = models.DateField()
+    n = models.BigIntegerField(default=0)
+
+    class Meta(TenantModel.Meta):
+        db_table = "allowance"
+        constraints = [
+            models.UniqueConstraint(name="one_allowance_a_month", fields=["tenant_id", "month"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}: {self.n}"
 
 
 class WorkspaceCopy(TenantModel):

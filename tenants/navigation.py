@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from django.urls import NoReverseMatch, reverse
 
 from attune.kernel.phrases import Phrase, say
-from tenants.roles import role_can
+from tenants.registry import Member
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +99,15 @@ PLACES: tuple[tuple[Phrase | str, tuple[Place, ...]], ...] = (
 )
 
 
-def shown(slug: str, role: str, path: str = "") -> list[tuple[Phrase | str, list[Shown]]]:
-    """The groups with at least one place that exists and this role may open; of the places, the
+def shown(member: Member, path: str = "") -> list[tuple[Phrase | str, list[Shown]]]:
+    """The groups with at least one place that exists and this member may open; of the places, the
     one whose address begins `path` furthest is where one is."""
     groups = []
     for title, places in PLACES:
-        found = list(_open(places, slug, role))
+        found = list(_open(places, member))
         if found:
             groups.append((title, found))
-    home = reverse("insights:home", args=[slug])
+    home = reverse("insights:home", args=[member.slug])
     urls = [p.url for _, group in groups for p in group if path.startswith(p.url)]
     here = max(urls, key=len, default="")
     if here == home and path != home:
@@ -119,12 +119,12 @@ def shown(slug: str, role: str, path: str = "") -> list[tuple[Phrase | str, list
     ]
 
 
-def _open(places: tuple[Place, ...], slug: str, role: str) -> Iterator[Shown]:
+def _open(places: tuple[Place, ...], member: Member) -> Iterator[Shown]:
     for place in places:
-        if not role_can(role, place.verb):
+        if not member.can(place.verb):
             continue
         try:
-            url = reverse(place.page, args=[slug])
+            url = reverse(place.page, args=[member.slug])
         except NoReverseMatch:  # a place that is kept
             continue
         yield Shown(place.text, place.icon, url, place.badge)

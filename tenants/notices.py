@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from attune.kernel import live
 from attune.kernel.tenancy import current_tenant
+from tenants import custom_roles
 from tenants.models import Membership, Notice, Tenant
 from tenants.roles import who_can
 
@@ -27,8 +28,8 @@ def tell(user_ids: Iterable[int | None], text: str, page: str, *arguments: objec
 
 
 def those_who_can(verb: str) -> list[int]:
-    """Members whose role holds a verb."""
-    rows = Membership.objects.filter(role__in=who_can(verb))
+    """Members who hold a verb, by their own role or by a team's."""
+    rows = custom_roles.holders(verb, who_can(verb))
     return list(rows.values_list("user_id", flat=True))
 
 

@@ -40,5 +40,5 @@ def take_back(request: HttpRequest, token: str) -> None:
     if bound != [request.user.pk, member.tenant_id] or name not in DEEDS:
         raise NotFound(say("There is nothing to undo."))
     demand(request, DEEDS[name].verb)
-    role = {"by_role": member.role} if DEEDS[name].by_role else {}
-    DEEDS[name].reverse(**values, **role)
+    rights = {"rights": member.verbs} if DEEDS[name].by_rights else {}
+    DEEDS[name].reverse(**values, **rights)

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from attune.kernel.errors import Forbidden, Invalid
 from attune.kernel.phrases import say, word
-from tenants.roles import role_can, who_can
+from tenants.roles import who_can
 
 View = Callable[..., HttpResponse]
 
@@ -48,7 +48,7 @@ def _refuse_nul(request: HttpRequest) -> None:
 
 
 def can(request: HttpRequest, verb: str) -> bool:
-    return role_can(request.member.role, verb)  # type: ignore[attr-defined]
+    return request.member.can(verb)  # type: ignore[attr-defined]
 
 
 def demand(request: HttpRequest, verb: str) -> None:

@@ -13,17 +13,35 @@ from datetime import datetime
 
 from django.db import connection
 
+from attune.kernel.phrases import word
+from tenants.roles import ALL_VERBS, AT_HOME, Role, verbs_of
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A person in a workspace, as the request knows them."""
+    """A person in a workspace, as the request knows them. Who is here for the agency that the
+    workspace is a client of (`visiting`) holds what they hold there, less roles.AT_HOME."""
 
     tenant_id: int
     slug: str
     name: str
-    role: str
     timezone: str
     currency: str
+    role: str
+    own_role: str  # the name of a role of the workspace's own
+    verbs: frozenset[str]
+    parent_id: int | None
+    visiting: bool
+
+    def can(self, verb: str) -> bool:
+        """Whether they hold a verb. An unknown verb is a bug and raises KeyError."""
+        if verb not in ALL_VERBS:
+            raise KeyError(verb)
+        return verb in self.verbs
+
+    @property
+    def role_name(self) -> str:
+        return self.own_role or str(word(self.role))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +119,56 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public AS $$
     coalesce(extract(epoch FROM now() - min(j.run_at) FILTER (WHERE j.run_at <= now())), 0)::float8
   FROM job j WHERE j.state <> 'done' GROUP BY j.queue, j.state $$;
 """
+MEMBERSHIPS_SQL = """
+DROP FUNCTION attune_memberships(bigint);
+CREATE FUNCTION attune_memberships(who bigint)
+RETURNS TABLE (tenant_id bigint, slug text, name text, timezone text, currency text, role text,
+               own_role text, roles text[], granted text[], parent_id bigint, visiting boolean)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  WITH own AS (
+    SELECT m.tenant_id, m.role::text AS role, coalesce(c.name, '')::text AS own_role,
+      m.role::text || ARRAY(
+        SELECT t.role::text FROM team t JOIN team_member x ON x.team_id = t.id
+          AND x.tenant_id = t.tenant_id
+        WHERE x.user_id = who AND t.tenant_id = m.tenant_id) AS roles,
+      ARRAY(
+        SELECT jsonb_array_elements_text(r.verbs) FROM custom_role r
+        WHERE r.tenant_id = m.tenant_id AND (r.id = m.custom_role_id OR EXISTS (
+          SELECT 1 FROM team t JOIN team_member x ON x.team_id = t.id AND x.tenant_id = t.tenant_id
+          WHERE x.user_id = who AND t.tenant_id = m.tenant_id AND t.custom_role_id = r.id))
+      ) AS granted
+    FROM tenants_membership m JOIN tenants_user u ON u.id = m.user_id
+    LEFT JOIN custom_role c ON c.id = m.custom_role_id AND c.tenant_id = m.tenant_id
+    WHERE m.user_id = who AND u.is_active)
+  SELECT t.id, t.slug, t.name, t.timezone, t.currency, o.role, o.own_role, o.roles, o.granted,
+         t.parent_id, false
+  FROM own o JOIN tenants_tenant t ON t.id = o.tenant_id WHERE t.status = 'active'
+  UNION ALL
+  SELECT t.id, t.slug, t.name, t.timezone, t.currency, o.role, o.own_role, o.roles, o.granted,
+         t.parent_id, true
+  FROM own o JOIN tenants_tenant p ON p.id = o.tenant_id AND p.status = 'active'
+  JOIN tenants_tenant t ON t.parent_id = p.id AND t.status = 'active'
+  WHERE NOT EXISTS (SELECT 1 FROM own d WHERE d.tenant_id = t.id)
+  ORDER BY 3, 1 $$;
+REVOKE EXECUTE ON FUNCTION attune_memberships(bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION attune_memberships(bigint) TO attune_app;
+CREATE FUNCTION attune_clients()
+RETURNS TABLE (tenant_id bigint, slug text, name text, status text, created_at timestamptz,
+               currency text, granted_caps jsonb)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT t.id, t.slug, t.name, t.status, t.created_at, t.currency, t.granted_caps
+  FROM tenants_tenant t WHERE t.parent_id = attune_tenant() ORDER BY t.name, t.id $$;
+REVOKE EXECUTE ON FUNCTION attune_clients() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION attune_clients() TO attune_app;
+CREATE FUNCTION attune_client_meters(since date)
+RETURNS TABLE (tenant_id bigint, kind text, total bigint, most bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT m.tenant_id, m.kind::text, sum(m.n)::bigint, max(m.n)
+  FROM meter m JOIN tenants_tenant t ON t.id = m.tenant_id
+  WHERE t.parent_id = attune_tenant() AND m.day >= since GROUP BY m.tenant_id, m.kind $$;
+REVOKE EXECUTE ON FUNCTION attune_client_meters(date) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION attune_client_meters(date) TO attune_app;
+"""
 DROP_COUNTS_SQL = "DROP FUNCTION attune_job_counts();"
 DROP_SQL = """
 DROP FUNCTION attune_memberships(bigint); DROP FUNCTION attune_api_key(text);
@@ -121,7 +189,24 @@ def _rows(sql: str, *values: str | int) -> list[tuple]:
 
 
 def memberships_of(user_id: int) -> list[Member]:
-    return [Member(*row) for row in _rows("SELECT * FROM attune_memberships(%s)", user_id)]
+    """Workspaces that a person may open, by name: those they are a member of, and the clients of
+    an agency that lets them in there (`clients.enter`)."""
+    return [
+        member for row in _rows("SELECT * FROM attune_memberships(%s)", user_id)
+        if (member := _member(*row)) is not None
+    ]  # fmt: skip
+
+
+def _member(
+    tenant_id: int, slug: str, name: str, zone: str, currency: str, role: str, own_role: str,
+    roles: list[str], granted: list[str], parent_id: int | None, visiting: bool,
+) -> Member | None:  # fmt: skip
+    verbs = verbs_of(*roles, granted=granted)
+    if visiting:
+        if "clients.enter" not in verbs:
+            return None
+        verbs, role = verbs - AT_HOME, Role.ADMIN if role == Role.OWNER else role
+    return Member(tenant_id, slug, name, zone, currency, role, own_role, verbs, parent_id, visiting)
 
 
 def key_of(secret: str) -> Key | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from attune.kernel.phrases import Phrase, known_words, say
@@ -29,7 +30,7 @@ ROLE_ABOUT: dict[Role, Phrase] = {
     Role.DEVELOPER: say("API keys, webhooks, events and their errors"),
 }
 
-known_words(*Role)
+known_words(*Role, "custom")
 _ALL = frozenset(Role)
 _BOSS = frozenset({Role.OWNER, Role.ADMIN})
 _EDIT = _BOSS | {Role.MARKETER}
@@ -39,6 +40,10 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "workspace.view": _ALL,
     "workspace.manage": _BOSS,
     "workspace.leave": frozenset({Role.OWNER}),
+    "clients.view": _BOSS,
+    "clients.manage": _BOSS,
+    "clients.enter": _BOSS,
+    "usage.view": _BOSS | {Role.ANALYST, Role.DEVELOPER},
     "members.view": _ALL,
     "members.manage": _BOSS,
     "keys.manage": _BOSS | {Role.DEVELOPER},
@@ -87,6 +92,19 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
 }
 
 WRITE_ONLY_SCOPES = frozenset({"events.write"})
+CUSTOM = "custom"  # the role of somebody whose verbs the workspace itself put together
+ALL_VERBS = frozenset(PERMISSIONS)
+OWNERS_ALONE = frozenset(verb for verb, holders in PERMISSIONS.items() if holders == {Role.OWNER})
+AT_HOME = frozenset(  # what nobody may in a client's workspace who is there for its agency
+    {"workspace.leave", "members.manage", "keys.manage", "webhooks.manage"}
+) | {verb for verb in PERMISSIONS if verb.startswith("clients.")}
+
+
+def verbs_of(*roles: str, granted: Iterable[str] = ()) -> frozenset[str]:
+    """What somebody may who holds these roles, and verbs besides. A verb that is no more is left
+    out; an unknown role holds nothing."""
+    held = {verb for verb, holders in PERMISSIONS.items() if holders.intersection(roles)}
+    return frozenset(held | ALL_VERBS.intersection(granted))
 
 
 def role_can(role: str, verb: str) -> bool:

@@ -1,15 +1,21 @@
 from django.urls import path
 
-from tenants import design, views
+from tenants import design, views, views_people
 
 app_name = "workspace"
 urlpatterns = [
     path("settings", views.settings, name="settings"),
-    path("settings/members", views.members, name="members"),
-    path("settings/members/invite", views.invite, name="invite"),
-    path("settings/members/<uuid:pk>", views.change_member, name="change-member"),
-    path("settings/keys", views.keys, name="keys"),
-    path("settings/keys/<uuid:pk>", views.change_key, name="change-key"),
+    path("settings/members", views_people.members, name="members"),
+    path("settings/members/invite", views_people.invite, name="invite"),
+    path("settings/members/<uuid:pk>", views_people.change_member, name="change-member"),
+    path("settings/roles/new", views_people.role, name="new-role"),
+    path("settings/roles/<uuid:pk>", views_people.role, name="role"),
+    path("settings/roles/<uuid:pk>/drop", views_people.drop_role, name="drop-role"),
+    path("settings/teams/new", views_people.team, name="new-team"),
+    path("settings/teams/<uuid:pk>", views_people.team, name="team"),
+    path("settings/teams/<uuid:pk>/drop", views_people.drop_team, name="drop-team"),
+    path("settings/keys", views_people.api_keys, name="keys"),
+    path("settings/keys/<uuid:pk>", views_people.change_key, name="change-key"),
     path("settings/leave", views.leave, name="leave"),
     path("settings/copies/<uuid:pk>", views.copy, name="copy"),
     path("settings/sender", views.sender, name="sender"),

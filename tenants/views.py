@@ -14,27 +14,24 @@ from django.views.decorators.http import require_POST
 
 from attune.kernel import audit as kernel_audit
 from attune.kernel import jobs
-from attune.kernel.errors import AttuneError, Conflict, Invalid, NotFound
+from attune.kernel.errors import AttuneError, Invalid, NotFound
 from attune.kernel.models import JobRow
-from attune.kernel.phrases import restored, say, say_many, word
+from attune.kernel.phrases import restored, say, say_many
 from attune.kernel.tenancy import current_tenant
 from attune.web.downloads import download
 from attune.web.editing import Editing
 from attune.web.forms import add_refusal
 from attune.web.pages import form_status, ours, paged
-from tenants import auditing, leaving, offers, registry, saved_views, services
+from tenants import auditing, leaving, offers, people, registry, saved_views, services
 from tenants.forms import (
     AppearanceForm,
-    InviteForm,
-    KeyForm,
     LeaveForm,
     SettingsForm,
     WorkspaceForm,
 )
 from tenants.jobs import CHECK_SENDER
-from tenants.models import ApiKey, Invitation, Membership, Tenant, User, WorkspaceCopy
-from tenants.pages import address, can, demand, go, page
-from tenants.roles import PERMISSIONS, Role
+from tenants.models import Tenant, User, WorkspaceCopy
+from tenants.pages import address, can, go, page
 
 
 def start(request: HttpRequest) -> HttpResponse:
@@ -65,7 +62,7 @@ def accept(request: HttpRequest, token: str) -> HttpResponse:
     if place is None:
         raise NotFound(say("This invitation was used, withdrawn, or is older than 72 hours."))
     if request.method == "POST":
-        membership = services.accept_invitation(token=token, user=request.user)
+        membership = people.accept_invitation(token=token, user=request.user)
         members = registry.memberships_of(request.user.pk)
         slug = next(m.slug for m in members if m.tenant_id == membership.tenant_id)
         return HttpResponseRedirect(reverse("insights:home", args=[slug]))
@@ -149,97 +146,6 @@ def copy(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     row = leaving.copy_of(pk)
     kernel_audit.record("workspace.take_copy", row)
     return download(row.file.open("rb"), row.file.name.rpartition("/")[2], "application/zip")
-
-
-@page("members.view")
-def members(request: HttpRequest) -> HttpResponse:
-    return _members(request, InviteForm())
-
-
-def _members(request: HttpRequest, form: InviteForm) -> HttpResponse:
-    context = {
-        "rows": Membership.objects.select_related("user").order_by("user__email"),
-        "invitations": Invitation.objects.filter(accepted_at=None, revoked_at=None),
-        "form": form,
-        "roles": list(Role),
-        "table": [
-            (verb, [role in holders for role in Role]) for verb, holders in PERMISSIONS.items()
-        ],
-    }
-    return render(request, "tenants/members.html", context, status=form_status(form))
-
-
-@require_POST
-@page("members.manage")
-def invite(request: HttpRequest) -> HttpResponse:
-    form = InviteForm(request.POST)
-    if not form.is_valid():
-        return _members(request, form)
-    try:
-        token = services.invite(**form.cleaned_data, by=request.user, by_role=request.member.role)
-    except (Invalid, Conflict) as refusal:
-        add_refusal(form, refusal)
-        return _members(request, form)
-    link = request.build_absolute_uri(reverse("tenants:accept", args=[token]))
-    context = {"email": form.cleaned_data["email"], "link": link}
-    return render(request, "tenants/invited.html", context)
-
-
-@require_POST
-@page("members.manage")
-def change_member(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    membership = Membership.objects.filter(pk=pk).first()
-    if membership is None:
-        raise NotFound(say("There is no such member in this workspace."))
-    before, role = membership.role, request.POST.get("role", "")
-    if request.POST.get("verb") == "remove":
-        services.remove_member(membership=membership, by_role=request.member.role)
-        told = say(
-            "%(who)s left the workspace; their secret keys are revoked.", who=membership.user
-        )
-    else:
-        services.change_role(membership=membership, role=role, by_role=request.member.role)
-        told = say("%(who)s is %(role)s now.", who=membership.user, role=word(role))
-    offers.offer(
-        request, told, "members.put_back", user_id=membership.user_id, role=before,
-        after="" if request.POST.get("verb") == "remove" else role,
-    )  # fmt: skip
-    return go(request, "workspace:members")
-
-
-@page("keys.manage")
-def keys(request: HttpRequest) -> HttpResponse:
-    form, secret = KeyForm(request.POST or None), ""
-    if request.method == "POST" and form.is_valid():
-        for verb in form.cleaned_data["scopes"]:
-            demand(request, verb)  # a key can do no more than who makes it
-        try:
-            _, secret = services.create_key(**form.cleaned_data, by=request.user)
-            form = KeyForm()
-        except AttuneError as refusal:
-            add_refusal(form, refusal)
-    rows = ApiKey.objects.order_by("-id")
-    context = {"form": form, "rows": rows, "secret": secret}
-    return render(request, "tenants/keys.html", context, status=form_status(form))
-
-
-@require_POST
-@page("keys.manage")
-def change_key(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    key = ApiKey.objects.filter(pk=pk).first()
-    if key is None:
-        raise NotFound(say("There is no such key in this workspace."))
-    secret = ""
-    if request.POST.get("verb") == "rotate":
-        for verb in key.scopes:
-            demand(request, verb)
-        _, secret = services.rotate_key(key=key, by=request.user)
-    elif request.POST.get("verb") == "revoke":
-        services.revoke_key(key=key)
-    else:
-        raise Invalid.one("verb", say("Choose one of %(names)s.", names="rotate, revoke"))
-    context = {"form": KeyForm(), "rows": ApiKey.objects.order_by("-id"), "secret": secret}
-    return render(request, "tenants/keys.html", context)
 
 
 @require_POST

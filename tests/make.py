@@ -36,8 +36,11 @@ from chat.conversations.models import Conversation, Visitor
 from chat.conversations.visiting import Browser
 from chat.inboxes import services as inboxes
 from chat.inboxes.models import Inbox
+from tenants import keys
 from tenants import services as tenants
 from tenants.models import Membership, Tenant, User
+from tenants.registry import Member
+from tenants.roles import verbs_of
 from workers import runner, tasks
 
 assert tasks  # its import registers the handlers
@@ -84,9 +87,14 @@ def member(place: Place, role: str) -> User:
     return place.members[role]
 
 
+def seen_as(role: str, slug: str = "acme") -> Member:
+    """A member of a role as a request knows them."""
+    return Member(0, slug, slug, "UTC", "EUR", role, "", verbs_of(role), None, False)
+
+
 def key(place: Place, *scopes: str, kind: str = "secret") -> str:
     with tenant_context(place.id):
-        _, secret = tenants.create_key(name="test", kind=kind, scopes=list(scopes), by=None)
+        _, secret = keys.create_key(name="test", kind=kind, scopes=list(scopes), by=None)
     return secret
 
 

@@ -19,6 +19,7 @@ from campaigns.delivery import services as delivery
 from campaigns.experiments import services as experiments
 from campaigns.segments import services as segments
 from campaigns.segments.models import Segment
+from tenants import keys as api_keys
 from tenants import notices, registry
 from tenants import services as tenants
 from tenants.models import ApiKey, Membership, Tenant, User
@@ -115,11 +116,11 @@ def workspace(place: Demo) -> None:
 
 def keys() -> dict[str, str]:
     """The shop's two keys; their secrets are kept in the demo's own folder only."""
-    _, write = tenants.create_key(
+    _, write = api_keys.create_key(
         name="Shop front", kind=ApiKey.Kind.WRITE_ONLY, scopes=[], by=None
     )
     scopes = ["decisions.make", "sends.view", "contacts.view_personal"]
-    _, secret = tenants.create_key(
+    _, secret = api_keys.create_key(
         name="Shop server", kind=ApiKey.Kind.SECRET, scopes=scopes, by=None
     )
     return {"write_key": write, "secret_key": secret}

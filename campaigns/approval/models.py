@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from attune.kernel.models import TenantModel
 from attune.kernel.tenancy import TenantForeignKey
 from campaigns.content.models import Revision
+from tenants.models import Team
 
 
 class Review(TenantModel):
@@ -24,6 +25,7 @@ class Review(TenantModel):
     state = models.CharField(max_length=18, choices=State, default=State.OPEN)
     submitted_by = models.BigIntegerField(null=True)
     assigned_to = models.BigIntegerField(null=True, blank=True)
+    team = TenantForeignKey(Team, null=True, blank=True, on_delete=models.SET_NULL)
     due_on = models.DateField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
 

@@ -19,7 +19,8 @@ from campaigns.content import selectors as content
 from campaigns.content.models import Asset, Revision
 from campaigns.content.services import REVISION
 from campaigns.content.services import edit as content_edit
-from tenants import notices
+from tenants import notices, teams
+from tenants.models import Team
 
 REVIEW = Machine(
     "review",
@@ -84,8 +85,8 @@ def edit_and_submit(
         )  # fmt: skip
     fresh = edit(revision=revision, components=components, author_id=author_id)
     review = submit(revision=fresh, by_id=author_id)
-    review.assigned_to, review.due_on = old.assigned_to, old.due_on
-    review.save(update_fields=["assigned_to", "due_on"])
+    review.assigned_to, review.team, review.due_on = old.assigned_to, old.team, old.due_on
+    review.save(update_fields=["assigned_to", "team", "due_on"])
     return review
 
 
@@ -148,19 +149,31 @@ def decide_many(
     return done, sorted(set(refused))
 
 
-def assign(*, review: Review, to: int | None, due_on: date | None, by_id: int | None) -> None:
-    """Who looks at it (None: whoever comes), and until which day. The chosen one is told."""
+def assign(
+    *, review: Review, to: int | None, due_on: date | None, by_id: int | None,
+    team: Team | None = None,
+) -> None:  # fmt: skip
+    """Who looks at it (a member, a team, or whoever comes), and until which day. The chosen ones
+    are told."""
     if review.state != Review.State.OPEN:
         raise Conflict(say("This review was decided already: %(state)s.", state=word(review.state)))
-    if to is not None and to not in notices.those_who_can("approval.decide"):
+    able = set(notices.those_who_can("approval.decide"))
+    people = {to} if to is not None else (teams.people(team.pk) & able if team else set())
+    if to is not None and to not in able:
         raise Invalid.one("to", say("This member may not decide on reviews."))
+    if team is not None and not people:
+        raise Invalid.one("to", say("Nobody of this team may decide on reviews."))
     if due_on is not None and due_on < timezone.localdate():
         raise Invalid.one("due", say("This day is over already."))
-    Review.objects.filter(pk=review.pk).update(assigned_to=to, due_on=due_on)
-    audit.record("approval.assign", review, to=to, due_on=str(due_on or ""))
-    if to is not None and to != by_id:
-        told = say("“%(revision)s” is yours to review", revision=review.revision)
-        notices.tell({to}, told, "approval:review", review.pk)
+    Review.objects.filter(pk=review.pk).update(assigned_to=to, team=team, due_on=due_on)
+    audit.record("approval.assign", review, to=to, due_on=str(due_on or ""),
+                 team=team.name if team else "")  # fmt: skip
+    told = (
+        say("“%(revision)s” is your team's to review", revision=review.revision)
+        if team
+        else say("“%(revision)s” is yours to review", revision=review.revision)
+    )
+    notices.tell(people - {by_id}, told, "approval:review", review.pk)
     live.push(current_tenant(), "reviews", str(review.pk))
 
 

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 from attune.kernel import audit
 from attune.kernel.errors import AttuneError, Invalid
 from attune.kernel.phrases import say, word
+from attune.kernel.storable import as_uuid
 from attune.web.editing import Editing
 from attune.web.forms import add_refusal
 from attune.web.pages import form_status, paged
@@ -24,6 +25,7 @@ from campaigns.approval.models import Review, Verdict
 from campaigns.content import selectors as content
 from campaigns.content.forms import ComponentsForm
 from campaigns.content.models import Revision
+from tenants import teams
 from tenants.pages import go, page
 
 VERDICTS = {kind: state for (_, kind), state in services.REVIEW.moves.items()}
@@ -83,6 +85,7 @@ def _page(request: HttpRequest, row: Review, refusal: str = "") -> HttpResponse:
         "links": [(link, guests.address(link)) for link in guests.links_of(row)],
         "now": timezone.now(),
         "reviewers": selectors.reviewers(),
+        "teams": teams.teams(),
         "refusal": refusal,
         "given": request.POST,
     }
@@ -144,11 +147,12 @@ def revoke_link(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def assign(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Who looks at it, until when."""
     who, due = request.POST.get("to", ""), request.POST.get("due", "")
-    if who and not (who.isdecimal() and len(who) < 18):
-        raise Invalid.one("to", say("Choose a member."))
+    team = as_uuid(who[5:]) if who.startswith("team:") else None
+    if who and team is None and not (who.isdecimal() and len(who) < 18):
+        raise Invalid.one("to", say("Choose a member or a team."))
     services.assign(
-        review=selectors.review(pk), to=int(who) if who else None, due_on=_day(due),
-        by_id=request.user.pk,
+        review=selectors.review(pk), to=int(who) if who.isdecimal() else None, due_on=_day(due),
+        by_id=request.user.pk, team=teams.team(team) if team else None,
     )  # fmt: skip
     return go(request, "approval:review", pk)
 

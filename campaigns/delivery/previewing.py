@@ -17,8 +17,8 @@ from campaigns.content.rendering import contact_values, render
 from campaigns.delivery import email, letters, services
 from campaigns.delivery.jobs import SEND_TEST, SendTest
 from campaigns.layouts.models import TemplateVersion
+from tenants import notices
 from tenants.models import Membership, Tenant, User
-from tenants.roles import who_can
 
 NOWHERE = "https://example.com/only-in-the-real-message"
 
@@ -47,7 +47,7 @@ def some_contact() -> Contact | None:
 
 def readers() -> QuerySet[Membership]:
     """Members who may see what a person is called: a test shows it."""
-    return Membership.objects.filter(role__in=who_can("contacts.view_personal"))
+    return Membership.objects.filter(user_id__in=notices.those_who_can("contacts.view_personal"))
 
 
 def ask(

@@ -9,8 +9,8 @@ from attune.kernel.models import TenantModel
 from attune.kernel.phrase_field import PhraseField
 from attune.kernel.tenancy import TenantForeignKey
 from campaigns.contacts.models import Contact
-from chat.inboxes.models import Inbox, Label, Team
-from tenants.models import User
+from chat.inboxes.models import Inbox, Label
+from tenants.models import Team, User
 
 
 class Visitor(TenantModel):

@@ -28,9 +28,8 @@ from chat.conversations.models import (
     Visitor,
 )
 from chat.inboxes import services as inboxes
-from chat.inboxes.models import Team
 from tenants import notices
-from tenants.models import User
+from tenants.models import Team, User
 
 CONVERSATION = Machine(
     "conversation",

@@ -23,6 +23,7 @@ from chat.conversations.forms import NoteForm, ReplyForm, SnoozeForm
 from chat.conversations.models import Conversation
 from chat.inboxes import selectors as inboxes
 from chat.inboxes import services as inbox_services
+from tenants import teams
 from tenants.models import User
 from tenants.pages import address, can, go, page
 
@@ -55,7 +56,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
     if request.htmx and request.headers.get("HX-Target") == "conversations":
         return render(request, "conversations/list.html", context)
     context |= {
-        "labels": inboxes.labels(), "inboxes": inboxes.inboxes(), "teams": inboxes.teams(),
+        "labels": inboxes.labels(), "inboxes": inboxes.inboxes(), "teams": teams.teams(),
         "availability": inboxes.availability_of(request.user.pk),
     }  # fmt: skip
     return render(request, "conversations/inbox.html", context)
@@ -78,7 +79,7 @@ def conversation(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         return render(request, "conversations/thread.html", context)
     context |= _panel(row) | _listed(request) | {
         "open": row, "reply": ReplyForm(initial={"client_id": new_id()}), "note": NoteForm(),
-        "agents": inboxes.agents(), "teams": inboxes.teams(), "labels": inboxes.labels(),
+        "agents": inboxes.agents(), "teams": teams.teams(), "labels": inboxes.labels(),
         "canned": inboxes.canned(), "priorities": Conversation.Priority.choices,
         "availability": inboxes.availability_of(request.user.pk),
     }  # fmt: skip
@@ -166,7 +167,7 @@ def assign(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     if chosen and to is None:
         raise Invalid.one("to", say("This member may not answer customers."))
     services.assign(
-        conversation=row, to=to, team=inboxes.team(team) if team else None,
+        conversation=row, to=to, team=teams.team(team) if team else None,
         by_id=request.user.pk,
     )  # fmt: skip
     return _back(request, pk)

@@ -11,7 +11,6 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from attune.kernel.phrases import say
-from chat.inboxes import selectors
 from chat.inboxes.models import Inbox
 
 DAYS = (_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"),
@@ -116,16 +115,3 @@ class CannedForm(forms.Form):
     text = forms.CharField(
         label=_("Reply"), max_length=2000, widget=forms.Textarea(attrs={"rows": 3})
     )
-
-
-class TeamForm(forms.Form):
-    name = forms.CharField(label=_("Name"), max_length=60)
-    members = forms.MultipleChoiceField(
-        label=_("Members"), required=False, widget=forms.CheckboxSelectMultiple
-    )
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        field = self.fields["members"]
-        if isinstance(field, forms.MultipleChoiceField):
-            field.choices = [(str(u.pk), str(u)) for u in selectors.agents()]

@@ -6,7 +6,6 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from attune.kernel.models import TenantModel
-from attune.kernel.tenancy import TenantForeignKey
 from tenants.models import User
 
 
@@ -55,35 +54,6 @@ class Inbox(TenantModel):
 
     def __str__(self) -> str:
         return self.name
-
-
-class Team(TenantModel):
-    """Agents who share work."""
-
-    name = models.CharField(max_length=60)
-
-    class Meta(TenantModel.Meta):
-        db_table = "team"
-        constraints = [
-            models.UniqueConstraint(name="one_team_a_name", fields=["tenant_id", "name"])
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class TeamMember(TenantModel):
-    team = TenantForeignKey(Team, on_delete=models.CASCADE, related_name="members")
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="teams")
-
-    class Meta(TenantModel.Meta):
-        db_table = "team_member"
-        constraints = [
-            models.UniqueConstraint(name="in_a_team_once", fields=["tenant_id", "team", "user"]),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.user} in {self.team}"
 
 
 class Availability(TenantModel):

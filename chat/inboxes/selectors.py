@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 
 from attune.kernel.errors import NotFound
 from attune.kernel.phrases import say
-from chat.inboxes.models import Availability, CannedReply, Inbox, Label, Team, TeamMember
+from chat.inboxes.models import Availability, CannedReply, Inbox, Label
+from tenants import teams
 from tenants.models import User
 from tenants.notices import those_who_can
 
@@ -33,17 +34,6 @@ def canned() -> QuerySet[CannedReply]:
     return CannedReply.objects.order_by("code")
 
 
-def teams() -> QuerySet[Team]:
-    return Team.objects.annotate(size=Count("members")).order_by("name")
-
-
-def team(pk: uuid.UUID | str) -> Team:
-    row = Team.objects.filter(pk=pk).first()
-    if row is None:
-        raise NotFound(say("There is no such team in this workspace."))
-    return row
-
-
 def agents() -> list[User]:
     """Members who may answer customers, by name."""
     return sorted(User.objects.filter(pk__in=those_who_can("chat.answer")), key=str)
@@ -58,6 +48,5 @@ def available(team_id: uuid.UUID | None = None) -> list[Availability]:
     """Agents who take conversations now; of a team where one is named."""
     rows = Availability.objects.filter(available=True, user_id__in=those_who_can("chat.answer"))
     if team_id is not None:
-        members = TeamMember.objects.filter(team_id=team_id)
-        rows = rows.filter(user_id__in=members.values("user_id"))
+        rows = rows.filter(user_id__in=teams.people(team_id))
     return list(rows.select_related("user"))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets as random
-import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
@@ -19,8 +18,7 @@ from attune.kernel.phrases import say
 from attune.kernel.tenancy import current_tenant
 from chat.inboxes import hours as opening
 from chat.inboxes import selectors
-from chat.inboxes.models import Availability, CannedReply, Inbox, Label, Team, TeamMember
-from tenants.notices import those_who_can
+from chat.inboxes.models import Availability, CannedReply, Inbox, Label
 
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 CODE = re.compile(r"[\w-]{1,30}")
@@ -158,27 +156,6 @@ def save_label(*, name: str, colour: str = "#5a5a55") -> Label:
     return row
 
 
-def save_team(*, name: str, members: Iterable[int], team: Team | None = None) -> Team:
-    """A team and who is in it; only members who may answer customers."""
-    name, wanted = name.strip()[:60], set(members)
-    if not name:
-        raise Invalid.one("name", say("Give the team a name."))
-    if wanted - set(those_who_can("chat.answer")):
-        raise Invalid.one("members", say("Somebody of these may not answer customers."))
-    if Team.objects.filter(name=name).exclude(pk=team.pk if team else None).exists():
-        raise Invalid.one("name", say("A team of this name exists."))
-    row = team or Team()
-    row.name = name
-    row.save()
-    TeamMember.objects.filter(team=row).exclude(user_id__in=wanted).delete()
-    known = set(TeamMember.objects.filter(team=row).values_list("user_id", flat=True))
-    TeamMember.objects.bulk_create(
-        TeamMember(team=row, user_id=user_id) for user_id in wanted - known
-    )
-    audit.record("inboxes.save_team", row, members=sorted(wanted))
-    return row
-
-
 def set_available(*, user_id: int, available: bool, capacity: int | None = None) -> Availability:
     """Say whether an agent takes conversations now."""
     row = selectors.availability_of(user_id)
@@ -191,7 +168,3 @@ def set_available(*, user_id: int, available: bool, capacity: int | None = None)
     audit.record("inboxes.set_available", row, available=available)
     live.push(current_tenant(), "conversations")
     return row
-
-
-def team_of(pk: uuid.UUID | None) -> Team | None:
-    return selectors.team(pk) if pk else None

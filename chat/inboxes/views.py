@@ -1,4 +1,4 @@
-"""Inboxes and how to embed them; teams, canned replies."""
+"""Inboxes and how to embed them; canned replies."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from attune.web.editing import Editing
 from attune.web.forms import add_refusal
 from attune.web.pages import form_status
 from chat.inboxes import selectors, services
-from chat.inboxes.forms import CannedForm, InboxForm, TeamForm
+from chat.inboxes.forms import CannedForm, InboxForm
 from chat.inboxes.models import CannedReply
+from tenants import teams
 from tenants.pages import go, page
 
 
@@ -27,7 +28,7 @@ from tenants.pages import go, page
 def inboxes(request: HttpRequest) -> HttpResponse:
     context = {
         "inboxes": selectors.inboxes(),
-        "teams": selectors.teams().prefetch_related("members__user"),
+        "teams": teams.teams().prefetch_related("members__user"),
         "canned": selectors.canned(),
     }
     return render(request, "inboxes/inboxes.html", context)
@@ -89,26 +90,6 @@ def close(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     else:
         services.reopen_inbox(inbox=row)
     return go(request, "inboxes:inbox", pk)
-
-
-@page("chat.manage")
-def team(request: HttpRequest, pk: uuid.UUID | None = None) -> HttpResponse:
-    row = services.team_of(pk)
-    initial = {}
-    if row is not None:
-        initial = {"name": row.name, "members": [str(m.user_id) for m in row.members.all()]}
-    form = TeamForm(request.POST or None, initial=initial)
-    if request.method == "POST" and form.is_valid():
-        try:
-            services.save_team(
-                name=form.cleaned_data["name"], team=row,
-                members=[int(m) for m in form.cleaned_data["members"]],
-            )  # fmt: skip
-            return go(request, "inboxes:inboxes")
-        except AttuneError as refusal:
-            add_refusal(form, refusal)
-    return render(request, "inboxes/team.html", {"form": form, "team": row},
-                  status=form_status(form))  # fmt: skip
 
 
 @page("chat.manage")

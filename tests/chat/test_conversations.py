@@ -16,6 +16,7 @@ from chat.conversations.jobs import ANSWER_MESSAGE, WATCH_CONVERSATION
 from chat.conversations.models import Conversation, Handoff, Message, Note, Visitor
 from chat.conversations.visiting import Browser
 from chat.inboxes import services as inboxes
+from tenants import teams
 from tenants.models import Notice
 from tests import make
 
@@ -197,7 +198,7 @@ def test_labels_priority_and_team_sort_the_list(tenant):
         services.take(conversation=talk, user=tenant.owner)
     services.set_labels(conversation=two, names=["refund", "vip", "refund"])
     services.set_priority(conversation=two, priority=3)
-    team = inboxes.save_team(name="Returns", members=[tenant.owner.pk])
+    team = teams.save(name="Returns", members=[tenant.owner.pk])
     services.assign(conversation=two, to=tenant.owner, team=team, by_id=tenant.owner.pk)
     listed = selectors.conversations(view="mine", user_id=tenant.owner.pk)
     assert [c.pk for c in listed] == [two.pk, one.pk]

@@ -48,8 +48,7 @@ from chat.conversations import services as chat
 from chat.conversations.sockets import patterns as visitor_patterns
 from chat.inboxes import services as inboxes
 from chat.knowledge import services as knowledge
-from tenants import notices, saved_views
-from tenants import services as tenants
+from tenants import keys, notices, people, saved_views, teams
 from tenants.models import ApiKey, Membership
 from tenants.roles import PERMISSIONS
 from tenants.sockets import patterns as socket_patterns
@@ -96,8 +95,8 @@ def build(place: make.Place) -> dict[str, Any]:
     experiments.analyse(experiment=trial, now=timezone.now())
     run = content.request_variants(brief=text.asset.brief, wanted=1, author_id=None)
     endpoint, _ = endpoints.create(name=CANARY, url="http://127.0.0.1:9/hook")
-    tenants.invite(email="guest@b.example", role="analyst", by=None)
-    key, _ = tenants.create_key(name=CANARY, kind="secret", scopes=["jobs.view"], by=None)
+    people.invite(email="guest@b.example", role="analyst", by=None)
+    key, _ = keys.create_key(name=CANARY, kind="secret", scopes=["jobs.view"], by=None)
     of = upload(file=SimpleUploadedFile("b.csv", f"id,name\n1,{CANARY}\n".encode()))
     contacts.record_consent(contact=person, state="given", source=CANARY)
     view = saved_views.save(
@@ -116,7 +115,7 @@ def build(place: make.Place) -> dict[str, Any]:
     talk = make.conversation(f"{CANARY} hello", name=f"{CANARY} inbox")
     chat.note(conversation=talk, user=place.owner, text=f"{CANARY} note")
     chat.set_labels(conversation=talk, names=[CANARY])
-    team = inboxes.save_team(name=CANARY, members=[place.owner.pk])
+    team = teams.save(name=CANARY, members=[place.owner.pk])
     canned = inboxes.save_canned(code="canary", text=CANARY)
     file = visiting.keep_file(
         conversation=talk, name=f"{CANARY}.txt", content=CANARY.encode(), by_visitor=True
@@ -336,7 +335,7 @@ def test_a_revoked_key_is_401_at_once(two):
     client = Client(headers={"Authorization": f"Bearer {secret}"})
     assert client.get("/v1/jobs").status_code == 200
     with tenant_context(a.id):
-        tenants.revoke_key(key=ApiKey.objects.get(prefix=secret[:11]))
+        keys.revoke_key(key=ApiKey.objects.get(prefix=secret[:11]))
     assert client.get("/v1/jobs").status_code == 401
 
 

@@ -50,7 +50,7 @@ from chat.dialogue.models import (
 )
 from chat.dialogue.state import DialogueEvent
 from chat.inboxes import services as inboxes
-from chat.inboxes.models import CannedReply, Inbox, Team
+from chat.inboxes.models import CannedReply, Inbox
 from chat.knowledge import services as knowledge
 from chat.knowledge.models import Document
 from insights.alerts.models import Alert
@@ -63,6 +63,9 @@ from insights.risk.models import Risk
 from insights.sources.models import Document as Text
 from insights.sources.models import DocumentImport, Source
 from insights.topics.models import Topic
+from tenants import custom_roles, teams
+from tenants.models import CustomRole, Team
+from tenants.roles import ALL_VERBS
 from tests import make
 from tests.guards.heard import heard
 from tests.guards.steered import steered
@@ -80,7 +83,7 @@ FROZEN: dict[str, int] = {
     "layouts:new": 5,
     "layouts:edit": 7,
     "layouts:shown": 7,
-    "delivery_pages:preview": 10,
+    "delivery_pages:preview": 11,
     "delivery_pages:preview-html": 8,
     "experiments:plan": 7,
     "experiments:learnings": 8,
@@ -127,11 +130,11 @@ FROZEN: dict[str, int] = {
     "hooks:endpoints": 8,
     "delivery_pages:suppressions": 6,
     "workspace:settings": 7,
-    "workspace:members": 7,
+    "workspace:members": 12,
     "workspace:keys": 6,
     "workspace:audit": 9,
     "workspace:jobs": 8,
-    "workspace:design": 5,
+    "workspace:design": 6,
     "insights:search": 5,
     "insights:notices": 11,
     "contacts:person": 13,
@@ -155,9 +158,11 @@ FROZEN: dict[str, int] = {
     "inboxes:new": 5,
     "inboxes:inbox": 7,
     "inboxes:preview": 6,
-    "inboxes:new-team": 7,
+    "workspace:new-team": 7,
+    "workspace:new-role": 5,
     "inboxes:new-canned": 5,
-    "inboxes:team": 9,
+    "workspace:team": 9,
+    "workspace:role": 6,
     "inboxes:canned": 6,
     "knowledge:documents": 7,
     "knowledge:ask": 5,
@@ -261,7 +266,7 @@ ROWS: dict[str, Any] = {
     "experiments:experiment": Experiment, "delivery_pages:campaign": Campaign,
     "delivery_pages:edit": Campaign, "delivery_pages:reach": Campaign, "delivery_pages:message": Send, "insights:chain": Send,
     "conversations:conversation": Conversation, "inboxes:inbox": Inbox, "inboxes:preview": Inbox,
-    "inboxes:team": Team, "inboxes:canned": CannedReply, "knowledge:document": Document,
+    "workspace:team": Team, "workspace:role": CustomRole, "inboxes:canned": CannedReply, "knowledge:document": Document,
     "knowledge:edit": Document, "assistant:draft": Conversation, "assistant:mood": Conversation,
     "dialogue:intent": Intent, "dialogue:slot": Slot, "dialogue:task": Task,
     "dialogue:script": Script, "dialogue:version": DialogueVersion,
@@ -309,7 +314,10 @@ def fill(place: make.Place, start: int, n: int) -> None:
         talk = make.conversation(f"Hello {number}", inbox=door(), who=f"Visitor {number}")
         chat.set_labels(conversation=talk, names=[f"label {number % 3}"])
         chat.note(conversation=talk, user=place.owner, text="inside")
-        inboxes.save_team(name=f"Team {number}", members=[place.owner.pk])
+        teams.save(name=f"Team {number}", members=[place.owner.pk])
+        custom_roles.save(
+            name=f"Role {number}", about="", verbs=["workspace.view"], rights=ALL_VERBS
+        )
         inboxes.save_canned(code=f"c{number}", text="Hello")
         knowledge.save_document(kind="page", title=f"Page {number}", body="One. Two.")
         Generation.objects.create(

@@ -28,7 +28,7 @@ from tests import make
 
 
 def places(role: str) -> list[str]:
-    return [p.text for _, group in navigation.shown("acme", role) for p in group]
+    return [p.text for _, group in navigation.shown(make.seen_as(role)) for p in group]
 
 
 def test_places_follow_the_role_and_each_has_its_page():
@@ -42,7 +42,7 @@ def test_places_follow_the_role_and_each_has_its_page():
 
 
 def texts(query: str, role: str = "owner") -> list[tuple[str, str]]:
-    return [(h.kind, h.text) for h in search.find(query=query, slug="acme", role=role)]
+    return [(h.kind, h.text) for h in search.find(query=query, member=make.seen_as(role))]
 
 
 def test_the_palette_finds_pages_actions_and_what_has_a_name(tenant):
@@ -199,7 +199,7 @@ def test_a_text_is_edited_in_its_row_of_the_queue_and_waits_there_as_a_new_revis
 
 
 def test_home_says_what_to_do_next_for_what_a_role_may_do(tenant):
-    assert [s.page for s in next_steps.steps("owner")] == [
+    assert [s.page for s in next_steps.steps(make.seen_as("owner"))] == [
         "workspace:keys", "contacts:files", "catalog:new", "workspace:members",
     ]  # fmt: skip
     make.member(tenant, "reviewer")
@@ -207,12 +207,12 @@ def test_home_says_what_to_do_next_for_what_a_role_may_do(tenant):
     text = make.draft()
     trial = make.experiment([make.approved()], holdout=0.5, running=False)
     campaign = make.campaign(make.segment(), trial)
-    assert [s.text for s in next_steps.steps("sender")] == [
+    assert [s.text for s in next_steps.steps(make.seen_as("sender"))] == [
         f"“{campaign}” is ready to launch to 1 people"
     ]
-    found = {s.page: s for s in next_steps.steps("marketer")}
+    found = {s.page: s for s in next_steps.steps(make.seen_as("marketer"))}
     assert found["content:brief"].row == str(text.asset.brief_id)
-    assert next_steps.steps("analyst") == []
+    assert next_steps.steps(make.seen_as("analyst")) == []
     client = Client()
     client.force_login(tenant.owner)
     page = client.get(reverse("insights:home", args=[tenant.slug])).content.decode()

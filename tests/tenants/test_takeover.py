@@ -8,8 +8,9 @@ from django.test import Client
 from attune.kernel import audit
 from attune.kernel.errors import Forbidden
 from campaigns.contacts.services import set_traits
-from tenants import services
+from tenants import keys, people
 from tenants.models import ApiKey, Membership
+from tenants.roles import verbs_of
 from tests import make
 
 
@@ -18,14 +19,16 @@ def test_an_admin_makes_changes_and_removes_no_owner(tenant):
     own = Membership.objects.get(role="admin")
     owner = Membership.objects.get(role="owner")
     for attempt in (
-        lambda: services.change_role(membership=own, role="owner", by_role="admin"),
-        lambda: services.change_role(membership=owner, role="analyst", by_role="admin"),
-        lambda: services.remove_member(membership=owner, by_role="admin"),
-        lambda: services.invite(email="x@example.com", role="owner", by=None, by_role="admin"),
+        lambda: people.change_role(membership=own, role="owner", rights=verbs_of("admin")),
+        lambda: people.change_role(membership=owner, role="analyst", rights=verbs_of("admin")),
+        lambda: people.remove_member(membership=owner, rights=verbs_of("admin")),
+        lambda: people.invite(
+            email="x@example.com", role="owner", by=None, rights=verbs_of("admin")
+        ),
     ):
         with pytest.raises(Forbidden, match="Only an owner"):
             attempt()
-    services.change_role(membership=own, role="owner", by_role="owner")
+    people.change_role(membership=own, role="owner", rights=verbs_of("owner"))
     assert Membership.objects.filter(role="owner").count() == 2
 
 
@@ -44,13 +47,13 @@ def test_who_goes_takes_their_secret_keys_along(tenant, how):
     who = make.member(tenant, "admin")
     own = Membership.objects.get(role="admin")
     scopes = ["contacts.view"]
-    _, secret = services.create_key(name="a", kind="secret", scopes=scopes, by=who)
-    services.create_key(name="b", kind="write_only", scopes=[], by=who)
-    services.create_key(name="c", kind="secret", scopes=scopes, by=tenant.owner)
+    _, secret = keys.create_key(name="a", kind="secret", scopes=scopes, by=who)
+    keys.create_key(name="b", kind="write_only", scopes=[], by=who)
+    keys.create_key(name="c", kind="secret", scopes=scopes, by=tenant.owner)
     if how == "removed":
-        services.remove_member(membership=own, by_role="owner")
+        people.remove_member(membership=own, rights=verbs_of("owner"))
     else:
-        services.change_role(membership=own, role="analyst", by_role="owner")
+        people.change_role(membership=own, role="analyst", rights=verbs_of("owner"))
     assert list(ApiKey.objects.filter(revoked_at=None).values_list("name", flat=True)) == ["b", "c"]
     answer = Client(headers={"Authorization": f"Bearer {secret}"}).get("/v1/contacts")
     assert answer.status_code == 401
