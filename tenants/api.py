@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,6 +15,8 @@ from attune.api.viewsets import ReadViewSet, TenantAPIView
 from attune.kernel import jobs
 from attune.kernel.models import AuditEntry, JobRow
 from attune.kernel.tenancy import current_tenant
+from tenants import caps
+from tenants.api_clients import LineOut
 from tenants.models import Tenant
 
 
@@ -77,6 +80,21 @@ class AuditViewSet(ReadViewSet):
     model = AuditEntry
     serializer_class = AuditOut
     scopes: ClassVar = {"list": "audit.view", "retrieve": "audit.view"}
+
+
+class UsageOut(serializers.Serializer):
+    results = LineOut(many=True)
+
+
+@extend_schema(responses=UsageOut)
+class Usage(TenantAPIView):
+    """What the workspace used this month, by kind, and the caps that hold."""
+
+    scopes: ClassVar = {"get": "usage.view"}
+
+    def get(self, request: Request) -> Response:
+        lines = caps.lines(Tenant.objects.get(pk=current_tenant()))
+        return Response(UsageOut({"results": lines}).data)
 
 
 @extend_schema(responses=WorkspaceOut)

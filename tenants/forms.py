@@ -159,6 +159,41 @@ class KeyForm(forms.Form):
     )
 
 
+class CapsForm(forms.Form):
+    """Most a month, by kind; empty for no cap."""
+
+    messages = forms.IntegerField(
+        label=_("Messages a month"), required=False, min_value=0,
+        help_text=_("What is beyond it waits for the next month."),
+    )  # fmt: skip
+    events = forms.IntegerField(
+        label=_("Events a month"), required=False, min_value=0,
+        help_text=_("What is beyond it is refused; the sender keeps it."),
+    )  # fmt: skip
+    contacts = forms.IntegerField(
+        label=_("Contacts"), required=False, min_value=0,
+        help_text=_("An import that goes beyond it does not start."),
+    )  # fmt: skip
+
+
+class BrandForm(forms.Form):
+    brand_colour = forms.CharField(
+        label=_("Colour"), required=False, max_length=7, help_text=_("As #2f4fd0; or nothing.")
+    )
+    brand_logo = forms.FileField(
+        label=_("Picture"), required=False,
+        help_text=_("PNG, JPEG, GIF or WebP, at most 512 KB; shown 48 dots high."),
+    )  # fmt: skip
+    drop = forms.BooleanField(label=_("Without a picture"), required=False)
+    brand_url = forms.URLField(
+        label=_("Address of your site"), required=False, max_length=300, assume_scheme="https"
+    )
+
+
+class JoinForm(forms.Form):
+    token = forms.CharField(label=_("What the agency gave you"), max_length=1000)
+
+
 class LeaveForm(forms.Form):
     typed = forms.CharField(label=_("The workspace's address"), max_length=60)
 

@@ -24,7 +24,8 @@ from tenants.models import ApiKey
 
 Answer = Callable[[HttpRequest], HttpResponse]
 USED_RESOLUTION = timedelta(minutes=1)
-OWN_UNITS = frozenset({"/v1/chat/completions", "/v1/embeddings", "/v1/models"})  # a model is slow
+# what opens its own units of work: a model is slow, a client is another workspace
+OWN_UNITS = frozenset({"/v1/chat/completions", "/v1/embeddings", "/v1/models", "/v1/clients"})
 INTAKE = frozenset(
     f"/v1/{verb}" for verb in ("identify", "track", "page", "screen", "group", "alias", "batch")
 )
@@ -63,7 +64,10 @@ class TenantMiddleware:
         if member is None:
             raise NotFound(say("There is no such workspace, or you are not a member of it."))
         request.member, request.members = member, members
-        who = audit.Actor(kind="user", id=str(request.user.pk), label=str(request.user))
+        label = str(request.user)
+        if member.visiting:  # the client's people read in their log that it was the agency
+            label = f"{label} ({say('for the agency')})"
+        who = audit.Actor(kind="user", id=str(request.user.pk), label=label)
         with (
             audit.acting(who),
             tenant_context(member.tenant_id),

@@ -23,11 +23,16 @@ from django.db.migrations.recorder import MigrationRecorder
 from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.models import TenantModel
 from attune.kernel.phrases import say
-from attune.kernel.tenancy import TenantForeignKey
+from attune.kernel.tenancy import TenantForeignKey, current_tenant
 from tenants.models import Tenant, User, WorkspaceCopy
 
 FORMAT = 1
 BATCH = 500
+AWAY: dict[str, Any] = {
+    "erase_at": None,
+    "parent_id": None,
+    "granted_caps": {},
+}  # does not come with a copy
 PASSING = {"job", "idempotency_record", "workspace_copy"}  # work in progress, and copies themselves
 PEOPLE = {
     "author_id",
@@ -116,7 +121,7 @@ def write(cursor: CursorWrapper, tenant: Tenant, file: IO[bytes]) -> Manifest:
                     out.write(line.encode() + b"\n")
             found[table] = checksum(cursor, model, tenant.pk)
             people |= _people(model)
-        for name in _files():
+        for name in _all_files(tenant):
             if default_storage.exists(name):
                 with default_storage.open(name) as source, whole.open(f"files/{name}", "w") as out:
                     for block in source.chunks():
@@ -167,6 +172,13 @@ def _files() -> Iterator[str]:
                 )
 
 
+def _all_files(tenant: Tenant) -> Iterator[str]:
+    """Names of every uploaded file, the workspace's own picture among them."""
+    yield from _files()
+    if tenant.brand_logo:
+        yield str(tenant.brand_logo.name)
+
+
 def read(file: IO[bytes]) -> tuple[zipfile.ZipFile, dict[str, Any]]:
     """A copy and its manifest. Raises Invalid for anything else, and for one of other code."""
     try:
@@ -196,7 +208,7 @@ def restore(cursor: CursorWrapper, file: IO[bytes]) -> dict[str, Any]:
                            "own."))  # fmt: skip
     people = {int(pk): _person(cursor, mail) for pk, mail in told["members"].items()}
     cursor.execute("SET CONSTRAINTS ALL DEFERRED")
-    _insert(cursor, "tenants_tenant", [orjson.dumps({**own, "erase_at": None}).decode()])
+    _insert(cursor, "tenants_tenant", [orjson.dumps({**own, **AWAY}).decode()])
     cursor.execute(
         "SELECT setval(pg_get_serial_sequence('tenants_tenant', 'id'), greatest(%s, "
         "(SELECT last_value FROM tenants_tenant_id_seq)))", [own["id"]],
@@ -277,7 +289,8 @@ def _insert(cursor: CursorWrapper, table: str, rows: list[str]) -> None:
 def forget_files() -> None:
     """Delete the open workspace's uploaded files and copies, once the transaction commits."""
     copies = WorkspaceCopy.objects.exclude(file="").values_list("file", flat=True)
-    names = [str(name) for name in (*_files(), *copies)]
+    tenant = Tenant.objects.get(pk=current_tenant())
+    names = [str(name) for name in (*_all_files(tenant), *copies)]
 
     def unlink() -> None:
         for name in names:

@@ -55,6 +55,7 @@ class Key:
     scopes: tuple[str, ...]
     last_used_at: datetime | None
     created_by: int | None
+    events_cap: int | None = None  # most events a month (caps.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +120,20 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public AS $$
     coalesce(extract(epoch FROM now() - min(j.run_at) FILTER (WHERE j.run_at <= now())), 0)::float8
   FROM job j WHERE j.state <> 'done' GROUP BY j.queue, j.state $$;
 """
-MEMBERSHIPS_SQL = """
+AGENCIES_SQL = """
 DROP FUNCTION attune_memberships(bigint);
+DROP FUNCTION attune_api_key(text);
+CREATE FUNCTION attune_api_key(digest text)
+RETURNS TABLE (tenant_id bigint, id uuid, name text, kind text, scopes jsonb,
+               last_used_at timestamptz, created_by bigint, events_cap bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT k.tenant_id, k.id, k.name, k.kind, k.scopes, k.last_used_at, k.created_by_id,
+    least((t.own_caps->>'events')::bigint, (t.granted_caps->>'events')::bigint)
+  FROM tenants_apikey k JOIN tenants_tenant t ON t.id = k.tenant_id
+  WHERE k.hash = digest AND k.revoked_at IS NULL AND t.status = 'active'
+    AND (k.expires_at IS NULL OR k.expires_at > now()) $$;
+REVOKE EXECUTE ON FUNCTION attune_api_key(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION attune_api_key(text) TO attune_app;
 CREATE FUNCTION attune_memberships(who bigint)
 RETURNS TABLE (tenant_id bigint, slug text, name text, timezone text, currency text, role text,
                own_role text, roles text[], granted text[], parent_id bigint, visiting boolean)
@@ -160,6 +173,24 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
   FROM tenants_tenant t WHERE t.parent_id = attune_tenant() ORDER BY t.name, t.id $$;
 REVOKE EXECUTE ON FUNCTION attune_clients() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION attune_clients() TO attune_app;
+CREATE FUNCTION attune_agency() RETURNS TABLE (slug text, name text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT p.slug, p.name FROM tenants_tenant t JOIN tenants_tenant p ON p.id = t.parent_id
+  WHERE t.id = attune_tenant() $$;
+REVOKE EXECUTE ON FUNCTION attune_agency() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION attune_agency() TO attune_app;
+CREATE FUNCTION attune_one_level() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+  IF NEW.parent_id IS NULL THEN RETURN NEW; END IF;
+  PERFORM 1 FROM tenants_tenant WHERE id IN (NEW.id, NEW.parent_id) ORDER BY id FOR UPDATE;
+  IF EXISTS (SELECT 1 FROM tenants_tenant WHERE id = NEW.parent_id AND parent_id IS NOT NULL)
+     OR EXISTS (SELECT 1 FROM tenants_tenant WHERE parent_id = NEW.id)
+  THEN RAISE EXCEPTION 'a client has no clients of its own' USING ERRCODE = '23514'; END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER one_level BEFORE INSERT OR UPDATE OF parent_id ON tenants_tenant
+  FOR EACH ROW EXECUTE FUNCTION attune_one_level();
 CREATE FUNCTION attune_client_meters(since date)
 RETURNS TABLE (tenant_id bigint, kind text, total bigint, most bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -211,15 +242,16 @@ def _member(
 
 def key_of(secret: str) -> Key | None:
     rows = _rows(
-        "SELECT tenant_id, id, name, kind, scopes::text[], last_used_at, created_by FROM ("
-        "SELECT tenant_id, id, name, kind, last_used_at, created_by, "
+        "SELECT tenant_id, id, name, kind, scopes::text[], last_used_at, created_by, events_cap "
+        "FROM ("
+        "SELECT tenant_id, id, name, kind, last_used_at, created_by, events_cap, "
         "ARRAY(SELECT jsonb_array_elements_text(scopes)) AS scopes FROM attune_api_key(%s)) k",
         digest(secret),
     )
     if not rows:
         return None
-    tenant_id, key_id, name, kind, scopes, used, maker = rows[0]
-    return Key(tenant_id, key_id, name, kind, tuple(scopes), used, maker)
+    tenant_id, key_id, name, kind, scopes, used, maker, cap = rows[0]
+    return Key(tenant_id, key_id, name, kind, tuple(scopes), used, maker, cap)
 
 
 def invitation_of(token: str) -> InvitationPlace | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import IntegrityError
 from django.utils.text import slugify
 
@@ -15,15 +17,16 @@ from tenants.models import Membership, Tenant, User
 from tenants.roles import Role
 
 
-def create_workspace(*, name: str, owner: User, slug: str = "") -> Tenant:
-    """Make a workspace whose owner is `owner`. Raises Invalid when the address is taken."""
+def create_workspace(*, name: str, owner: User, slug: str = "", **values: Any) -> Tenant:
+    """Make a workspace whose owner is `owner`; `values` are fields of it. Raises Invalid when the
+    address is taken."""
     address = slugify(slug or name)[:50]
     if not address:
         raise Invalid.one("name", say("The name needs at least one letter or digit."))
     tenant_id = registry.next_tenant_id()
     try:
         with tenant_context(tenant_id):
-            tenant = Tenant.objects.create(id=tenant_id, slug=address, name=name.strip())
+            tenant = Tenant.objects.create(id=tenant_id, slug=address, name=name.strip(), **values)
             Membership.objects.create(user=owner, role=Role.OWNER)
             audit.record("workspace.create", tenant)
     except IntegrityError as clash:

@@ -17,8 +17,8 @@ from tenants.roles import ALL_VERBS, Role
 
 def teams() -> QuerySet[Team]:
     """Teams by name, each with how many are in it (`size`)."""
-    rows = Team.objects.annotate(size=Count("members")).order_by("name")
-    return rows.select_related("custom_role")
+    rows = Team.objects.select_related("custom_role")
+    return rows.annotate(size=Count("members")).order_by("name")
 
 
 def team(pk: uuid.UUID | str) -> Team:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from tenants import design, views, views_people
+from tenants import design, views, views_clients, views_people, views_usage
 
 app_name = "workspace"
 urlpatterns = [
@@ -16,6 +16,10 @@ urlpatterns = [
     path("settings/teams/<uuid:pk>/drop", views_people.drop_team, name="drop-team"),
     path("settings/keys", views_people.api_keys, name="keys"),
     path("settings/keys/<uuid:pk>", views_people.change_key, name="change-key"),
+    path("settings/usage", views_usage.usage, name="usage"),
+    path("settings/brand", views_usage.brand, name="brand"),
+    path("settings/agency", views_clients.agency, name="agency"),
+    path("clients", views_clients.overview, name="clients"),
     path("settings/leave", views.leave, name="leave"),
     path("settings/copies/<uuid:pk>", views.copy, name="copy"),
     path("settings/sender", views.sender, name="sender"),

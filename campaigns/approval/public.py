@@ -12,6 +12,7 @@ from attune.kernel.errors import AttuneError
 from attune.kernel.tenancy import tenant_context
 from campaigns.approval import guests
 from campaigns.approval.models import Opinion
+from tenants import branding
 from tenants.models import Tenant
 
 
@@ -32,7 +33,8 @@ def review(request: HttpRequest, token: str) -> HttpResponse:
             except AttuneError as refusal:
                 problem, status = refusal.detail, 422
         context = {
-            "tenant": Tenant.objects.get(pk=place["t"]),
+            "tenant": (tenant := Tenant.objects.get(pk=place["t"])),
+            "brand": branding.brand_of(tenant),
             "link": row,
             "revision": row.review.revision,
             "open": row.review.state == "open",

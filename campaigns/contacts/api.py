@@ -16,7 +16,7 @@ from attune.api.viewsets import ReadViewSet, TenantAPIView
 from attune.kernel import limits
 from attune.kernel.errors import Invalid, TooLarge
 from attune.kernel.phrases import say
-from campaigns.contacts import selectors, services
+from campaigns.contacts import allowance, selectors, services
 from campaigns.contacts.models import Contact, Event, RejectedEvent
 
 STRICT = "X-Attune-Strict"
@@ -165,6 +165,7 @@ class _Intake(TenantAPIView):
     throttle_classes = ()
 
     def take(self, request: Request, items: list[Any], **rest: Any) -> Response:
+        allowance.demand_events(request.auth.events_cap, len(items))
         receipt = services.record_events(items, source="api", kind=self.kind, **rest)
         refused = [
             {"index": r.index, "field": r.field, "reason": r.reason} for r in receipt.rejected

@@ -15,10 +15,12 @@ from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.models import JobRow
 from attune.kernel.phrases import say
 from attune.kernel.states import Machine, advance
-from campaigns.contacts import imports, services
+from attune.kernel.tenancy import current_tenant
+from campaigns.contacts import allowance, imports, services
 from campaigns.contacts.jobs import RUN_IMPORT, RunImport
 from campaigns.contacts.models import ContactImport, ImportProblem
 from tenants import notices
+from tenants.models import Tenant
 
 BATCH = 1_000
 IMPORT = Machine(
@@ -62,6 +64,7 @@ def start(*, of: ContactImport, mapping: dict[str, str], dry_run: bool) -> None:
             "mapping", say("No column identifies the customer."), say("Map one to userId.")
         )
     if not dry_run:
+        allowance.demand_contacts(Tenant.objects.get(pk=current_tenant()), of.accepted)
         advance(IMPORT, of, "start")
         of.accepted = of.rejected = 0  # what a dry run counted
     elif of.state not in {"uploaded", "checked"}:

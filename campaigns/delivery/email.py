@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 
+from tenants import branding
+
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
@@ -25,6 +27,9 @@ class Envelope:
     open_url: str = ""  # empty: openings are not noticed
     page: str = ""  # HTML of its template, filled in; empty: the plain form
     words: Mapping[str, str] = field(default_factory=dict)  # of its links, in its language
+    accent: str = ""  # the workspace's colour, and the picture above the text
+    logo_url: str = ""
+    logo_alt: str = ""
     token: str = ""  # comes back with what the provider tells of this message
 
 
@@ -69,8 +74,16 @@ def html_body(envelope: Envelope) -> str:
     body = html.escape(envelope.components.get("body", "")).replace("\n", "<br>")
     pre = html.escape(envelope.components.get("preheader", ""))
     cta = envelope.components.get("cta", "")
+    accent = html.escape(envelope.accent or "#3b5bdb")
+    ink = branding.ink_on(envelope.accent) if envelope.accent else "#fff"
+    logo = (
+        f'<p><img src="{html.escape(envelope.logo_url)}" alt="{html.escape(envelope.logo_alt)}" '
+        'height="48" style="max-width:100%"></p>'
+        if envelope.logo_url
+        else ""
+    )
     button = (
-        f'<p><a href="{html.escape(envelope.click_url)}" style="background:#3b5bdb;color:#fff;'
+        f'<p><a href="{html.escape(envelope.click_url)}" style="background:{accent};color:{ink};'
         f'padding:10px 18px;border-radius:6px;text-decoration:none">{html.escape(cta)}</a></p>'
         if cta and envelope.click_url
         else ""
@@ -82,7 +95,7 @@ def html_body(envelope: Envelope) -> str:
     )
     return (
         '<!doctype html><html><body style="font:16px/1.5 sans-serif;max-width:560px;margin:auto">'
-        f'<div style="display:none">{pre}</div><p>{body}</p>{button}'
+        f'<div style="display:none">{pre}</div>{logo}<p>{body}</p>{button}'
         f'<hr><p style="color:#666;font-size:12px">{html.escape(envelope.postal_address)} '
         f'{choose}<a href="{html.escape(envelope.unsubscribe_url)}">{stop}</a></p>'
         f"{dot}</body></html>"

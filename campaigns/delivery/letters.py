@@ -13,6 +13,7 @@ from campaigns.contacts.models import Contact
 from campaigns.delivery.email import Envelope
 from campaigns.layouts import blocks
 from campaigns.layouts.models import TemplateVersion
+from tenants import branding
 from tenants.models import Tenant
 
 
@@ -32,7 +33,9 @@ def dressed(
 ) -> Envelope:  # fmt: skip
     """The envelope with its words, and with its page where it has a template."""
     told = words(locale or "en")
-    named = replace(plain, words=told)
+    brand = branding.brand_of(tenant)
+    named = replace(plain, words=told, accent=brand.colour, logo_url=brand.logo_url,
+                    logo_alt=brand.name)  # fmt: skip
     if template is None:
         return named
     traits = {f"trait.{key}": str(value) for key, value in contact.traits.items()
@@ -40,6 +43,7 @@ def dressed(
     values = {
         **traits, **plain.components, **told, "name": contact.name, "email": contact.email,
         "first_name": contact.name.split(" ")[0] if contact.name else "",
+        "logo_url": brand.logo_url, "brand_url": brand.url,
         "workspace": tenant.name, "postal_address": plain.postal_address,
         "unsubscribe_url": plain.unsubscribe_url, "preferences_url": plain.preferences_url,
         "click_url": plain.click_url,

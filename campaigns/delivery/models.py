@@ -194,6 +194,11 @@ class Send(TenantModel):
             models.Index(fields=["tenant_id", "campaign", "state"], name="send_by_state"),
             models.Index(fields=["tenant_id", "contact", "sent_at"], name="send_by_contact"),
             models.Index(
+                fields=["tenant_id", "sent_at"],
+                name="send_by_moment",
+                condition=models.Q(sent_at__isnull=False),
+            ),
+            models.Index(
                 fields=["tenant_id", "campaign", "due_at"],
                 name="send_due",
                 condition=models.Q(state="pending", due_at__isnull=False),

@@ -21,6 +21,7 @@ from campaigns.delivery import selectors, suppression, tracking
 from campaigns.delivery.forms import SignUpForm
 from campaigns.subscriptions import selectors as subscriptions
 from campaigns.subscriptions import services as subscribing
+from tenants import branding
 from tenants.models import Tenant
 
 DOT = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")  # clear, 1 × 1
@@ -39,7 +40,8 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
             suppression.unsubscribe(send=send, source="one-click link")
             tracking.record(send, "Unsubscribed")
         preferences = tracking.preferences_url(send.contact_id)
-    context = {"tenant": tenant, "done": done, "preferences": preferences}
+    context = {"tenant": tenant, "brand": branding.brand_of(tenant), "done": done,
+               "preferences": preferences}  # fmt: skip
     return render(request, "delivery/unsubscribe.html", context)
 
 
@@ -84,7 +86,8 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
         elif saved:
             choosing.choose(contact, request.POST.getlist("topic"), shown=_shown())
         context = {
-            "tenant": tenant, "saved": saved, "address": suppression.hint(contact.email),
+            "tenant": tenant, "brand": branding.brand_of(tenant), "saved": saved,
+            "address": suppression.hint(contact.email),
             "standings": subscriptions.standings(contact.pk),
             "refused": choosing.refused_all(contact), "token": token,
         }  # fmt: skip
@@ -108,7 +111,8 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
         if done:
             choosing.confirm(contact, place["k"])
         rows = subscriptions.topics(archived=True).filter(key__in=place["k"])
-        context = {"tenant": tenant, "done": done, "topics": list(rows)}
+        context = {"tenant": tenant, "brand": branding.brand_of(tenant), "done": done,
+                   "topics": list(rows)}  # fmt: skip
     if not ours:
         raise NotFound(say("This link is for an address that is not used any more."))
     return render(request, "delivery/confirm.html", context)
@@ -124,6 +128,6 @@ def sign_up(request: HttpRequest, token: str) -> HttpResponse:
         done = request.method == "POST" and form.is_valid()
         if done:
             choosing.sign_up(form.cleaned_data, wording=str(form.wording))
-    context = {"tenant": tenant, "form": form, "done": done}
+    context = {"tenant": tenant, "brand": branding.brand_of(tenant), "form": form, "done": done}
     status = 422 if form.is_bound and form.errors else 200
     return render(request, "delivery/sign_up.html", context, status=status)

@@ -25,6 +25,7 @@ from campaigns.content.models import BriefProduct
 from campaigns.content.rendering import contact_values, render
 from campaigns.content.services import verify
 from campaigns.delivery import (
+    allowance,
     email,
     endpoints,
     holding,
@@ -102,6 +103,9 @@ def prepare(send_id: UUID, *, now: datetime) -> Prepared | None:
         verify(send.revision)
     except AttuneError as refusal:
         _close(send, Send.State.ABORTED, refusal.detail)
+        return None
+    if not allowance.take(tenant):
+        turns.until_raised(send, tenant, now)
         return None
     return _render(send, tenant)
 

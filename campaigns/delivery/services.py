@@ -21,6 +21,7 @@ from attune.kernel.states import Machine, advance
 from attune.kernel.tenancy import current_tenant
 from campaigns.content.models import Channel, Revision
 from campaigns.content.services import verify
+from campaigns.delivery import allowance
 from campaigns.delivery.jobs import LOAD_CAMPAIGN, LoadCampaign
 from campaigns.delivery.models import Campaign, Endpoint, Send
 from campaigns.experiments import services as experiments
@@ -219,6 +220,7 @@ def preflight(campaign: Campaign) -> Preflight:
     if people == 0:
         problems.append(say("The segment “%(audience)s” is empty.", audience=campaign.audience))
     problems += sender_problems(campaign.via)
+    problems += _allowance_problems(people if campaign.experiment is not None else 0)
     of = campaign.experiment
     if of is not None and of.state not in {Experiment.State.DRAFT, Experiment.State.RUNNING}:
         problems.append(say("The experiment is %(state)s.", state=word(of.state)))
@@ -239,6 +241,17 @@ def sender_problems(via: str) -> Iterator[Phrase]:
     tenant = Tenant.objects.get(pk=current_tenant())
     if via == Campaign.Via.EMAIL and not tenant.sender_email:
         yield say("The workspace has no sender address; set one in Settings.")
+
+
+def _allowance_problems(people: int) -> Iterator[Phrase]:
+    """A blast that does not fit into what is left of the month is told of before it begins."""
+    left = allowance.left(Tenant.objects.get(pk=current_tenant()))
+    if left is not None and left < people:
+        yield say(
+            "%(left)s messages are left of this month's cap, the audience has %(people)s people: "
+            "raise the cap in Settings → Usage, or choose a smaller audience.",
+            left=f"{left:,}", people=f"{people:,}",
+        )  # fmt: skip
 
 
 def _policy_problems(policy: Policy) -> Iterator[Phrase]:

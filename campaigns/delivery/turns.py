@@ -15,7 +15,8 @@ from attune.kernel.phrases import Phrase, say
 from campaigns.delivery import timing
 from campaigns.delivery.models import Campaign, Send
 from campaigns.delivery.suppression import Permission
-from tenants.models import Tenant
+from tenants import caps
+from tenants.models import Meter, Tenant
 
 HOUR = timedelta(hours=1)
 LOOK_AGAIN = timedelta(minutes=10)  # whether an endpoint is on again
@@ -72,6 +73,13 @@ def hopes(send: Send, permission: Permission, tenant: Tenant) -> bool:
     if permission.state != Send.State.CAPPED or free is None or free > latest:
         return False
     return _put_off(send, free, permission.reason)
+
+
+def until_raised(send: Send, tenant: Tenant, now: datetime) -> None:
+    """The month's cap is used up: the message waits and looks again, until the cap is raised or the
+    month is over."""
+    cap = caps.cap_of(tenant, Meter.Kind.MESSAGES) or 0
+    _put_off(send, now + HOUR, caps.told(Meter.Kind.MESSAGES, cap))
 
 
 def _put_off(send: Send, until: datetime, why: Phrase | str) -> bool:

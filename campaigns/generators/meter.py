@@ -10,11 +10,12 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from attune.kernel import audit, privacy
-from attune.kernel.errors import AttuneError, FieldError, Invalid
+from attune.kernel.errors import FieldError, Invalid
 from attune.kernel.models import new_id
 from attune.kernel.phrases import Phrase, say
 from attune.kernel.tenancy import current_tenant
 from campaigns.generators.models import Usage, WritingSettings
+from tenants.caps import CapReached
 
 SQL = """
 INSERT INTO usage
@@ -24,12 +25,6 @@ ON CONFLICT (tenant_id, day, task, model) DO UPDATE SET
   requests = usage.requests + excluded.requests, tokens_in = usage.tokens_in + excluded.tokens_in,
   tokens_out = usage.tokens_out + excluded.tokens_out, seconds = usage.seconds + excluded.seconds,
   micros = usage.micros + excluded.micros"""
-
-
-class CapReached(AttuneError):
-    """The month's allowance is used up."""
-
-    status, code, title = 429, "cap_reached", say("The month's allowance is used up")
 
 
 @dataclass(frozen=True, slots=True)

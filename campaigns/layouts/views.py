@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
 from attune.kernel.errors import AttuneError
+from attune.kernel.tenancy import current_tenant
 from attune.web.forms import add_refusal
 from attune.web.pages import form_status
 from campaigns.layouts import blocks, selectors, services
@@ -44,7 +45,8 @@ def templates(request: HttpRequest) -> HttpResponse:
 
 @page("campaigns.edit")
 def new(request: HttpRequest) -> HttpResponse:
-    form = TemplateForm(request.POST or None)
+    colour = Tenant.objects.values_list("brand_colour", flat=True).get(pk=current_tenant())
+    form = TemplateForm(request.POST or None, initial={"accent": colour} if colour else None)
     if request.method == "POST" and form.is_valid():
         try:
             made = services.save(**form.values())

@@ -6,21 +6,17 @@ noted), PDF and plain text. Nothing else; HTML and SVG could run in a page.
 
 from __future__ import annotations
 
-import io
 import re
 import unicodedata
-import warnings
 from dataclasses import dataclass
 
-from PIL import Image, UnidentifiedImageError
-
+from attune.kernel import pictures
 from attune.kernel.errors import Invalid
 from attune.kernel.phrases import say
 
 MOST_BYTES = 5 * 1024 * 1024
-MOST_PIXELS = 40_000_000
 MOST_FILES = 10  # of one message
-PICTURES = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "gif": "GIF", "webp": "WEBP"}
+PICTURES = pictures.KINDS
 OTHERS = {"pdf": "application/pdf", "txt": "text/plain; charset=utf-8"}
 TYPES = ", ".join([*PICTURES, *OTHERS])
 
@@ -43,7 +39,10 @@ def checked(name: str, content: bytes) -> Checked:
     if not content:
         raise _wrong(say("%(name)s is empty.", name=clean))
     if kind in PICTURES:
-        return Checked(clean, f"image/{PICTURES[kind].lower()}", _picture(clean, kind, content))
+        try:
+            return Checked(clean, pictures.content_type(clean), pictures.cleaned(clean, content))
+        except pictures.NoPicture as no:
+            raise _wrong(no.why) from no
     if kind == "pdf" and content.startswith(b"%PDF-"):
         return Checked(clean, OTHERS[kind], content)
     if kind == "txt":
@@ -61,26 +60,6 @@ def _name(text: str) -> str:
     kept = "".join(c for c in base if unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
     stem, dot, kind = kept.strip().rpartition(".")
     return f"{stem[:100] or 'file'}{dot}{kind[:10]}" if dot else kept.strip()[:100] or "file"
-
-
-def _picture(name: str, kind: str, content: bytes) -> bytes:
-    wanted = PICTURES[kind]
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(content), formats=[wanted]) as picture:
-                if picture.width * picture.height > MOST_PIXELS:
-                    raise _wrong(say("%(name)s has too many pixels.", name=name))
-                plain = picture.convert("RGB") if wanted == "JPEG" else picture.copy()
-        out = io.BytesIO()
-        plain.info = {}
-        plain.save(out, format=wanted)
-    except (
-        UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-    ) as broken:  # fmt: skip
-        raise _wrong(say("%(name)s is no picture that can be read.", name=name)) from broken
-    return out.getvalue()
 
 
 def _wrong(why: str) -> Invalid:

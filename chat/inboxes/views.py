@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from attune.kernel import audit
 from attune.kernel.errors import AttuneError, NotFound
 from attune.kernel.phrases import say
+from attune.kernel.tenancy import current_tenant
 from attune.web.editing import Editing
 from attune.web.forms import add_refusal
 from attune.web.pages import form_status
@@ -21,6 +22,7 @@ from chat.inboxes import selectors, services
 from chat.inboxes.forms import CannedForm, InboxForm
 from chat.inboxes.models import CannedReply
 from tenants import teams
+from tenants.models import Tenant
 from tenants.pages import go, page
 
 
@@ -36,7 +38,8 @@ def inboxes(request: HttpRequest) -> HttpResponse:
 
 @page("chat.manage")
 def new(request: HttpRequest) -> HttpResponse:
-    form = InboxForm(request.POST or None)
+    colour = Tenant.objects.values_list("brand_colour", flat=True).get(pk=current_tenant())
+    form = InboxForm(request.POST or None, initial={"colour": colour} if colour else None)
     if request.method == "POST" and form.is_valid():
         try:
             return go(request, "inboxes:inbox", services.save_inbox(**form.values()).pk)

@@ -44,7 +44,8 @@ from insights.reading.api import ReadingViewSet
 from insights.risk.api import RiskRunViewSet, RiskScoreViewSet, RiskViewSet
 from insights.sources.api import SourceViewSet, TextViewSet
 from insights.topics.api import BelongingViewSet, TopicViewSet
-from tenants.api import AuditViewSet, JobViewSet, Workspace
+from tenants.api import AuditViewSet, JobViewSet, Usage, Workspace
+from tenants.api_clients import Clients
 from workers.serving import ChatView, EmbeddingsView, ModelsView
 
 handler404 = "attune.web.pages.not_found"
@@ -114,6 +115,8 @@ api = [
     path("v1/chat/completions", ChatView.as_view(), name="api-chat-completions"),
     path("v1/embeddings", EmbeddingsView.as_view(), name="api-embeddings"),
     path("v1/models", ModelsView.as_view(), name="api-models"),
+    path("v1/clients", Clients.as_view(), name="api-clients"),
+    path("v1/usage", Usage.as_view(), name="api-usage"),
     path("v1/workspace", Workspace.as_view(), name="api-workspace"),
     path("v1/sends/<uuid:pk>/chain", SendChain.as_view(), name="api-send-chain"),
     path("v1/", include(router.urls)),

@@ -413,5 +413,5 @@ class Migration(migrations.Migration):
             migrations.RunSQL(statement, migrations.RunSQL.noop)
             for statement in rls.foreign_key_sql("team", "custom_role_id", "custom_role")
         ),
-        migrations.RunSQL(registry.MEMBERSHIPS_SQL, migrations.RunSQL.noop),
+        migrations.RunSQL(registry.AGENCIES_SQL, migrations.RunSQL.noop),
     ]

@@ -31,6 +31,7 @@ from workers import (
     demo_budget,
     demo_chat,
     demo_forecasts,
+    demo_house,
     demo_journeys,
     demo_policy,
     demo_rhythm,
@@ -70,6 +71,8 @@ def shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker, settings: An
             underway(demo_journeys.launch())
             endpoints.create(name="Partner", url="http://127.0.0.1:9/hook", types=["message.sent"])
             demo_risk.look_out(User.objects.get(pk=place.users["owner"]))
+            demo_house.settle(place)
+        demo_house.take_on_a_client(place)
         yield place.tenant_id
 
 

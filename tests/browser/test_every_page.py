@@ -37,6 +37,7 @@ from insights.risk.models import Risk
 from insights.sources.models import Document as Text
 from insights.sources.models import Source
 from insights.topics.models import Topic
+from tenants.models import CustomRole, Team
 from tenants.roles import Role, role_can
 from tests.browser.conftest import SignIn
 from tests.tenants.test_tenants import PAGES
@@ -87,6 +88,7 @@ def paths(shop: int) -> dict[str, str]:
         "automations:entry": Automation, "automations:people": Automation,
         "automations:run": JourneyRun, "subscriptions:edit": SubscriptionTopic,
         "graph:entity": Entity, "graph:relation": Relation,
+        "workspace:role": CustomRole, "workspace:team": Team,
         "dialogue:intent": Intent, "dialogue:task": Task, "dialogue:log": Conversation,
     }  # fmt: skip
     with tenant_context(shop):

@@ -48,9 +48,9 @@ from chat.conversations import services as chat
 from chat.conversations.sockets import patterns as visitor_patterns
 from chat.inboxes import services as inboxes
 from chat.knowledge import services as knowledge
-from tenants import keys, notices, people, saved_views, teams
-from tenants.models import ApiKey, Membership
-from tenants.roles import PERMISSIONS
+from tenants import custom_roles, keys, notices, people, saved_views, teams
+from tenants.models import Allowance, ApiKey, Membership, Meter
+from tenants.roles import ALL_VERBS, PERMISSIONS
 from tenants.sockets import patterns as socket_patterns
 from tests import make
 from tests.guards.heard import heard
@@ -67,6 +67,9 @@ PUBLIC = {  # answered without a workspace, with the reason
     "tenants:start": "redirects", "tenants:new": "makes one", "tenants:appearance": "own user",
     "tenants:accept": "signed by its token", "guests:review": "signed token", "delivery:unsubscribe": "signed token",
     "privacy-public:ask": "signed token",
+    **{f"tenants:{name}": "a member's own agency; tests/tenants/test_clients.py" for name in (
+        "new-client", "client", "release-client")},
+    "tenants:brand-style": "signed token", "tenants:logo": "signed token",
     **{f"delivery:{name}": "signed token" for name in (
         "click", "opened", "preferences", "confirm", "sign-up")},
     "widget:file": "signed token", "sources-in:hook": "signed token",
@@ -124,6 +127,9 @@ def build(place: make.Place) -> dict[str, Any]:
     chat.take(conversation=talk, user=place.owner)
     handing.queue(conversation=talk, by="customer", reason="customer_request", summary=CANARY)
     chat.resolve(conversation=talk, by="person")
+    role = custom_roles.save(name=CANARY, about=CANARY, verbs=["workspace.view"], rights=ALL_VERBS)
+    Allowance.objects.create(month="2020-01-01", n=1)
+    Meter.objects.create(day="2020-01-01", kind="events", n=1)
     document = knowledge.save_document(kind="page", title=CANARY, body=f"{CANARY} is here.")
     answer = Generation.objects.create(
         conversation=talk, reply_to_seq=1, seq=1, route="none", question=CANARY
@@ -144,7 +150,7 @@ def build(place: make.Place) -> dict[str, Any]:
         "view": view.pk, "link": link.pk, "version": version.pk, "server": server.pk,
         "talk": talk.pk, "inbox": talk.inbox_id, "team": team.pk, "canned": canned.pk,
         "file": file.pk, "document": document.pk, "answer": answer.pk, "report": report.pk,
-        "suggestion": gap.pk, **ids,
+        "suggestion": gap.pk, "role": role.pk, **ids,
     }  # fmt: skip
 
 

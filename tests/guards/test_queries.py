@@ -72,7 +72,7 @@ from tests.guards.steered import steered
 from tests.guards.walked import walked
 
 FROZEN: dict[str, int] = {
-    "insights:home": 31,
+    "insights:home": 32,
     "automations:journeys": 9,
     "hooks:new": 5,
     "workspace:sender": 7,
@@ -80,7 +80,7 @@ FROZEN: dict[str, int] = {
     "privacy:requests": 8,
     "privacy:keep": 6,
     "layouts:templates": 6,
-    "layouts:new": 5,
+    "layouts:new": 6,
     "layouts:edit": 7,
     "layouts:shown": 7,
     "delivery_pages:preview": 11,
@@ -131,6 +131,10 @@ FROZEN: dict[str, int] = {
     "delivery_pages:suppressions": 6,
     "workspace:settings": 7,
     "workspace:members": 12,
+    "workspace:usage": 8,
+    "workspace:brand": 6,
+    "workspace:agency": 6,
+    "workspace:clients": 7,
     "workspace:keys": 6,
     "workspace:audit": 9,
     "workspace:jobs": 8,
@@ -155,7 +159,7 @@ FROZEN: dict[str, int] = {
     "conversations:inbox": 11,
     "conversations:conversation": 21,
     "inboxes:inboxes": 10,
-    "inboxes:new": 5,
+    "inboxes:new": 6,
     "inboxes:inbox": 7,
     "inboxes:preview": 6,
     "workspace:new-team": 7,

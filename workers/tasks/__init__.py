@@ -21,6 +21,7 @@ from campaigns.hooks import services as outgoing
 from campaigns.segments import selectors as segment_selectors
 from campaigns.segments.jobs import REFRESH_SEGMENT, RefreshSegment
 from campaigns.segments.rules import depends_on_time
+from insights import metering
 from insights.risk import services as risks
 from tenants import registry
 from workers import runner
@@ -142,8 +143,9 @@ def _age() -> None:
 @shared_task(name="attune.tidy", ignore_result=True)
 def tidy() -> None:
     """Delete what nobody reads any more: old answers, finished jobs, looks between looks; and the
-    workspaces whose owners asked for it."""
+    workspaces whose owners asked for it. And count what each used."""
     for_each_tenant(_tidy)
+    for_each_tenant(metering.count)
     for_each_tenant(leaving.tidy)
 
 

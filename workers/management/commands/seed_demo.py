@@ -20,6 +20,7 @@ from workers import (
     demo_budget,
     demo_chat,
     demo_forecasts,
+    demo_house,
     demo_journeys,
     demo_letters,
     demo_policy,
@@ -71,6 +72,8 @@ class Command(BaseCommand):
             demo_budget.spend(timezone.now())
             demo_forecasts.foretell(timezone.now().date())
             demo_risk.look_out(User.objects.get(pk=place.users["owner"]))
+            demo_house.settle(place)
+        demo_house.take_on_a_client(place)
         path = settings.VAR / "demo.json"
         path.write_bytes(orjson.dumps(told))
         path.chmod(0o600)
