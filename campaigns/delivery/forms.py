@@ -84,6 +84,25 @@ class CampaignForm(forms.Form):
         ]
 
 
+class ReviseForm(forms.Form):
+    """What may change while a campaign runs, for whoever still waits."""
+
+    template = forms.ChoiceField(label=_("Template"), required=False)
+    topic = forms.ChoiceField(label=_("Topic"), required=False)
+    local_time = forms.TimeField(
+        label=_("At this time of each person's day"), required=False,
+        widget=forms.TimeInput(attrs={"type": "time"}),
+    )  # fmt: skip
+    per_hour = forms.IntegerField(
+        label=_("Most messages an hour"), required=False, min_value=1, max_value=10_000_000
+    )
+
+    def __init__(self, *arguments: Any, own: Campaign, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.fields["topic"].choices = [("", "–"), *subscriptions.as_choices()]
+        self.fields["template"].choices = [("", "–"), *layouts.as_choices(own.template)]
+
+
 class SignUpForm(forms.Form):
     """What a visitor subscribes to. `wording` is what they read beside the button: it is kept."""
 

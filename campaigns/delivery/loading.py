@@ -17,9 +17,9 @@ from campaigns.segments.models import SegmentMembership
 BATCH = 500
 MAKE_SENDS_SQL = """
 INSERT INTO send (id, tenant_id, campaign_id, contact_id, decision_id, revision_id, state,
-                  reason, address, message_id, components, slot)
+                  reason, address, message_id, components, slot, version)
 SELECT n.id, %(tenant)s, %(campaign)s, d.contact_id, d.id, a.revision_id, 'pending',
-       '{"text": ""}', '', '', '{}', ''
+       '{"text": ""}', '', '', '{}', '', 1
 FROM unnest(%(contacts)s::uuid[], %(ids)s::uuid[]) AS n(contact_id, id)
 JOIN decision d ON d.tenant_id = %(tenant)s AND d.source_id = %(experiment)s
   AND d.contact_id = n.contact_id

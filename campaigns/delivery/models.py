@@ -89,6 +89,7 @@ class Campaign(TenantModel):
     planned = models.IntegerField(default=0)
     visit_at = models.DateTimeField(null=True, blank=True)  # by a policy: the next time
     last_visit = models.JSONField(default=dict)  # what it found, in people
+    version = models.PositiveIntegerField(default=1)  # each change of what runs makes another
 
     class Meta(TenantModel.Meta):
         db_table = "campaign"
@@ -141,6 +142,28 @@ class Campaign(TenantModel):
         return self.standing or self.by_journey
 
 
+class CampaignVersion(TenantModel):
+    """What was changed while a campaign ran, and for how many it still held."""
+
+    campaign = TenantForeignKey(Campaign, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    changes = models.JSONField(default=list)  # of phrases
+    left = models.IntegerField()  # had their message
+    waits = models.IntegerField()
+    by_label = models.CharField(max_length=120, blank=True, default="")
+
+    class Meta(TenantModel.Meta):
+        db_table = "campaign_version"
+        constraints = [
+            models.UniqueConstraint(
+                name="one_campaign_version_a_number", fields=["tenant_id", "campaign", "number"]
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign} · {self.number}"
+
+
 class Send(TenantModel):
     """One message to one person: who, what revision, by which decision, and what became of it.
 
@@ -168,6 +191,7 @@ class Send(TenantModel):
     template = TenantForeignKey(
         TemplateVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="sends"
     )  # the version it left in
+    version = models.PositiveIntegerField(default=1)  # of the campaign, when it left
     slot = models.CharField(max_length=40, blank=True, default="")
     due_at = models.DateTimeField(null=True, blank=True)
     paced_at = models.DateTimeField(null=True, blank=True)  # its turn by the campaign's pace

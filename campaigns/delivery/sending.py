@@ -89,8 +89,14 @@ def prepare(send_id: UUID, *, now: datetime) -> Prepared | None:
     if send.campaign.standing and _not_now(send, now):
         return None
     tenant = Tenant.objects.get(pk=current_tenant())
-    if turns.waits(send, tenant, now):
+    if turns.waits(send, tenant, now) or not _may_leave(send, tenant, now):
         return None
+    return _render(send, tenant)
+
+
+def _may_leave(send: Send, tenant: Tenant, now: datetime) -> bool:
+    """Ask whether the person may be written to, whether the text is approved and unaltered, and
+    whether the month's cap has room. Where not, the row waits or is closed, with the reason."""
     permission = may_send(
         send.contact, channel=send.channel, cap=tenant.frequency_cap,
         days=tenant.frequency_days, now=now, topic=send.campaign.topic,
@@ -98,16 +104,17 @@ def prepare(send_id: UUID, *, now: datetime) -> Prepared | None:
     if not permission.allowed:
         if send.campaign.standing or not turns.hopes(send, permission, tenant):
             _close(send, permission.state, permission.reason)
-        return None
+        return False
     try:
         verify(send.revision)
     except AttuneError as refusal:
-        _close(send, Send.State.ABORTED, refusal.detail)
-        return None
+        if not turns.for_the_new_text(send, now):
+            _close(send, Send.State.ABORTED, refusal.detail)
+        return False
     if not allowance.take(tenant):
         turns.until_raised(send, tenant, now)
-        return None
-    return _render(send, tenant)
+        return False
+    return True
 
 
 def _held(send_id: UUID) -> bool:
@@ -147,8 +154,9 @@ def _render(send: Send, tenant: Tenant) -> Prepared:
     domain = (tenant.sender_email or "attune.local").partition("@")[2] or "attune.local"
     send.message_id = f"<{send.pk}@{domain}>"
     send.state, send.sent_at = Send.State.SENDING, timezone.now()
-    send.template = send.campaign.template
-    send.save(update_fields=["components", "address", "message_id", "state", "sent_at", "template"])
+    send.template, send.version = send.campaign.template, send.campaign.version
+    send.save(update_fields=["components", "address", "message_id", "state", "sent_at", "template",
+                             "version"])  # fmt: skip
     envelope = _envelope(send, tenant)
     if send.campaign.via != Campaign.Via.WEBHOOK or send.campaign.endpoint is None:
         return Prepared(send.pk, send.campaign.via, envelope)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from django.db.models import F
 
 from attune.kernel.phrases import Phrase, say
+from campaigns.content.models import Revision
 from campaigns.delivery import timing
 from campaigns.delivery.models import Campaign, Send
 from campaigns.delivery.suppression import Permission
@@ -73,6 +74,16 @@ def hopes(send: Send, permission: Permission, tenant: Tenant) -> bool:
     if permission.state != Send.State.CAPPED or free is None or free > latest:
         return False
     return _put_off(send, free, permission.reason)
+
+
+def for_the_new_text(send: Send, now: datetime) -> bool:
+    """A blast whose text was edited meanwhile waits until somebody says, on its page, that the new
+    text takes the place of the old one, or ends it (revising.py)."""
+    if send.campaign.goes_on or send.revision.state != Revision.State.SUPERSEDED:
+        return False
+    told = say("The text was edited meanwhile: it waits until you choose the new one on the "
+               "campaign's page.")  # fmt: skip
+    return _put_off(send, now + LOOK_AGAIN, told)
 
 
 def until_raised(send: Send, tenant: Tenant, now: datetime) -> None:

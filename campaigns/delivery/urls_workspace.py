@@ -1,6 +1,6 @@
 from django.urls import path
 
-from campaigns.delivery import views, views_preview
+from campaigns.delivery import views, views_preview, views_revise
 
 app_name = "delivery_pages"
 urlpatterns = [
@@ -16,5 +16,6 @@ urlpatterns = [
     path("<uuid:pk>", views.campaign, name="campaign"),
     path("<uuid:pk>/edit", views.edit, name="edit"),
     path("<uuid:pk>/reach", views.audience_reach, name="reach"),
+    path("<uuid:pk>/revise", views_revise.revise, name="revise"),
     path("<uuid:pk>/move", views.move, name="move"),
 ]

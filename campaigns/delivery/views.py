@@ -12,11 +12,12 @@ from django.views.decorators.http import require_POST
 
 from attune.kernel import audit
 from attune.kernel.errors import AttuneError, Invalid
+from attune.kernel.phrases import restored
 from attune.kernel.storable import as_uuid
 from attune.web.editing import Editing
 from attune.web.forms import add_refusal
 from attune.web.pages import filters, form_status, paged
-from campaigns.delivery import email, planning, reach, selectors, sending, services
+from campaigns.delivery import email, planning, reach, revising, selectors, sending, services
 from campaigns.delivery.forms import CampaignForm, ScheduleForm
 from campaigns.delivery.models import Campaign, Send
 from campaigns.experiments import selectors as experiments
@@ -60,6 +61,11 @@ def _campaign(request: HttpRequest, row: Campaign, form: ScheduleForm) -> HttpRe
         "preflight": services.preflight(row) if waits else None,
         "sends": selectors.sends(row.pk)[:20] if personal else [],
         "schedule": form,
+        "newer": revising.newer(row) if row.state in revising.RUNS else [],
+        "versions": [
+            (v, [restored(c) for c in v.changes])
+            for v in (revising.versions(row) if row.version > 1 else [])
+        ],
     }
     part = request.htmx and request.headers.get("HX-Target") == "progress"
     name = "delivery/progress.html" if part else "delivery/campaign.html"

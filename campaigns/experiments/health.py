@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from django.utils import timezone
+
+from attune.kernel import audit
 from attune.kernel.phrases import Phrase, say
 from campaigns.contacts.models import EventCount
 from campaigns.decisions import selectors as log
@@ -17,6 +20,7 @@ GOOD_POWER = 0.8
 MOST_TWICE, LEAST_FOR_TWICE = 0.01, 100  # share of people with two arms; people to judge it by
 SILENCE = timedelta(days=1)
 DECIDED = frozenset({"ship", "rollback"})
+CORRECTED = "experiments.change_text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ def checks(experiment: Experiment, latest: Snapshot, now: datetime) -> list[Chec
     """Arm sizes, people with two arms, silence, power while the verdict is open, windows still
     open, what the intervals mean."""
     found = [_sizes(latest.srm_p), *_twice(latest), *_silent(experiment, latest, now),
-             *_unchecked(latest), *_before(latest)]  # fmt: skip
+             *_unchecked(latest), *_before(latest), *_corrected(experiment)]  # fmt: skip
     if latest.verdict not in DECIDED:
         found.append(_power(experiment, latest))
     return [*found, *_open(latest), _intervals(latest)]
@@ -57,6 +61,17 @@ def _sizes(p: float | None) -> Check:
     return Check(
         "pass", say("The arms' sizes are as their shares planned (p = %(p)s).", p=f"{p:.2f}")
     )
+
+
+def _corrected(experiment: Experiment) -> Iterator[Check]:
+    """A text that was changed while it ran (services.change_text)."""
+    last = audit.latest_of(experiment, CORRECTED)
+    if last is not None:
+        yield Check("warn", say(
+            "The text of “%(arm)s” was corrected while this ran, on %(when)s: what it brought "
+            "before and after is counted as one.",
+            arm=last.details.get("arm", ""), when=f"{timezone.localtime(last.created_at):%Y-%m-%d}",
+        ))  # fmt: skip
 
 
 def _twice(latest: Snapshot) -> Iterator[Check]:

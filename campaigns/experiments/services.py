@@ -232,6 +232,17 @@ def arms_of(experiment: Experiment) -> list[Arm]:
     return list(rows.order_by("position"))
 
 
+def change_text(*, experiment: Experiment, arm_key: str, revision: Revision) -> None:
+    """Another approved text for an arm while it runs: a correction. What follows is counted for the
+    arm as before, so the experiment's page tells of it."""
+    arm = Arm.objects.select_for_update().get(experiment=experiment, key=arm_key)
+    before, arm.revision = arm.revision_id, revision
+    arm.save(update_fields=["revision"])
+    audit.record("experiments.change_text", experiment, arm=arm_key, before=str(before),
+                 after=str(revision.pk))  # fmt: skip
+    live.push(current_tenant(), "experiments", str(experiment.pk))
+
+
 def _allocate(experiment: Experiment, weights: dict[str, float], reason: str) -> Allocation:
     experiment.version += 1
     Experiment.objects.filter(pk=experiment.pk).update(version=experiment.version)

@@ -96,13 +96,16 @@ def test_launch_names_everything_that_stands_in_the_way(tenant):
     assert (campaign.state, Send.objects.count()) == ("draft", 0)
 
 
-def test_an_edit_after_launch_stops_what_is_not_sent(tenant):
+def test_an_edit_after_launch_holds_what_is_not_sent_until_somebody_says_how_it_goes_on(tenant):
     campaign = launched()
     revision = campaign.experiment.arms.exclude(revision=None).get().revision
     approval.edit(
         revision=revision, components={**revision.components, "subject": "New"}, author_id=1
     )
     make.run_jobs()
+    assert states(campaign) == {"pending": 4}
+    assert not Send.objects.exclude(sent_at=None).exists()
+    services.move(campaign=campaign, verb="cancel")
     assert states(campaign) == {"aborted": 4}
 
 

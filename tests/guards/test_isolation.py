@@ -34,7 +34,7 @@ from campaigns.contacts.models import IdentityMerge, RejectedEvent
 from campaigns.content import services as content
 from campaigns.delivery import endpoints
 from campaigns.delivery import services as delivery
-from campaigns.delivery.models import Send
+from campaigns.delivery.models import CampaignVersion, Send
 from campaigns.delivery.suppression import suppress
 from campaigns.experiments import services as experiments
 from campaigns.generators import meter
@@ -128,6 +128,7 @@ def build(place: make.Place) -> dict[str, Any]:
     handing.queue(conversation=talk, by="customer", reason="customer_request", summary=CANARY)
     chat.resolve(conversation=talk, by="person")
     role = custom_roles.save(name=CANARY, about=CANARY, verbs=["workspace.view"], rights=ALL_VERBS)
+    CampaignVersion.objects.create(campaign=campaign, number=2, left=1, waits=1, by_label=CANARY)
     Allowance.objects.create(month="2020-01-01", n=1)
     Meter.objects.create(day="2020-01-01", kind="events", n=1)
     document = knowledge.save_document(kind="page", title=CANARY, body=f"{CANARY} is here.")
