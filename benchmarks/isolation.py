@@ -5,27 +5,21 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 import xml.etree.ElementTree as tree
-from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
-import psycopg
 from django.db import connections
 
-from attune.embedded.servers import free_port
 from attune.kernel.errors import TenantError
 from attune.kernel.tenancy import tenant_context
 from attune.settings.base import connection as settings_of
 from benchmarks import bench
 from campaigns.catalog.models import Product
 from campaigns.catalog.services import save_product
-from tests import make
+from tests import make, pooled
 
 THREADS, REQUESTS, TENANTS = 8, 500, 50
 
@@ -90,40 +84,13 @@ def hammer(places: list[make.Place]) -> Caller:
 
 def through_pgbouncer(places: list[make.Place]) -> Caller | None:
     """The same through PgBouncer in transaction mode; None where it is not installed."""
-    if shutil.which("pgbouncer") is None:
+    if not pooled.PROGRAM:
         return None
-    url = urlsplit(os.environ["DATABASE_URL"])
-    socket = parse_qs(url.query)["host"][0]
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o777)
-        port = free_port()
-        config = Path(folder) / "pgbouncer.ini"
-        config.write_text(
-            f"[databases]\nattune_bench = host={socket} dbname=attune_bench user=postgres\n"
-            f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = any\n"
-            "pool_mode = transaction\ndefault_pool_size = 4\nignore_startup_parameters = options\n"
-            f"unix_socket_dir =\nlogfile = {folder}/log\n"
-        )
-        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as admin:
-            admin.execute("ALTER ROLE postgres IN DATABASE attune_bench SET role = attune_app")
-            admin.execute("ALTER ROLE postgres IN DATABASE attune_bench SET jit = off")
-        process = subprocess.Popen(
-            ["runuser", "-u", Path(socket).owner(), "--", "pgbouncer", str(config)]
-            if os.geteuid() == 0
-            else ["pgbouncer", str(config)]
-        )
-        try:
-            time.sleep(1)
-            fresh = settings_of(
-                f"postgresql://postgres@127.0.0.1:{port}/attune_bench", "attune_app", pool=False
-            )
-            connections["default"].close_pool()
-            connections["default"].settings_dict.update(fresh)
-            connections.close_all()
-            return hammer(places)
-        finally:
-            process.terminate()
-            process.wait()
+    with pooled.pgbouncer(os.environ["DATABASE_URL"], "attune_bench") as url:
+        connections["default"].close_pool()
+        connections["default"].settings_dict.update(settings_of(url, "attune_app", pool=False))
+        connections.close_all()
+        return hammer(places)
 
 
 def power() -> tuple[int, int]:

@@ -129,8 +129,10 @@ def _people(row: CustomRole) -> set[int]:
 
 
 def counted() -> QuerySet[CustomRole]:
-    """The workspace's own roles, with how many members hold each by themselves (`people`)."""
-    return roles().annotate(people=Count("membership", distinct=True))
+    """The workspace's own roles, with how many members hold each by themselves (`people`), and how
+    many teams have it (`teams`)."""
+    people, teams = Count("membership", distinct=True), Count("team", distinct=True)
+    return roles().annotate(people=people, teams=teams)
 
 
 def holders(verb: str, houses: Sequence[str]) -> QuerySet[Membership]:

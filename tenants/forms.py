@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from attune.kernel.phrases import say, word
 from tenants import custom_roles
 from tenants.models import ApiKey, Membership, Tenant
-from tenants.roles import PERMISSIONS, ROLE_ABOUT
+from tenants.roles import OWNERS_ALONE, PERMISSIONS, ROLE_ABOUT
 
 
 class WorkspaceForm(forms.Form):
@@ -124,7 +124,8 @@ class RoleForm(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=60)
     about = forms.CharField(label=_("What it is for"), max_length=200, required=False)
     verbs = forms.MultipleChoiceField(
-        label=_("Rights"), choices=[(verb, verb) for verb in PERMISSIONS], required=False,
+        label=_("Rights"), required=False,
+        choices=[(verb, verb) for verb in PERMISSIONS if verb not in OWNERS_ALONE],
         widget=forms.CheckboxSelectMultiple,
     )  # fmt: skip
 
