@@ -21,7 +21,7 @@ COPY campaigns ./campaigns
 COPY chat ./chat
 COPY insights ./insights
 COPY workers ./workers
-RUN pip install --no-cache-dir -c constraints.txt .
+RUN pip install --no-cache-dir -c constraints.txt ".[s3]"
 COPY --from=front /src/platform/attune/web/static/dist ./platform/attune/web/static/dist
 RUN SECRET_KEY=build DATABASE_URL=postgresql://build@build/build REDIS_URL=redis://build/0 \
     python manage.py messages --compile \

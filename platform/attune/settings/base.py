@@ -305,6 +305,24 @@ STORAGES = {
     },
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
+FILES_BUCKET = env.text("FILES_BUCKET", "", "bucket for uploaded files; empty: ATTUNE_VAR/files")
+FILES_ENDPOINT = env.text("FILES_ENDPOINT", "", "address of a server that speaks S3; empty: AWS")
+FILES_REGION = env.text("FILES_REGION", "us-east-1", "region of the bucket")
+
+
+def bucket(name: str, endpoint: str, region: str) -> dict[str, object]:
+    """Django's storage in a bucket; who it is, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY say.
+    Nothing in it is public: files leave by our own pages."""
+    options = {
+        "bucket_name": name, "endpoint_url": endpoint or None, "region_name": region,
+        "file_overwrite": False, "default_acl": None, "signature_version": "s3v4",
+        "addressing_style": "path" if endpoint else "virtual",
+    }  # fmt: skip
+    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+
+
+if FILES_BUCKET:
+    STORAGES["default"] = bucket(FILES_BUCKET, FILES_ENDPOINT, FILES_REGION)
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
