@@ -1,5 +1,6 @@
 """What a workspace used, day by day, counted from the rows themselves: never twice, whenever it is
-counted again. And the word to its people when a cap comes near."""
+counted again. And the word to its people when a cap comes near. Events and tokens have their days
+in UTC, as the tables that count them do; the rest is in the workspace's own."""
 
 from __future__ import annotations
 
@@ -41,7 +42,7 @@ ON CONFLICT (tenant_id, day, kind) DO UPDATE SET n = excluded.n WHERE meter.n <>
 
 
 def count(*, days: int = AGAIN) -> None:
-    """Count the open workspace's last days, today included, in its own time."""
+    """Count the open workspace's last days, today included, and tell of caps that come near."""
     tenant = Tenant.objects.get(pk=current_tenant())
     with timezone.override(tenant.timezone):
         today = timezone.localdate()
@@ -59,13 +60,18 @@ def _count(tenant: Tenant, since: date, today: date) -> None:
     with connection.cursor() as cursor:
         for kind, query in DAYS.items():
             cursor.execute(query, asked)
-            for day, n in cursor.fetchall():
+            found = dict(cursor.fetchall())
+            for day, n in found.items():
                 cursor.execute(WRITE_SQL, [new_id(), tenant.pk, day, kind, n])
+            if kind != Meter.Kind.CONTACTS:  # how many there were on a day stays as it was seen
+                gone = Meter.objects.filter(kind=kind, day__gte=since).exclude(day__in=found)
+                gone.update(n=0)
 
 
 def _warn(tenant: Tenant) -> None:
     """Tell of a cap at 80 % and when it is used up, once a month each."""
-    month = caps.this_month().isoformat()
+    tenant = Tenant.objects.select_for_update().get(pk=tenant.pk)
+    month = caps.month_of(tenant).isoformat()
     warned = {kind: told for kind, told in tenant.warned.items() if told[0] == month}
     for line in caps.lines(tenant):
         share, before = line.share, warned.get(line.kind, [month, 0.0])[1]

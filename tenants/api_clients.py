@@ -16,9 +16,8 @@ from attune.api.throttles import PerKey
 from attune.kernel.errors import Invalid
 from attune.kernel.phrases import say
 from attune.kernel.tenancy import tenant_context
-from tenants import caps, clients, keys, people
-from tenants.models import ApiKey, User
-from tenants.roles import AT_HOME, Role
+from tenants import caps, clients
+from tenants.models import User
 
 
 class LineOut(serializers.Serializer):
@@ -49,7 +48,7 @@ class CapsIn(serializers.Serializer):
 
 
 class ClientIn(serializers.Serializer):
-    """The owner is whoever has this address, or is invited at it; without one, who made the key."""
+    """`owner_email` is invited as owner. Until they came, whoever made the key is the only one."""
 
     name = serializers.CharField(max_length=120)
     owner_email = serializers.EmailField(required=False)
@@ -57,7 +56,8 @@ class ClientIn(serializers.Serializer):
 
 
 class MadeOut(serializers.Serializer):
-    """The keys are shown once: a write-only one for browsers, and one with the rights of yours."""
+    """The keys are shown once and end with the agency: a write-only one for browsers, and one with
+    the rights of yours, less what stays with the client's own people."""
 
     slug = serializers.CharField()
     name = serializers.CharField()
@@ -88,29 +88,22 @@ class Clients(APIView):
 
     @extend_schema(request=ClientIn, responses={201: MadeOut})
     def post(self, request: Request) -> Response:
-        """Make a client. A name that is taken answers 422, so that a repeated call makes none."""
+        """Make a client, whole or not at all. A name that is taken answers 422, so that a repeated
+        call makes no second one; where the answer was lost, an owner makes new keys."""
         asked = ClientIn(data=request.data)
         asked.is_valid(raise_exception=True)
         told = asked.validated_data
-        mail = told.get("owner_email", "").lower()
-        owner = User.objects.filter(email=mail, is_active=True).first() if mail else None
-        first = owner or User.objects.filter(pk=request.auth.created_by, is_active=True).first()
-        if first is None:
-            why = say("Nobody has this address, and nobody stands behind this key to be its owner.")
-            raise Invalid.one("owner_email", why, say("Give the address of somebody who signs in."))
-        made = clients.make(agency_id=request.auth.tenant_id, name=told["name"], owner=first)
-        scopes = sorted(set(request.auth.scopes) - AT_HOME)
-        with tenant_context(made.pk):
-            caps.grant(told.get("caps", {}))
-            if mail and owner is None:
-                people.invite(email=mail, role=Role.OWNER, by=None)
-            _, write = keys.create_key(
-                name=request.auth.name, kind=ApiKey.Kind.WRITE_ONLY, scopes=[], by=first
+        founder = User.objects.filter(pk=request.auth.created_by, is_active=True).first()
+        if founder is None:
+            why = say("Nobody who is here stands behind this key to be the client's first owner.")
+            raise Invalid.one(
+                "key", why, say("Use a key that a member made in Settings → API keys.")
             )
-            secret = ""
-            if scopes:
-                _, secret = keys.create_key(
-                    name=request.auth.name, kind=ApiKey.Kind.SECRET, scopes=scopes, by=first
-                )
-        answer = {"slug": made.slug, "name": made.name, "write_key": write, "secret_key": secret}
+        made = clients.set_up(
+            agency_id=request.auth.tenant_id, name=told["name"], founder=founder,
+            owner_email=told.get("owner_email", "").lower(), granted=told.get("caps", {}),
+            scopes=request.auth.scopes, key_name=request.auth.name,
+        )  # fmt: skip
+        answer = {"slug": made.client.slug, "name": made.client.name,
+                  "write_key": made.write_key, "secret_key": made.secret_key}  # fmt: skip
         return Response(MadeOut(answer).data, status=201)

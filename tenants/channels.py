@@ -24,12 +24,15 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     group = ""
 
-    async def connect(self) -> None:
+    async def member(self) -> registry.Member | None:
         user = self.scope.get("user")
         slug = self.scope["url_route"]["kwargs"]["workspace"]
-        member = None
-        if user is not None and user.is_authenticated:
-            member = await database_sync_to_async(_member)(user.pk, slug)
+        if user is None or not user.is_authenticated:
+            return None
+        return await database_sync_to_async(_member)(user.pk, slug)
+
+    async def connect(self) -> None:
+        member = await self.member()
         if member is None:
             await self.close(code=NOT_ALLOWED)
             return
@@ -43,6 +46,11 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Whatever the client sends is ignored; the socket only speaks."""
+
+    async def live_recheck(self, event: dict[str, str]) -> None:
+        """Somebody left: whoever may not be here any more hears nothing more."""
+        if await self.member() is None:
+            await self.close(code=NOT_ALLOWED)
 
     async def live_hint(self, event: dict[str, str]) -> None:
         await self.send(json.dumps({"topic": event["topic"], "id": event["id"]}))

@@ -7,19 +7,22 @@ an agency in, see every act of it in their own audit log, and part from it when 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import secrets as random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 
-from attune.kernel import audit, secrets
+from attune.kernel import audit, live, secrets
 from attune.kernel.errors import Conflict, Forbidden, NotFound
 from attune.kernel.phrases import Phrase, say
 from attune.kernel.tenancy import current_tenant, tenant_context
-from tenants import caps, notices, services
-from tenants.models import Meter, Tenant, User
+from tenants import caps, keys, notices, people, registry, services
+from tenants.models import ApiKey, Membership, Meter, Tenant, User
 from tenants.registry import Member
+from tenants.roles import ALL_VERBS, AT_HOME, Role
 
 LINK_SECONDS = 72 * 3600
 INHERITED = (
@@ -49,23 +52,34 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True)
+class SetUp:
+    """A client made by the API, and its agency's two keys, told this once."""
+
+    client: Tenant
+    write_key: str
+    secret_key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Agency:
     """The workspace that stands over the open one."""
 
     slug: str
     name: str
+    erase_at: datetime | None = None
 
 
 def clients() -> list[Client]:
     """The open workspace's clients by name, with what each used this month."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM attune_client_meters(%s)", [caps.this_month()])
+        month = caps.month_of(Tenant.objects.get(pk=current_tenant()))
+        cursor.execute("SELECT * FROM attune_client_meters(%s)", [month])
         used = {
             (tenant, kind): {"total": total, "most": most}
             for tenant, kind, total, most in cursor.fetchall()
         }
         cursor.execute(
-            "SELECT tenant_id, slug, name, status, created_at, currency, granted_caps::text "
+            "SELECT tenant_id, slug, name, status, created_at, currency, agency_caps::text "
             "FROM attune_clients()"
         )
         rows = cursor.fetchall()
@@ -73,12 +87,12 @@ def clients() -> list[Client]:
 
 
 def _client(row: tuple, used: Mapping[tuple[int, str], Mapping[str, int]]) -> Client:
-    tenant_id, slug, name, status, created_at, currency, granted = row
-    granted_caps = caps.stored(granted)
+    tenant_id, slug, name, status, created_at, currency, told = row
+    granted = caps.stored(told)
     lines = [
         caps.Line(
-            kind, str(label), caps.used_of(kind, used.get((tenant_id, kind))), None,
-            granted_caps.get(kind),
+            kind, str(label), caps.used_of(kind, used.get((tenant_id, kind))),
+            agency=granted.get(kind),
         )
         for kind, label in Meter.Kind.choices
     ]  # fmt: skip
@@ -88,7 +102,7 @@ def _client(row: tuple, used: Mapping[tuple[int, str], Mapping[str, int]]) -> Cl
 def agency() -> Agency | None:
     """The agency of the open workspace."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT slug, name FROM attune_agency()")
+        cursor.execute("SELECT slug, name, erase_at FROM attune_agency()")
         row = cursor.fetchone()
     return Agency(*row) if row else None
 
@@ -101,64 +115,151 @@ def create(*, of: Member, name: str, owner: User) -> Tenant:
 
 
 def make(*, agency_id: int, name: str, owner: User) -> Tenant:
-    """A new client, set up as its agency is; call outside any tenant's context. Raises Conflict for
-    a client's client, Invalid when the address is taken."""
-    with tenant_context(agency_id):
-        own = Tenant.objects.get(pk=agency_id)
-        if own.parent_id is not None:
-            raise Conflict(ONE_LEVEL)
-        like = {field: getattr(own, field) for field in INHERITED}
-    client = services.create_workspace(name=name, owner=owner, parent_id=agency_id, **like)
+    """A new client, set up as its agency is; call outside any tenant's context. Its first owner is
+    there for the agency, and goes with it once the client has an owner of its own. Raises Conflict
+    for a client's client, Invalid when the address is taken."""
+    like = _alike(agency_id)
+    tenant_id = registry.next_tenant_id()
+    with tenant_context(tenant_id):
+        client = _made(tenant_id, agency_id, name, owner, like)
     with tenant_context(agency_id):
         audit.record("clients.create", client)
     return client
 
 
+def set_up(
+    *, agency_id: int, name: str, founder: User, owner_email: str, granted: Mapping[str, int],
+    scopes: Sequence[str], key_name: str,
+) -> SetUp:  # fmt: skip
+    """A new client by the API, whole or not at all: caps, keys for the agency, an invitation to who
+    shall own it. The keys end with the agency. Raises as make() does."""
+    like = _alike(agency_id)
+    tenant_id = registry.next_tenant_id()
+    with tenant_context(tenant_id):
+        client = _made(tenant_id, agency_id, name, founder, like)
+        caps.save_agency(granted)
+        if owner_email:
+            people.invite(email=owner_email, role=Role.OWNER, by=founder, rights=ALL_VERBS)
+        kinds = {ApiKey.Kind.WRITE_ONLY: [], ApiKey.Kind.SECRET: sorted(set(scopes) - AT_HOME)}
+        made = {
+            kind: keys.create_key(name=key_name, kind=kind, scopes=verbs, by=founder)
+            for kind, verbs in kinds.items()
+            if verbs or kind == ApiKey.Kind.WRITE_ONLY
+        }
+        ApiKey.objects.filter(pk__in=[key.pk for key, _ in made.values()]).update(for_agency=True)
+    with tenant_context(agency_id):
+        audit.record("clients.create", client)
+    told = {kind: secret for kind, (_, secret) in made.items()}
+    return SetUp(client, told[ApiKey.Kind.WRITE_ONLY], told.get(ApiKey.Kind.SECRET, ""))
+
+
+def _alike(agency_id: int) -> dict[str, Any]:
+    """The settings that a client begins with."""
+    with tenant_context(agency_id):
+        own = Tenant.objects.get(pk=agency_id)
+        if own.parent_id is not None:
+            raise Conflict(ONE_LEVEL)
+        return {field: getattr(own, field) for field in INHERITED}
+
+
+def _made(
+    tenant_id: int, agency_id: int, name: str, owner: User, like: Mapping[str, Any]
+) -> Tenant:
+    client = services.create_workspace(
+        name=name, owner=owner, tenant_id=tenant_id, parent_id=agency_id, **like
+    )
+    Membership.objects.filter(user=owner).update(for_agency=True)
+    return client
+
+
 def invitation() -> str:
-    """A token by which an owner makes their workspace a client of the open one; for three days."""
-    tenant = Tenant.objects.get(pk=current_tenant())
+    """A token by which an owner makes their workspace a client of the open one: once, within three
+    days, until another one is made."""
+    tenant = Tenant.objects.select_for_update().get(pk=current_tenant())
     if tenant.parent_id is not None:
         raise Conflict(ONE_LEVEL)
+    once = random.token_urlsafe(24)
+    tenant.client_link = registry.digest(once)
+    tenant.save(update_fields=["client_link"])
     audit.record("clients.invite", tenant)
-    return secrets.sign("client", {"t": tenant.pk, "n": tenant.name})
-
-
-def invited(token: str) -> tuple[int, str]:
-    """The agency behind a token: its tenant id and name. Raises NotFound."""
-    place = secrets.unsign("client", token.strip(), max_age=LINK_SECONDS)
-    return int(place["t"]), str(place["n"])
+    return secrets.sign("client", {"t": tenant.pk, "n": tenant.name, "o": once})
 
 
 def join(*, token: str) -> str:
-    """Make the open workspace a client of the agency that gave the token; the agency's name."""
-    agency_id, name = invited(token)
+    """Make the open workspace a client of the agency that gave the token; the agency's name. Raises
+    NotFound for a token that is none, was used or is over."""
+    place = secrets.unsign("client", token.strip(), max_age=LINK_SECONDS)
+    _one_at_a_time()
     tenant = Tenant.objects.select_for_update().get(pk=current_tenant())
     if tenant.parent_id is not None:
         raise Conflict(say("This workspace has an agency already; part from it first."))
     try:
-        with transaction.atomic():
-            Tenant.objects.filter(pk=tenant.pk).update(parent_id=agency_id)
+        with transaction.atomic(), connection.cursor() as cursor:
+            digest = registry.digest(place["o"])
+            cursor.execute("SELECT attune_take_link(%s, %s)", [place["t"], digest])
+            if not cursor.fetchone()[0]:
+                raise NotFound(say("This text was used, or the agency made another one since; ask "
+                                   "it for a new one."))  # fmt: skip
+            Tenant.objects.filter(pk=tenant.pk).update(parent_id=place["t"])
     except IntegrityError as wrong:  # by the trigger and the keys of the table
         raise Conflict(
             say("This cannot be: %(why)s Nor is a workspace its own agency.", why=ONE_LEVEL)
         ) from wrong
-    audit.record("workspace.join_agency", tenant, agency=name)
-    told = say("%(agency)s works in this workspace from now on", agency=name)
+    audit.record("workspace.join_agency", tenant, agency=place["n"])
+    told = say("%(agency)s works in this workspace from now on", agency=place["n"])
     notices.tell(notices.those_who_can("workspace.manage"), told, "workspace:agency")
-    return name
+    return str(place["n"])
+
+
+def _one_at_a_time() -> None:
+    """Who joins locks two workspaces: two that join each other must not wait for each other."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('attune.clients'))")
+
+
+def part_if_over(now: datetime) -> None:
+    """Part from an agency whose erasing is due; the agency waits for its clients."""
+    found = agency()
+    if found is not None and found.erase_at is not None and found.erase_at <= now:
+        part()
+
+
+def adopt(*, by: User) -> None:
+    """Somebody of the agency becomes an owner of the open workspace, for the agency, where nobody
+    else is one: after its founder left. Raises Conflict."""
+    if Membership.objects.filter(role=Role.OWNER, for_agency=False).exists():
+        raise Conflict(say("This client has an owner of its own; ask them to invite you."))
+    row, _made_new = Membership.objects.update_or_create(
+        user=by, defaults={"role": Role.OWNER, "custom_role": None, "for_agency": True}
+    )
+    audit.record("members.adopt", row)
 
 
 def part() -> None:
-    """End it, at once: nobody of the agency opens the open workspace any more, its caps go."""
+    """End it, at once: nobody of the agency opens the open workspace any more, the keys made for it
+    end, its caps go. Its founder stays while the workspace has no other owner: somebody has to."""
     tenant = Tenant.objects.select_for_update().get(pk=current_tenant())
     if tenant.parent_id is None:
-        raise Conflict(say("This workspace has no agency."))
+        raise Conflict(say("This workspace has no agency; reload the page."))
     found = agency()
-    caps.grant({})
+    caps.save_agency({})
+    for key in ApiKey.objects.filter(for_agency=True, revoked_at=None):
+        keys.revoke_key(key=key)
+    _without_its_people()
     Tenant.objects.filter(pk=tenant.pk).update(parent_id=None)
     audit.record("workspace.part_from_agency", tenant, agency=found.name if found else "")
+    live.recheck(tenant.pk)
     told = say("The agency's people work in this workspace no more")
     notices.tell(notices.those_who_can("workspace.manage"), told, "workspace:agency")
+
+
+def _without_its_people() -> None:
+    there = Membership.objects.filter(for_agency=True)
+    if Membership.objects.filter(role=Role.OWNER, for_agency=False).exists():
+        for membership in there:
+            people.remove_member(membership=membership, rights=ALL_VERBS)
+    else:
+        there.update(for_agency=False)  # theirs from now on
 
 
 def of_agency(agency_of: Member, client_id: int) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from django.db import IntegrityError, transaction
 from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
 
 from attune.kernel import audit
 from attune.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from attune.kernel.locking import locked
 from attune.kernel.phrases import Phrase, say, word
 from attune.kernel.storable import as_uuid
 from tenants import keys
-from tenants.models import ApiKey, CustomRole, Membership, Team, TeamMember
+from tenants.models import ApiKey, CustomRole, Invitation, Membership, Team, TeamMember
 from tenants.roles import ALL_VERBS, CUSTOM, OWNERS_ALONE, Role, verbs_of
 
 MOST = 50
@@ -100,23 +103,34 @@ def save(
         raise Invalid.one("verbs", say("Without workspace.view nobody opens any page; tick it."))
     if row is None and CustomRole.objects.count() >= MOST:
         raise Conflict(say("A workspace has at most %(most)s roles of its own.", most=MOST))
+    row = locked(row) if row else None
     before = frozenset(row.verbs) if row else frozenset[str]()
     within(rights, wanted, before)
     row = row or CustomRole()
     row.name, row.about, row.verbs = name, about.strip()[:200], sorted(wanted)
-    row.save()
+    try:
+        with transaction.atomic():
+            row.save()
+    except IntegrityError as twin:
+        raise Invalid.one("name", say("A role of this name exists.")) from twin
     audit.record("roles.save", row, before={"verbs": sorted(before)}, verbs=row.verbs)
-    if "keys.manage" in before - wanted:
-        for user_id in _people(row):
-            revoke_secrets_of(user_id)
+    if before - wanted:
+        settle(_people(row))
     return row
 
 
 def drop(*, row: CustomRole, rights: frozenset[str]) -> None:
-    """Forget a role that nobody holds and no team has."""
+    """Forget a role that nobody holds, no team has and no open invitation brings."""
+    row = locked(row)
     within(rights, frozenset(row.verbs))
     if _people(row) or Team.objects.filter(custom_role=row).exists():
         raise Conflict(say("Somebody still holds this role; give them another one first."))
+    invited = Invitation.objects.filter(custom_role=row)
+    waits = open_invitations().filter(custom_role=row, expires_at__gt=timezone.now()).first()
+    if waits is not None:
+        raise Conflict(say("%(email)s is invited with this role; it can go once they came or the "
+                           "invitation is over.", email=waits.email))  # fmt: skip
+    invited.delete()  # those are over; who invited whom stands in the audit log
     audit.record("roles.drop", row, verbs=row.verbs)
     row.delete()
 
@@ -151,9 +165,37 @@ def verbs_of_member(membership: Membership) -> frozenset[str]:
 
 
 def revoke_secrets_of(user_id: int) -> None:
-    """Whoever may no longer manage keys knows the secret ones they made: those end."""
-    made = ApiKey.objects.filter(
-        created_by_id=user_id, kind=ApiKey.Kind.SECRET, revoked_at=None
-    )  # fmt: skip
-    for key in made:
+    """Who leaves knows the secret keys they made: those end."""
+    for key in _secrets_of(user_id):
         keys.revoke_key(key=key)
+
+
+def settle(people: Iterable[int]) -> None:
+    """After these members may do less: keys that can more than who made them end, and so do open
+    invitations that bring more."""
+    members = Membership.objects.filter(user_id__in=set(people)).select_related("custom_role")
+    for member in members:
+        verbs = verbs_of_member(member)
+        for key in _secrets_of(member.user_id):
+            if "keys.manage" not in verbs or set(key.scopes) - verbs:
+                keys.revoke_key(key=key)
+        for invitation in open_invitations().filter(invited_by=member.user_id):
+            if "members.manage" not in verbs or invitation.verbs - verbs:
+                withdraw(invitation)
+
+
+def _secrets_of(user_id: int) -> QuerySet[ApiKey]:
+    kind = ApiKey.Kind.SECRET
+    return ApiKey.objects.filter(created_by_id=user_id, kind=kind, revoked_at=None)
+
+
+def open_invitations() -> QuerySet[Invitation]:
+    rows = Invitation.objects.filter(accepted_at=None, revoked_at=None)
+    return rows.select_related("custom_role").order_by("email")
+
+
+def withdraw(invitation: Invitation) -> None:
+    """Take an invitation back: its link works no more."""
+    invitation.revoked_at = timezone.now()
+    invitation.save(update_fields=["revoked_at"])
+    audit.record("members.withdraw", invitation, role=invitation.role_name)

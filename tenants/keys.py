@@ -49,8 +49,8 @@ def rotate_key(*, key: ApiKey, by: User | None, overlap_hours: int = 24) -> tupl
         raise Conflict(say("A key that was revoked or has expired is not rotated; make a new one."))
     successor, secret = create_key(name=key.name, kind=key.kind, scopes=key.scopes, by=by)
     overlap = now + timedelta(hours=overlap_hours)
-    successor.expires_at = key.expires_at
-    successor.save(update_fields=["expires_at"])
+    successor.expires_at, successor.for_agency = key.expires_at, key.for_agency
+    successor.save(update_fields=["expires_at", "for_agency"])
     key.expires_at = min(key.expires_at or overlap, overlap)
     key.save(update_fields=["expires_at"])
     audit.record("keys.rotate", key, successor=str(successor.pk))

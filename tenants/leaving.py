@@ -15,7 +15,7 @@ from attune.kernel import audit, live
 from attune.kernel.errors import Conflict, Invalid, NotFound
 from attune.kernel.phrases import say
 from attune.kernel.tenancy import current_tenant
-from tenants import notices, portable
+from tenants import clients, notices, portable
 from tenants.jobs import COPY_WORKSPACE, CopyWorkspace
 from tenants.models import Tenant, WorkspaceCopy
 
@@ -102,8 +102,11 @@ def take_back() -> None:
 
 
 def erase_if_due(now: datetime) -> bool:
-    """Erase the open workspace for good where its time has come."""
+    """Erase the open workspace for good where its time has come. An agency waits until its clients
+    have parted from it (clients.part_if_over), which ends keys and caps as by their own hand."""
     if not Tenant.objects.filter(pk=current_tenant(), erase_at__lte=now).exists():
+        return False
+    if any(client.status == Tenant.Status.ACTIVE for client in clients.clients()):
         return False
     portable.forget_files()
     with connection.cursor() as cursor:

@@ -78,7 +78,9 @@ class Tenant(models.Model):
     sender_checked_at = models.DateTimeField(null=True, blank=True)
     parent_id = models.BigIntegerField(null=True, blank=True)  # the agency's workspace; a real key
     own_caps = models.JSONField(default=dict, blank=True)  # {kind: most a month}, by its people
-    granted_caps = models.JSONField(default=dict, blank=True)  # by the agency or who runs the house
+    client_link = models.CharField(max_length=64, blank=True, default="")  # digest of an open one
+    agency_caps = models.JSONField(default=dict, blank=True)  # by the agency; they go with it
+    house_caps = models.JSONField(default=dict, blank=True)  # by who runs the house (grant_caps)
     warned = models.JSONField(default=dict, blank=True)  # {kind: [month, share told of]}
     brand_colour = models.CharField(max_length=7, blank=True, default="")
     brand_logo = models.FileField(upload_to="logos/%Y/%m", max_length=300, blank=True)
@@ -161,6 +163,7 @@ class Membership(Holder):
     """A person's place in a workspace."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    for_agency = models.BooleanField(default=False)  # goes with the agency (clients.part)
 
     class Meta(Holder.Meta):
         abstract = False
@@ -248,6 +251,7 @@ class ApiKey(TenantModel):
     last_used_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    for_agency = models.BooleanField(default=False)  # ends with the agency (clients.part)
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL)
 
     class Meta(TenantModel.Meta):
@@ -320,19 +324,22 @@ class Meter(TenantModel):
 
 
 class Allowance(TenantModel):
-    """How many messages were handed over in a month, kept exactly while a cap holds for them."""
+    """How much of a kind a month took, kept exactly while a cap holds for it."""
 
     month = models.DateField()
+    kind = models.CharField(max_length=13, choices=Meter.Kind)
     n = models.BigIntegerField(default=0)
 
     class Meta(TenantModel.Meta):
         db_table = "allowance"
         constraints = [
-            models.UniqueConstraint(name="one_allowance_a_month", fields=["tenant_id", "month"]),
+            models.UniqueConstraint(
+                name="one_allowance_a_month", fields=["tenant_id", "month", "kind"]
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.month:%Y-%m}: {self.n}"
+        return f"{self.month:%Y-%m} {self.kind}: {self.n}"
 
 
 class WorkspaceCopy(TenantModel):

@@ -93,6 +93,7 @@ PLACES: tuple[tuple[Phrase | str, tuple[Place, ...]], ...] = (
             Place("workspace:jobs", "clock", say("Jobs"), "jobs.view", "stuck"),
             Place("workspace:audit", "shield", say("Audit log"), "audit.view"),
             Place("workspace:members", "people", say("Members"), "members.view"),
+            Place("workspace:usage", "coins", say("Usage"), "usage.view"),
             Place("workspace:clients", "link", say("Clients"), "clients.view"),
             Place("workspace:settings", "gear", say("Settings"), "workspace.manage"),
         ),

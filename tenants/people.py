@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 
 from django.conf import settings
@@ -11,19 +12,19 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from attune.kernel import audit
+from attune.kernel import audit, live
 from attune.kernel.errors import Conflict, NotFound
 from attune.kernel.phrases import say
-from attune.kernel.tenancy import tenant_context
+from attune.kernel.tenancy import current_tenant, tenant_context
 from tenants import custom_roles, registry, teams, undo
 from tenants.models import Invitation, Membership, User
-from tenants.roles import ALL_VERBS, Role
+from tenants.roles import Role
 
 INVITATION_HOURS = 72
 
 
 def invite(
-    *, email: str, role: str, by: User | None, rights: frozenset[str] = ALL_VERBS
+    *, email: str, role: str, by: User | None, rights: frozenset[str]
 ) -> str:  # fmt: skip
     """Invite an address; answers the token, and mails the link after commit. Nobody gives a role
     that lets one do more than their own `rights`."""
@@ -32,18 +33,23 @@ def invite(
     email = email.strip().lower()
     if Membership.objects.filter(user__email=email).exists():
         raise Conflict(say("%(email)s is already a member of this workspace.", email=email))
-    Invitation.objects.filter(email=email, accepted_at=None, revoked_at=None).update(
-        revoked_at=timezone.now()
-    )
+    for older in (
+        custom_roles.open_invitations().filter(email=email).select_for_update(of=("self",))
+    ):
+        custom_roles.within(rights, older.verbs)  # the new one takes its place
+        custom_roles.withdraw(older)
     token = secrets.token_urlsafe(32)
-    invitation = Invitation.objects.create(
-        email=email,
-        role=given.role,
-        custom_role=given.custom_role,
+    invitation = Invitation(
+        email=email, role=given.role, custom_role=given.custom_role, invited_by=by,
         token_hash=registry.digest(token),
         expires_at=timezone.now() + timedelta(hours=INVITATION_HOURS),
-        invited_by=by,
-    )
+    )  # fmt: skip
+    try:
+        with transaction.atomic():
+            invitation.save()
+    except IntegrityError as twin:
+        raise Conflict(say("%(email)s is being invited in this moment; look at the list.",
+                           email=email)) from twin  # fmt: skip
     audit.record("members.invite", invitation, role=given.name)
     link = settings.PUBLIC_URL + reverse("tenants:accept", args=[token])
     told = say("You are invited to a workspace on Attune as %(role)s.", role=given.name)
@@ -83,8 +89,7 @@ def change_role(*, membership: Membership, role: str, rights: frozenset[str]) ->
     membership.role, membership.custom_role = given.role, given.custom_role
     membership.save(update_fields=["role", "custom_role"])
     audit.record("members.change_role", membership, before=before, after=given.name)
-    if "keys.manage" not in custom_roles.verbs_of_member(membership):
-        custom_roles.revoke_secrets_of(membership.user_id)
+    custom_roles.settle([membership.user_id])
 
 
 def remove_member(*, membership: Membership, rights: frozenset[str]) -> None:
@@ -93,13 +98,19 @@ def remove_member(*, membership: Membership, rights: frozenset[str]) -> None:
     custom_roles.within(rights, custom_roles.verbs_of_member(membership))
     _keep_an_owner(membership, "")
     custom_roles.revoke_secrets_of(membership.user_id)
+    for invitation in custom_roles.open_invitations().filter(invited_by=membership.user_id):
+        custom_roles.withdraw(invitation)
     teams.leave_all(membership.user_id)
+    live.recheck(current_tenant())
     audit.record("members.remove", membership, role=membership.role_name)
     membership.delete()
 
 
 @undo.deed("members.put_back", verb="members.manage", by_rights=True)
-def put_back_member(*, user_id: int, role: str, after: str, rights: frozenset[str]) -> None:
+def put_back_member(
+    *, user_id: int, role: str, after: str, rights: frozenset[str], of_teams: Sequence[str] = (),
+    for_agency: bool = False,
+) -> None:  # fmt: skip
     """Give a person the role they had before, unless it is no longer `after`, what the deed left.
     Keys that were revoked stay revoked."""
     membership = Membership.objects.filter(user_id=user_id).first()
@@ -113,10 +124,12 @@ def put_back_member(*, user_id: int, role: str, after: str, rights: frozenset[st
     try:
         with transaction.atomic():
             row = Membership.objects.create(
-                user_id=user_id, role=given.role, custom_role=given.custom_role
-            )
+                user_id=user_id, role=given.role, custom_role=given.custom_role,
+                for_agency=for_agency,
+            )  # fmt: skip
     except IntegrityError as twice:
         raise Conflict(say("This was changed again since; change it by hand.")) from twice
+    teams.join_again(user_id, of_teams, rights)
     audit.record("members.put_back", row, role=given.name)
 
 

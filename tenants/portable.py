@@ -29,9 +29,11 @@ from tenants.models import Tenant, User, WorkspaceCopy
 FORMAT = 1
 BATCH = 500
 AWAY: dict[str, Any] = {
+    "house_caps": {},
+    "client_link": "",
     "erase_at": None,
     "parent_id": None,
-    "granted_caps": {},
+    "agency_caps": {},
 }  # does not come with a copy
 PASSING = {"job", "idempotency_record", "workspace_copy"}  # work in progress, and copies themselves
 PEOPLE = {

@@ -1,7 +1,8 @@
-"""The few questions asked before a workspace is known, each answered by one database function.
+"""The few questions asked before a workspace is known, or beyond it, each answered by one database
+function.
 
-The functions run with the owner's rights and answer only for the secret or the person given;
-rls.LINT lists them by name.
+The functions run with the owner's rights and answer only for the secret or the person given, or for
+the open workspace; rls.LINT lists them by name.
 """
 
 from __future__ import annotations
@@ -128,7 +129,8 @@ RETURNS TABLE (tenant_id bigint, id uuid, name text, kind text, scopes jsonb,
                last_used_at timestamptz, created_by bigint, events_cap bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
   SELECT k.tenant_id, k.id, k.name, k.kind, k.scopes, k.last_used_at, k.created_by_id,
-    least((t.own_caps->>'events')::bigint, (t.granted_caps->>'events')::bigint)
+    least((t.own_caps->>'events')::bigint, (t.agency_caps->>'events')::bigint,
+          (t.house_caps->>'events')::bigint)
   FROM tenants_apikey k JOIN tenants_tenant t ON t.id = k.tenant_id
   WHERE k.hash = digest AND k.revoked_at IS NULL AND t.status = 'active'
     AND (k.expires_at IS NULL OR k.expires_at > now()) $$;
@@ -152,7 +154,11 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
       ) AS granted
     FROM tenants_membership m JOIN tenants_user u ON u.id = m.user_id
     LEFT JOIN custom_role c ON c.id = m.custom_role_id AND c.tenant_id = m.tenant_id
-    WHERE m.user_id = who AND u.is_active)
+    WHERE m.user_id = who AND u.is_active
+      AND (NOT m.for_agency OR EXISTS (  -- who is there for the agency is of the agency
+        SELECT 1 FROM tenants_tenant t LEFT JOIN tenants_membership a
+          ON a.tenant_id = t.parent_id AND a.user_id = who
+        WHERE t.id = m.tenant_id AND (t.parent_id IS NULL OR a.id IS NOT NULL))))
   SELECT t.id, t.slug, t.name, t.timezone, t.currency, o.role, o.own_role, o.roles, o.granted,
          t.parent_id, false
   FROM own o JOIN tenants_tenant t ON t.id = o.tenant_id WHERE t.status = 'active'
@@ -167,18 +173,27 @@ REVOKE EXECUTE ON FUNCTION attune_memberships(bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION attune_memberships(bigint) TO attune_app;
 CREATE FUNCTION attune_clients()
 RETURNS TABLE (tenant_id bigint, slug text, name text, status text, created_at timestamptz,
-               currency text, granted_caps jsonb)
+               currency text, agency_caps jsonb, timezone text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-  SELECT t.id, t.slug, t.name, t.status, t.created_at, t.currency, t.granted_caps
+  SELECT t.id, t.slug, t.name, t.status, t.created_at, t.currency, t.agency_caps,
+         t.timezone
   FROM tenants_tenant t WHERE t.parent_id = attune_tenant() ORDER BY t.name, t.id $$;
 REVOKE EXECUTE ON FUNCTION attune_clients() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION attune_clients() TO attune_app;
-CREATE FUNCTION attune_agency() RETURNS TABLE (slug text, name text)
+CREATE FUNCTION attune_agency() RETURNS TABLE (slug text, name text, erase_at timestamptz)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-  SELECT p.slug, p.name FROM tenants_tenant t JOIN tenants_tenant p ON p.id = t.parent_id
-  WHERE t.id = attune_tenant() $$;
+  SELECT p.slug, p.name, p.erase_at FROM tenants_tenant t
+  JOIN tenants_tenant p ON p.id = t.parent_id WHERE t.id = attune_tenant() $$;
 REVOKE EXECUTE ON FUNCTION attune_agency() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION attune_agency() TO attune_app;
+CREATE FUNCTION attune_take_link(agency bigint, link text) RETURNS boolean
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  WITH taken AS (
+    UPDATE tenants_tenant SET client_link = '' WHERE id = agency AND client_link = link
+      AND link <> '' AND status = 'active' RETURNING 1)
+  SELECT EXISTS (SELECT 1 FROM taken) $$;
+REVOKE EXECUTE ON FUNCTION attune_take_link(bigint, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION attune_take_link(bigint, text) TO attune_app;
 CREATE FUNCTION attune_one_level() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN

@@ -17,13 +17,15 @@ from tenants.models import Membership, Tenant, User
 from tenants.roles import Role
 
 
-def create_workspace(*, name: str, owner: User, slug: str = "", **values: Any) -> Tenant:
+def create_workspace(
+    *, name: str, owner: User, slug: str = "", tenant_id: int | None = None, **values: Any
+) -> Tenant:
     """Make a workspace whose owner is `owner`; `values` are fields of it. Raises Invalid when the
     address is taken."""
     address = slugify(slug or name)[:50]
     if not address:
         raise Invalid.one("name", say("The name needs at least one letter or digit."))
-    tenant_id = registry.next_tenant_id()
+    tenant_id = registry.next_tenant_id() if tenant_id is None else tenant_id
     try:
         with tenant_context(tenant_id):
             tenant = Tenant.objects.create(id=tenant_id, slug=address, name=name.strip(), **values)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 
+from django.db import IntegrityError, transaction
 from django.db.models import Count, QuerySet
 
 from attune.kernel import audit
 from attune.kernel.errors import Invalid, NotFound
+from attune.kernel.locking import locked
 from attune.kernel.phrases import say
 from tenants import custom_roles
 from tenants.models import Membership, Team, TeamMember
-from tenants.roles import ALL_VERBS, Role
+from tenants.roles import Role
 
 
 def teams() -> QuerySet[Team]:
@@ -35,7 +37,7 @@ def people(pk: uuid.UUID) -> set[int]:
 
 def save(
     *, name: str, members: Iterable[int], role: str = "", team: Team | None = None,
-    rights: frozenset[str] = ALL_VERBS,
+    rights: frozenset[str],
 ) -> Team:  # fmt: skip
     """A team, who is in it, and the role (or none) that all of them hold besides their own. Raises
     Invalid, and Forbidden for a role beyond the rights of who does it."""
@@ -49,7 +51,8 @@ def save(
         raise Invalid.one("name", say("A team of this name exists."))
     if role == Role.OWNER:
         raise Invalid.one("role", say("A team makes nobody an owner; change the member's role."))
-    row, before = team or Team(), people(team.pk) if team else set()
+    row = locked(team) if team else Team()
+    before = people(team.pk) if team else set()
     had = row.verbs
     given = custom_roles.chosen(role) if role else None
     verbs = given.verbs if given else frozenset[str]()
@@ -57,21 +60,31 @@ def save(
         custom_roles.within(rights, had, verbs)
     row.name = name
     row.role, row.custom_role = (given.role, given.custom_role) if given else ("", None)
-    row.save()
+    try:
+        with transaction.atomic():
+            row.save()
+    except IntegrityError as twin:
+        raise Invalid.one("name", say("A team of this name exists.")) from twin
     TeamMember.objects.filter(team=row).exclude(user_id__in=wanted).delete()
-    TeamMember.objects.bulk_create(TeamMember(team=row, user_id=u) for u in wanted - before)
+    fresh = [TeamMember(team=row, user_id=u) for u in wanted - before]
+    TeamMember.objects.bulk_create(fresh, ignore_conflicts=True)
     audit.record("teams.save", row, members=sorted(wanted), role=row.role_name)
-    _settle_keys(before | wanted if had - verbs else before - wanted, had)
+    custom_roles.settle(before | wanted if had - verbs else before - wanted)
     return row
 
 
 def drop(*, team: Team, rights: frozenset[str]) -> None:
     """Forget a team. What was given to it stays with whom it was assigned to, or with nobody."""
     custom_roles.within(rights, team.verbs)
-    before, had = people(team.pk), team.verbs
+    before = people(team.pk)
     audit.record("teams.drop", team, members=sorted(before), role=team.role_name)
     team.delete()
-    _settle_keys(before, had)
+    custom_roles.settle(before)
+
+
+def of_member(user_id: int) -> list[uuid.UUID]:
+    """The ids of a member's teams."""
+    return list(TeamMember.objects.filter(user_id=user_id).values_list("team_id", flat=True))
 
 
 def leave_all(user_id: int) -> None:
@@ -79,10 +92,8 @@ def leave_all(user_id: int) -> None:
     TeamMember.objects.filter(user_id=user_id).delete()
 
 
-def _settle_keys(people: set[int], had: frozenset[str]) -> None:
-    """Who could manage keys by the team alone loses the secret keys they made."""
-    if "keys.manage" not in had:
-        return
-    for row in Membership.objects.filter(user_id__in=people).select_related("custom_role"):
-        if "keys.manage" not in custom_roles.verbs_of_member(row):
-            custom_roles.revoke_secrets_of(row.user_id)
+def join_again(user_id: int, team_ids: Iterable[str], rights: frozenset[str]) -> None:
+    """Put a member back into those of these teams that are still there."""
+    for team in Team.objects.filter(pk__in=list(team_ids)).select_related("custom_role"):
+        custom_roles.within(rights, team.verbs)
+        TeamMember.objects.get_or_create(team=team, user_id=user_id)

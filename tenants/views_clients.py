@@ -10,14 +10,14 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from attune.kernel import audit
-from attune.kernel.errors import AttuneError, Conflict, Invalid, NotFound
+from attune.kernel.errors import AttuneError, Conflict, Forbidden, Invalid, NotFound
 from attune.kernel.phrases import say
 from attune.kernel.tenancy import tenant_context
 from attune.web.forms import add_refusal
 from attune.web.pages import form_status
 from tenants import caps, clients, registry
 from tenants.forms import CapsForm, JoinForm, WorkspaceForm
-from tenants.models import Meter
+from tenants.models import Membership, Meter
 from tenants.pages import demand, go, page
 
 
@@ -40,31 +40,41 @@ def overview(request: HttpRequest) -> HttpResponse:
 @page("workspace.manage")
 def agency(request: HttpRequest) -> HttpResponse:
     """Who stands over this workspace; only owners let an agency in, or part from it."""
-    form = JoinForm(request.POST if request.POST.get("verb") == "join" else None)
+    form = JoinForm(request.POST or None)
     if request.method == "POST":
         demand(request, "workspace.leave")
-    try:
-        if request.POST.get("verb") == "part":
-            clients.part()
-            messages.success(request, str(say("The agency's people work here no more.")))
-            return go(request, "workspace:agency")
         if form.is_valid():
-            name = clients.join(token=form.cleaned_data["token"])
-            messages.success(request, str(say("%(agency)s works here from now on.", agency=name)))
-            return go(request, "workspace:agency")
-    except (Conflict, Invalid, NotFound) as refusal:
-        form.is_valid()
-        add_refusal(form, refusal)
-    context = {"form": form, "agency": clients.agency()}
+            try:
+                name = clients.join(token=form.cleaned_data["token"])
+                told = say("%(agency)s works here from now on.", agency=name)
+                messages.success(request, str(told))
+                return go(request, "workspace:agency")
+            except (Conflict, NotFound) as refusal:
+                add_refusal(form, refusal)
+    context = {
+        "form": form, "agency": clients.agency(),
+        "theirs": Membership.objects.filter(for_agency=True).select_related("user"),
+    }  # fmt: skip
     return render(request, "tenants/agency.html", context, status=form_status(form))
 
 
+@require_POST
+@page("workspace.leave")
+def part(request: HttpRequest) -> HttpResponse:
+    clients.part()
+    messages.success(request, str(say("The agency's people work here no more.")))
+    return go(request, "workspace:agency")
+
+
 def _of(request: HttpRequest, slug: str) -> registry.Member:
-    """The signed-in person's place in an agency. Raises NotFound."""
+    """The signed-in person's place in an agency whose clients they manage. Raises NotFound and
+    Forbidden."""
     members = registry.memberships_of(request.user.pk)
     found = next((m for m in members if m.slug == slug and not m.visiting), None)
     if found is None:
         raise NotFound(say("There is no such workspace, or you are not a member of it."))
+    if not found.can("clients.manage"):
+        raise Forbidden(say("Your role in %(agency)s manages no clients.", agency=found.name))
     return found
 
 
@@ -75,7 +85,8 @@ def new(request: HttpRequest, slug: str) -> HttpResponse:
     form = WorkspaceForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            made = clients.create(of=of, name=form.cleaned_data["name"], owner=request.user)
+            with audit.acting(_actor(request, of)):
+                made = clients.create(of=of, name=form.cleaned_data["name"], owner=request.user)
             return HttpResponseRedirect(reverse("insights:home", args=[made.slug]))
         except AttuneError as refusal:
             add_refusal(form, refusal)
@@ -91,13 +102,13 @@ def client(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         row = next((c for c in clients.clients() if c.tenant_id == pk), None)
     if row is None:
         raise NotFound(say("There is no such client of this workspace."))
-    now = {line.kind: line.granted for line in row.lines}
+    now = {line.kind: line.agency for line in row.lines}
     form = CapsForm(request.POST or None, initial=now)
     if request.method == "POST" and form.is_valid():
         try:
             with audit.acting(_actor(request, of)), tenant_context(pk):
                 clients.of_agency(of, pk)
-                caps.grant(form.cleaned_data)
+                caps.save_agency(form.cleaned_data)
             messages.success(request, str(say("Saved.")))
             return HttpResponseRedirect(reverse("workspace:clients", args=[slug]))
         except Invalid as refusal:
@@ -108,14 +119,32 @@ def client(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 
 @login_required
 @require_POST
+def adopt(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """Be an owner of a client that has none of its own."""
+    of = _of(request, slug)
+    with audit.acting(_actor(request, of)), tenant_context(_known(pk)):
+        clients.of_agency(of, pk)
+        clients.adopt(by=request.user)
+    return HttpResponseRedirect(reverse("tenants:client", args=[slug, pk]))
+
+
+@login_required
+@require_POST
 def release(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """Let a client go: its workspace stays whole, with its own people."""
     of = _of(request, slug)
-    with audit.acting(_actor(request, of)), tenant_context(pk):
+    with audit.acting(_actor(request, of)), tenant_context(_known(pk)):
         clients.of_agency(of, pk)
         clients.part()
     messages.success(request, str(say("The client is let go; its own people keep everything.")))
     return HttpResponseRedirect(reverse("workspace:clients", args=[slug]))
+
+
+def _known(pk: int) -> int:
+    """A number that a workspace may have."""
+    if pk >= 2**63:
+        raise NotFound(say("There is no such client of this workspace."))
+    return pk
 
 
 def _actor(request: HttpRequest, of: registry.Member) -> audit.Actor:

@@ -16,7 +16,7 @@ from attune.web.forms import add_refusal
 from attune.web.pages import form_status
 from tenants import custom_roles, keys, offers, people, teams
 from tenants.forms import InviteForm, KeyForm, RoleForm, TeamForm
-from tenants.models import ApiKey, Invitation, Membership
+from tenants.models import ApiKey, Membership
 from tenants.pages import demand, go, page
 from tenants.roles import PERMISSIONS, Role, verbs_of
 
@@ -31,9 +31,7 @@ def _members(request: HttpRequest, form: InviteForm) -> HttpResponse:
     held = [set(verbs_of(role)) for role in Role] + [set(role.verbs) for role in own]
     context = {
         "rows": Membership.objects.select_related("user", "custom_role").order_by("user__email"),
-        "invitations": Invitation.objects.filter(
-            accepted_at=None, revoked_at=None
-        ).select_related("custom_role"),
+        "invitations": custom_roles.open_invitations(),
         "form": form, "houses": list(Role), "own": own,
         "teams": teams.teams().prefetch_related("members__user"),
         "table": [(verb, [verb in verbs for verbs in held]) for verb in PERMISSIONS],
@@ -64,6 +62,8 @@ def change_member(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     if membership is None:
         raise NotFound(say("There is no such member in this workspace."))
     before, rights = membership.choice, request.member.verbs
+    stood = {"of_teams": [str(pk) for pk in teams.of_member(membership.user_id)],
+             "for_agency": membership.for_agency}  # fmt: skip
     if request.POST.get("verb") == "remove":
         people.remove_member(membership=membership, rights=rights)
         told, after = say(
@@ -74,8 +74,28 @@ def change_member(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         after = membership.choice
         told = say("%(who)s is %(role)s now.", who=membership.user, role=membership.role_name)
     offers.offer(
-        request, told, "members.put_back", user_id=membership.user_id, role=before, after=after
+        request,
+        told,
+        "members.put_back",
+        user_id=membership.user_id,
+        role=before,
+        after=after,
+        **stood,
     )
+    return go(request, "workspace:members")
+
+
+@require_POST
+@page("members.manage")
+def withdraw(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Take an invitation back."""
+    invitation = custom_roles.open_invitations().filter(pk=pk).first()
+    if invitation is None:
+        raise NotFound(say("There is no such invitation that is open."))
+    custom_roles.within(request.member.verbs, invitation.verbs)
+    custom_roles.withdraw(invitation)
+    told = say("The invitation of %(email)s is taken back.", email=invitation.email)
+    messages.success(request, str(told))
     return go(request, "workspace:members")
 
 

@@ -18,7 +18,7 @@ from attune.web.pages import form_status
 from tenants import branding, caps, clients
 from tenants.forms import BrandForm, CapsForm
 from tenants.models import Meter, Tenant
-from tenants.pages import can, demand, go, page
+from tenants.pages import demand, go, page
 
 DAYS = 60
 
@@ -42,8 +42,8 @@ def usage(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form, "lines": caps.lines(tenant), "workspace": tenant,
         "charts": [(k, str(label), by_day(rows, k)) for k, label in Meter.Kind.choices],
-        "agency": clients.agency() if tenant.granted_caps else None,
-        "counted": bool(rows), "manages": can(request, "workspace.manage"),
+        "agency": clients.agency() if tenant.agency_caps else None,
+        "counted": bool(rows),
     }  # fmt: skip
     return render(request, "tenants/usage.html", context, status=form_status(form))
 

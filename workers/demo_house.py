@@ -33,7 +33,7 @@ def settle(place: Demo) -> None:
                    "approval.view", "campaigns.view", "experiments.view"],
         )  # fmt: skip
         members = [place.users["marketer"], place.users["analyst"]]
-        teams.save(name="Tea writers", members=members, role=str(role.pk))
+        teams.save(name="Tea writers", members=members, role=str(role.pk), rights=ALL_VERBS)
         caps.save_own({"events": 2_000_000})
     metering.count(days=DAYS)
 
@@ -45,7 +45,7 @@ def take_on_a_client(place: Demo) -> None:
         return
     made = clients.make(agency_id=place.tenant_id, name=CLIENT, owner=owner)
     with tenant_context(made.pk):
-        caps.grant({"messages": 5_000, "events": 50})
+        caps.save_agency({"messages": 5_000, "events": 50})
         contacts.record_events(
             [{"type": "track", "userId": f"roast-{n % 12}", "event": "Product Viewed",
               "messageId": f"roast-{made.pk}-{n}"} for n in range(42)], source="demo",

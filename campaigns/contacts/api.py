@@ -18,6 +18,7 @@ from attune.kernel.errors import Invalid, TooLarge
 from attune.kernel.phrases import say
 from campaigns.contacts import allowance, selectors, services
 from campaigns.contacts.models import Contact, Event, RejectedEvent
+from tenants.models import Tenant
 
 STRICT = "X-Attune-Strict"
 
@@ -165,8 +166,10 @@ class _Intake(TenantAPIView):
     throttle_classes = ()
 
     def take(self, request: Request, items: list[Any], **rest: Any) -> Response:
-        allowance.demand_events(request.auth.events_cap, len(items))
         receipt = services.record_events(items, source="api", kind=self.kind, **rest)
+        if request.auth.events_cap is not None:
+            tenant = Tenant.objects.get(pk=request.auth.tenant_id)
+            allowance.take_events(tenant, request.auth.events_cap, receipt.accepted)
         refused = [
             {"index": r.index, "field": r.field, "reason": r.reason} for r in receipt.rejected
         ]

@@ -64,7 +64,6 @@ def start(*, of: ContactImport, mapping: dict[str, str], dry_run: bool) -> None:
             "mapping", say("No column identifies the customer."), say("Map one to userId.")
         )
     if not dry_run:
-        allowance.demand_contacts(Tenant.objects.get(pk=current_tenant()), of.accepted)
         advance(IMPORT, of, "start")
         of.accepted = of.rejected = 0  # what a dry run counted
     elif of.state not in {"uploaded", "checked"}:
@@ -135,6 +134,8 @@ def take_batch(of: ContactImport, batch: list[imports.Row], *, dry_run: bool) ->
             )
         )
     ImportProblem.objects.bulk_create(problems)
+    if not dry_run:
+        allowance.demand_room(Tenant.objects.get(pk=current_tenant()))
     accepted = len(batch) - len(problems)
     if not dry_run:
         of.next_row += len(batch)

@@ -1,56 +1,50 @@
-"""The month's cap on messages: counted exactly, one at a time, while a cap is set."""
+"""The month's cap on messages: counted one at a time, from the moment that a cap is set."""
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import date, datetime
 
-from django.db import connection
 from django.utils import timezone
 
-from attune.kernel.models import new_id
-from attune.kernel.tenancy import current_tenant
 from campaigns.delivery.models import Send
 from tenants import caps
-from tenants.models import Allowance, Meter, Tenant
+from tenants.models import Meter, Tenant
 
-HANDED_OVER = (Send.State.SENT, Send.State.SENDING, Send.State.UNCERTAIN, Send.State.FAILED)
-BEGIN_SQL = """
-INSERT INTO allowance (id, tenant_id, month, n) VALUES (%s, %s, %s, 0)
-ON CONFLICT (tenant_id, month) DO NOTHING RETURNING id"""
-TAKE_SQL = """
-UPDATE allowance SET n = n + 1 WHERE tenant_id = %s AND month = %s AND n < %s RETURNING n"""
+MESSAGES = Meter.Kind.MESSAGES
 
 
 def take(tenant: Tenant) -> bool:
-    """Take one message out of the month's allowance; False when it is used up. Senders of one
-    workspace wait here for each other's transactions, and only while a cap holds."""
-    cap = caps.cap_of(tenant, Meter.Kind.MESSAGES)
+    """Take one message out of the month's allowance; False when it is used up. What was on its way
+    in the moment that the first cap was set is not in it."""
+    cap = caps.cap_of(tenant, MESSAGES)
     if cap is None:
         return True
-    month = caps.this_month()
-    _begin(month)
-    with connection.cursor() as cursor:
-        cursor.execute(TAKE_SQL, [current_tenant(), month, cap])
-        return cursor.fetchone() is not None
+    month = caps.month_of(tenant)
+    caps.begun(MESSAGES, month, lambda: handed_over(month, tenant))
+    return caps.take(MESSAGES, month, cap)
 
 
-def _begin(month: date) -> None:
-    """The month's row. Whoever makes it counts what left before it; others wait for them, and what
-    leaves meanwhile is counted by none twice, since each of them has to pass here first."""
-    with connection.cursor() as cursor:
-        cursor.execute(BEGIN_SQL, [new_id(), current_tenant(), month])
-        made = cursor.fetchone() is not None
-    if made:
-        Allowance.objects.filter(month=month).update(n=handed_over(month))
-
-
-def handed_over(month: date) -> int:
-    """Messages that were handed to a provider since the first of a month."""
-    since = timezone.make_aware(datetime.combine(month, time.min))
-    return Send.objects.filter(state__in=HANDED_OVER, sent_at__gte=since).count()
+def handed_over(month: date, tenant: Tenant) -> int:
+    """Messages that were handed to a provider in a month."""
+    since = caps.begin_of(month, tenant)
+    return Send.objects.filter(state__in=Send.HANDED_OVER, sent_at__gte=since).count()
 
 
 def left(tenant: Tenant) -> int | None:
     """How many messages may still leave this month; None for any number."""
-    cap = caps.cap_of(tenant, Meter.Kind.MESSAGES)
-    return None if cap is None else max(0, cap - handed_over(caps.this_month()))
+    cap = caps.cap_of(tenant, MESSAGES)
+    return None if cap is None else max(0, cap - handed_over(caps.month_of(tenant), tenant))
+
+
+def until(tenant: Tenant) -> datetime:
+    """When the month is over: what the cap holds waits until then, or until it is raised."""
+    return caps.begin_of(caps.next_month(caps.month_of(tenant)), tenant)
+
+
+def release(tenant: Tenant) -> int:
+    """Let what the cap holds look again, where there is room; how many messages that are."""
+    room = left(tenant)
+    if room == 0:
+        return 0
+    held = Send.objects.filter(state=Send.State.PENDING, due_at=until(tenant))
+    return held.update(due_at=timezone.now())

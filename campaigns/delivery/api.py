@@ -67,7 +67,7 @@ class SendOut(ModelSerializer):
         model = Send
         fields = (
             "id", "campaign_id", "contact_id", "decision_id", "revision_id", "state", "reason",
-            "address", "components", "sent_at",
+            "address", "components", "sent_at", "version",
         )  # fmt: skip
 
 

@@ -90,6 +90,7 @@ class Campaign(TenantModel):
     visit_at = models.DateTimeField(null=True, blank=True)  # by a policy: the next time
     last_visit = models.JSONField(default=dict)  # what it found, in people
     version = models.PositiveIntegerField(default=1)  # each change of what runs makes another
+    timed_at = models.DateTimeField(null=True, blank=True)  # since when its local time holds
 
     class Meta(TenantModel.Meta):
         db_table = "campaign"
@@ -147,7 +148,9 @@ class CampaignVersion(TenantModel):
 
     campaign = TenantForeignKey(Campaign, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
-    changes = models.JSONField(default=list)  # of phrases
+    before = models.JSONField(default=dict)  # what was, by field and by arm
+    after = models.JSONField(default=dict)
+    changes = models.JSONField(default=list)  # the same as phrases
     left = models.IntegerField()  # had their message
     waits = models.IntegerField()
     by_label = models.CharField(max_length=120, blank=True, default="")
@@ -181,6 +184,9 @@ class Send(TenantModel):
         SUPPRESSED = "suppressed", _("Suppressed")
         CAPPED = "capped", _("Capped")
         ABORTED = "aborted", _("Aborted")
+
+    HAS_LEFT = (State.SENT, State.SENDING, State.UNCERTAIN)
+    HANDED_OVER = (*HAS_LEFT, State.FAILED)  # what a month's cap counts
 
     campaign = TenantForeignKey(Campaign, on_delete=models.PROTECT, related_name="sends")
     contact = TenantForeignKey(Contact, on_delete=models.CASCADE, related_name="sends")

@@ -112,7 +112,10 @@ def _may_leave(send: Send, tenant: Tenant, now: datetime) -> bool:
             _close(send, Send.State.ABORTED, refusal.detail)
         return False
     if not allowance.take(tenant):
-        turns.until_raised(send, tenant, now)
+        if send.campaign.standing:  # its policy decides anew, when its time comes again
+            _close(send, Send.State.CAPPED, turns.of_the_month(tenant))
+        else:
+            turns.until_raised(send, tenant)
         return False
     return True
 

@@ -13,15 +13,14 @@ from django.db.models import F
 
 from attune.kernel.phrases import Phrase, say
 from campaigns.content.models import Revision
-from campaigns.delivery import timing
+from campaigns.delivery import allowance, timing
 from campaigns.delivery.models import Campaign, Send
 from campaigns.delivery.suppression import Permission
 from tenants import caps
 from tenants.models import Meter, Tenant
 
-HOUR = timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LOOK_AGAIN = timedelta(minutes=10)  # whether an endpoint is on again
-COUNTED = (Send.State.SENT, Send.State.SENDING, Send.State.UNCERTAIN)
 
 
 def waits(send: Send, tenant: Tenant, now: datetime) -> bool:
@@ -29,7 +28,7 @@ def waits(send: Send, tenant: Tenant, now: datetime) -> bool:
     zone = timing.zone_of(send.contact.timezone, tenant.timezone)
     campaign = send.campaign
     if campaign.local_time is not None and send.due_at is None:
-        begun = campaign.launched_at or now
+        begun = campaign.timed_at or campaign.launched_at or now
         due = timing.next_at(begun, zone, campaign.local_time)
         if due > now:
             return _put_off(send, due, say("Waits for this time of the person's day."))
@@ -57,7 +56,7 @@ def _next_slot(campaign: Campaign, now: datetime) -> datetime | None:
     queue. The campaign is locked (sending.prepare): messages take turns."""
     assert campaign.per_hour  # noqa: S101
     rows = Send.objects.filter(campaign=campaign)
-    left = rows.filter(state__in=COUNTED, sent_at__gte=now - HOUR).order_by("-sent_at")
+    left = rows.filter(state__in=Send.HAS_LEFT, sent_at__gte=now - HOUR).order_by("-sent_at")
     nth = list(left.values_list("sent_at", flat=True)[campaign.per_hour - 1 : campaign.per_hour])
     if not nth:
         return None
@@ -70,7 +69,8 @@ def _next_slot(campaign: Campaign, now: datetime) -> datetime | None:
 def hopes(send: Send, permission: Permission, tenant: Tenant) -> bool:
     """Put off what only the cap holds, where it is free again within the workspace's patience."""
     free = permission.until
-    latest = send.created_at + timedelta(hours=tenant.patience_hours)
+    since = max(send.created_at, _month(tenant)) if _by_the_month(tenant) else send.created_at
+    latest = since + timedelta(hours=tenant.patience_hours)
     if permission.state != Send.State.CAPPED or free is None or free > latest:
         return False
     return _put_off(send, free, permission.reason)
@@ -83,14 +83,27 @@ def for_the_new_text(send: Send, now: datetime) -> bool:
         return False
     told = say("The text was edited meanwhile: it waits until you choose the new one on the "
                "campaign's page.")  # fmt: skip
-    return _put_off(send, now + LOOK_AGAIN, told)
+    return _put_off(send, now + DAY, told)
 
 
-def until_raised(send: Send, tenant: Tenant, now: datetime) -> None:
-    """The month's cap is used up: the message waits and looks again, until the cap is raised or the
-    month is over."""
-    cap = caps.cap_of(tenant, Meter.Kind.MESSAGES) or 0
-    _put_off(send, now + HOUR, caps.told(Meter.Kind.MESSAGES, cap))
+def until_raised(send: Send, tenant: Tenant) -> None:
+    """The month's cap is used up: the message waits for the next month, or for allowance.release,
+    which the meter asks once the cap is raised."""
+    _put_off(send, allowance.until(tenant), of_the_month(tenant))
+
+
+def of_the_month(tenant: Tenant) -> Phrase:
+    """The sentence for a message that the month's cap holds."""
+    return caps.told(Meter.Kind.MESSAGES, caps.cap_of(tenant, Meter.Kind.MESSAGES) or 0)
+
+
+def _by_the_month(tenant: Tenant) -> bool:
+    return caps.cap_of(tenant, Meter.Kind.MESSAGES) is not None
+
+
+def _month(tenant: Tenant) -> datetime:
+    """The month's begin: what waited for it has its patience anew."""
+    return caps.begin_of(caps.month_of(tenant), tenant)
 
 
 def _put_off(send: Send, until: datetime, why: Phrase | str) -> bool:

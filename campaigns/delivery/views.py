@@ -61,7 +61,7 @@ def _campaign(request: HttpRequest, row: Campaign, form: ScheduleForm) -> HttpRe
         "preflight": services.preflight(row) if waits else None,
         "sends": selectors.sends(row.pk)[:20] if personal else [],
         "schedule": form,
-        "newer": revising.newer(row) if row.state in revising.RUNS else [],
+        "edited": revising.edited(row),
         "versions": [
             (v, [restored(c) for c in v.changes])
             for v in (revising.versions(row) if row.version > 1 else [])

@@ -50,7 +50,11 @@ def revise(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
             add_refusal(form, refusal)
     context = {
         "form": form, "campaign": row, "whom": revising.affected(row),
-        "newer": revising.newer(row), "runs": row.state in revising.RUNS,
+        "newer": [
+            (one, not request.POST or f"{one.arm_key}={one.new.pk}" in request.POST.getlist("text"))
+            for one in revising.edited(row) if one.approved
+        ],
+        "runs": row.state in revising.RUNS,
     }  # fmt: skip
     return render(request, "delivery/revise.html", context, status=form_status(form))
 

@@ -40,8 +40,28 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="tenant",
-            name="granted_caps",
+            name="client_link",
+            field=models.CharField(blank=True, default="", max_length=64),
+        ),
+        migrations.AddField(
+            model_name="tenant",
+            name="agency_caps",
             field=models.JSONField(blank=True, default=dict),
+        ),
+        migrations.AddField(
+            model_name="tenant",
+            name="house_caps",
+            field=models.JSONField(blank=True, default=dict),
+        ),
+        migrations.AddField(
+            model_name="membership",
+            name="for_agency",
+            field=models.BooleanField(default=False),
+        ),
+        migrations.AddField(
+            model_name="apikey",
+            name="for_agency",
+            field=models.BooleanField(default=False),
         ),
         migrations.AddField(
             model_name="tenant",
@@ -137,6 +157,19 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("month", models.DateField()),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("messages", "Messages sent"),
+                            ("events", "Events taken in"),
+                            ("contacts", "Contacts"),
+                            ("conversations", "Conversations"),
+                            ("tokens", "Tokens of models"),
+                        ],
+                        max_length=13,
+                    ),
+                ),
                 ("n", models.BigIntegerField(default=0)),
             ],
             options={
@@ -146,7 +179,7 @@ class Migration(migrations.Migration):
                 "default_manager_name": "objects",
                 "constraints": [
                     models.UniqueConstraint(
-                        fields=("tenant_id", "month"), name="one_allowance_a_month"
+                        fields=("tenant_id", "month", "kind"), name="one_allowance_a_month"
                     )
                 ],
             },

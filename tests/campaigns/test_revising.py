@@ -14,7 +14,7 @@ from attune.kernel.phrases import restored
 from campaigns.approval import services as approval
 from campaigns.contacts.models import Contact
 from campaigns.delivery import loading, revising, sending, services
-from campaigns.delivery.models import CampaignVersion, Send
+from campaigns.delivery.models import Campaign, CampaignVersion, Send
 from campaigns.experiments import services as experiments
 from campaigns.layouts import services as layouts
 from campaigns.subscriptions import services as subscriptions
@@ -81,9 +81,9 @@ def test_a_corrected_text_takes_the_place_of_the_old_one_for_who_waits(running, 
     waiting = Send.objects.filter(campaign=running, state="pending").order_by("id")
     assert sending.prepare(waiting[0].pk, now=later) is None
     held = Send.objects.get(pk=waiting[0].pk)
-    assert (held.state, held.due_at) == ("pending", later + timedelta(minutes=10))
+    assert (held.state, held.due_at) == ("pending", later + timedelta(days=1))
     assert "edited meanwhile" in str(held.reason)  # waits for a word, is not dropped
-    [offered] = revising.newer(running)
+    [offered] = revising.edited(running)
     assert (offered.old, offered.new) == (old, new)
     made = change(running, texts={offered.arm_key: new.pk}, per_hour=None)
     assert str(restored(made.changes[-1])).endswith(str(new))
@@ -91,12 +91,12 @@ def test_a_corrected_text_takes_the_place_of_the_old_one_for_who_waits(running, 
     sent = Send.objects.filter(campaign=running).order_by("version", "id")
     assert [s.components["subject"] for s in sent] == ["Old slip"] * 2 + ["New and right"] * 4
     assert [s.revision for s in sent] == [old] * 2 + [new] * 4
-    assert revising.newer(running) == []
+    assert revising.edited(running) == []
 
 
 def test_who_is_loaded_later_gets_the_new_text_too(running, tenant):
     _, new = correct(running, tenant, subject="New")
-    [offered] = revising.newer(running)
+    [offered] = revising.edited(running)
     change(running, texts={offered.arm_key: new.pk})
     late = make.contact("late", email="late@example.com")
     loading.load_batch(campaign=running, contact_ids=[late.pk], now=timezone.now())
@@ -105,7 +105,7 @@ def test_who_is_loaded_later_gets_the_new_text_too(running, tenant):
 
 def test_the_experiment_tells_of_the_correction(running, tenant):
     _, new = correct(running, tenant, subject="New")
-    [offered] = revising.newer(running)
+    [offered] = revising.edited(running)
     change(running, texts={offered.arm_key: new.pk})
     experiments.analyse(experiment=running.experiment, now=timezone.now())
     client = Client()
@@ -142,11 +142,36 @@ def test_nothing_different_makes_no_version(running):
     assert running.version == 1
 
 
-@pytest.mark.parametrize("verb", ["cancel"])
-def test_what_has_ended_is_not_changed(running, verb):
-    services.move(campaign=running, verb=verb)
+def test_what_has_ended_is_not_changed(running):
+    change(running, per_hour=None)
+    make.run_jobs()
+    with pytest.raises(Conflict, match="finished"):
+        change(running, per_hour=9)
+
+
+def test_what_was_cancelled_is_not_changed(running):
+    services.move(campaign=running, verb="cancel")
     with pytest.raises(Conflict, match="cancelled"):
         change(running, per_hour=9)
+
+
+def test_the_page_tells_that_an_edit_holds_what_is_not_sent(running, tenant):
+    old = experiments.arms_of(running.experiment)[0].revision
+    approval.edit(
+        revision=old, components={**old.components, "subject": "x"}, author_id=tenant.owner.pk
+    )
+    client = Client()
+    client.force_login(tenant.owner)
+    url = reverse("delivery_pages:campaign", args=[tenant.slug, running.pk])
+    assert "the new one is not approved yet (draft)" in client.get(url).content.decode()
+
+
+def test_a_version_keeps_what_was_and_what_is(running, tenant):
+    old, new = correct(running, tenant, subject="New")
+    [offered] = revising.edited(running)
+    made = change(running, texts={offered.arm_key: new.pk}, per_hour=7)
+    assert made.before == {"per_hour": "2", f"text {offered.arm_key}": str(old.pk)}
+    assert made.after == {"per_hour": "7", f"text {offered.arm_key}": str(new.pk)}
 
 
 def test_a_draft_is_edited_as_a_whole(tenant):
@@ -180,6 +205,20 @@ def test_hour_topic_and_template_change_too(running):
     assert {timezone.localtime(s.due_at).strftime("%H:%M") for s in waiting} == {"09:30"}
 
 
+def test_an_hour_that_is_over_for_today_means_tomorrow(running, tenant):
+    """What waits does not leave at once because the campaign was launched before that hour."""
+    Campaign.objects.filter(pk=running.pk).update(
+        launched_at=timezone.now() - timedelta(days=2), per_hour=None
+    )
+    now = timezone.now()
+    gone = (now - timedelta(minutes=5)).time().replace(microsecond=0)
+    change(running, local_time=gone, per_hour=None)
+    make.run_jobs()
+    waiting = Send.objects.filter(campaign=running, state="pending")
+    assert waiting.count() == 4
+    assert all(s.due_at > now + timedelta(hours=20) for s in waiting)
+
+
 def test_the_page_says_whom_it_concerns_and_makes_the_version(running, tenant):
     _, new = correct(running, tenant, subject="New")
     client = Client()
@@ -189,7 +228,7 @@ def test_the_page_says_whom_it_concerns_and_makes_the_version(running, tenant):
     url = reverse("delivery_pages:revise", args=[tenant.slug, running.pk])
     page = client.get(url)
     assert (page.context["whom"].left, page.context["whom"].waits) == (2, 4)
-    arm = page.context["newer"][0].arm_key
+    arm = page.context["newer"][0][0].arm_key
     form = {"seen": "1", "text": f"{arm}={new.pk}", "per_hour": "", "template": "", "topic": ""}
     answer = client.post(url, form, follow=True)
     assert "Version 2 holds for 4 people who still wait." in answer.content.decode()

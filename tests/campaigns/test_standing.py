@@ -27,6 +27,7 @@ from campaigns.strategy import selectors as strategy
 from campaigns.strategy import services as policies
 from campaigns.strategy.models import ActionBank, Constraint, Policy, PolicySpend
 from insights import chain
+from tenants import caps
 from tenants.models import Tenant
 from tests import make
 from tests.campaigns import shop
@@ -87,6 +88,14 @@ def test_each_person_gets_one_letter_a_day(tenant, monkeypatch):
     for send in selectors.sends():
         assert send.components["subject"] == f"The {chosen[send.decision_id]} tea"
     assert Event.objects.filter(name="Message Sent").count() == 12
+
+
+def test_what_is_beyond_the_months_cap_is_not_kept_for_later(tenant, monkeypatch):
+    """The policy decides anew each day: what waited for the month would pile up."""
+    caps.save_own({"messages": 2})
+    row = launched()
+    tick(monkeypatch, NOON)
+    assert services.counts(row) == {"sent": 2, "capped": 4}
 
 
 def test_what_comes_back_is_a_reward_of_the_decision(tenant, monkeypatch):

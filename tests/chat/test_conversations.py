@@ -18,6 +18,7 @@ from chat.conversations.visiting import Browser
 from chat.inboxes import services as inboxes
 from tenants import teams
 from tenants.models import Notice
+from tenants.roles import ALL_VERBS
 from tests import make
 
 
@@ -198,7 +199,7 @@ def test_labels_priority_and_team_sort_the_list(tenant):
         services.take(conversation=talk, user=tenant.owner)
     services.set_labels(conversation=two, names=["refund", "vip", "refund"])
     services.set_priority(conversation=two, priority=3)
-    team = teams.save(name="Returns", members=[tenant.owner.pk])
+    team = teams.save(name="Returns", members=[tenant.owner.pk], rights=ALL_VERBS)
     services.assign(conversation=two, to=tenant.owner, team=team, by_id=tenant.owner.pk)
     listed = selectors.conversations(view="mine", user_id=tenant.owner.pk)
     assert [c.pk for c in listed] == [two.pk, one.pk]

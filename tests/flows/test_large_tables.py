@@ -4,6 +4,7 @@ workspace, and the keys that distributed tables ask for; the house works on as b
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -18,8 +19,11 @@ from attune.kernel import partitioning
 from attune.kernel.rls import catalog_findings
 from attune.kernel.tenancy import tenant_context
 from campaigns.contacts.models import Event
+from campaigns.delivery import allowance
 from campaigns.delivery import services as delivery
 from campaigns.delivery.models import Send
+from tenants import caps
+from tenants.models import Allowance, Tenant
 from tests import conftest, make
 
 
@@ -109,6 +113,35 @@ def test_events_in_parts_lose_nothing_stay_apart_and_take_more(own):
             cursor.execute(f"SELECT * FROM event_p{n}")  # noqa: S608
     with pytest.raises(CommandError, match="already"):
         call_command("partition_table", "event", into=4)
+
+
+def test_many_take_from_one_allowance_and_none_beyond_it(own):
+    with tenant_context(own.id):
+        caps.save_own({"messages": 25})
+
+    def take(_: int) -> bool:
+        with tenant_context(own.id):
+            return allowance.take(Tenant.objects.get(pk=own.id))
+
+    with ThreadPoolExecutor(6) as many:
+        taken = list(many.map(take, range(60)))
+    assert sum(taken) == 25
+    with tenant_context(own.id):
+        assert Allowance.objects.get().n == 25
+
+
+def test_who_runs_the_house_grants_caps(own):
+    call_command("grant_caps", own.slug, "messages=7", "events=9")
+    with tenant_context(own.id):
+        tenant = Tenant.objects.get(pk=own.id)
+        assert (caps.cap_of(tenant, "messages"), caps.cap_of(tenant, "events")) == (7, 9)
+    for wrong, told in ((["nobody"], "no workspace"), ([own.slug, "messages"], "no cap"),
+                        ([own.slug, "tokens=1"], "no cap of this name")):  # fmt: skip
+        with pytest.raises(CommandError, match=told):
+            call_command("grant_caps", *wrong)
+    call_command("grant_caps", own.slug)
+    with tenant_context(own.id):
+        assert caps.cap_of(Tenant.objects.get(pk=own.id), "messages") is None
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ PUBLIC = {  # answered without a workspace, with the reason
     "tenants:accept": "signed by its token", "guests:review": "signed token", "delivery:unsubscribe": "signed token",
     "privacy-public:ask": "signed token",
     **{f"tenants:{name}": "a member's own agency; tests/tenants/test_clients.py" for name in (
-        "new-client", "client", "release-client")},
+        "new-client", "client", "release-client", "adopt-client")},
     "tenants:brand-style": "signed token", "tenants:logo": "signed token",
     **{f"delivery:{name}": "signed token" for name in (
         "click", "opened", "preferences", "confirm", "sign-up")},
@@ -98,7 +98,7 @@ def build(place: make.Place) -> dict[str, Any]:
     experiments.analyse(experiment=trial, now=timezone.now())
     run = content.request_variants(brief=text.asset.brief, wanted=1, author_id=None)
     endpoint, _ = endpoints.create(name=CANARY, url="http://127.0.0.1:9/hook")
-    people.invite(email="guest@b.example", role="analyst", by=None)
+    people.invite(email="guest@b.example", role="analyst", by=None, rights=ALL_VERBS)
     key, _ = keys.create_key(name=CANARY, kind="secret", scopes=["jobs.view"], by=None)
     of = upload(file=SimpleUploadedFile("b.csv", f"id,name\n1,{CANARY}\n".encode()))
     contacts.record_consent(contact=person, state="given", source=CANARY)
@@ -118,7 +118,7 @@ def build(place: make.Place) -> dict[str, Any]:
     talk = make.conversation(f"{CANARY} hello", name=f"{CANARY} inbox")
     chat.note(conversation=talk, user=place.owner, text=f"{CANARY} note")
     chat.set_labels(conversation=talk, names=[CANARY])
-    team = teams.save(name=CANARY, members=[place.owner.pk])
+    team = teams.save(name=CANARY, members=[place.owner.pk], rights=ALL_VERBS)
     canned = inboxes.save_canned(code="canary", text=CANARY)
     file = visiting.keep_file(
         conversation=talk, name=f"{CANARY}.txt", content=CANARY.encode(), by_visitor=True

@@ -319,7 +319,7 @@ def fill(place: make.Place, start: int, n: int) -> None:
         talk = make.conversation(f"Hello {number}", inbox=door(), who=f"Visitor {number}")
         chat.set_labels(conversation=talk, names=[f"label {number % 3}"])
         chat.note(conversation=talk, user=place.owner, text="inside")
-        teams.save(name=f"Team {number}", members=[place.owner.pk])
+        teams.save(name=f"Team {number}", members=[place.owner.pk], rights=ALL_VERBS)
         custom_roles.save(
             name=f"Role {number}", about="", verbs=["workspace.view"], rights=ALL_VERBS
         )

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from django.core import mail
 from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from attune.kernel.errors import Conflict, Forbidden, NotFound
+from attune.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from attune.kernel.models import AuditEntry
 from attune.kernel.tenancy import tenant_context
 from insights import metering
-from tenants import caps, clients, custom_roles, leaving, people, registry
+from tenants import caps, clients, custom_roles, keys, leaving, people, registry
 from tenants.models import ApiKey, Membership, Tenant
 from tenants.roles import ALL_VERBS, AT_HOME, verbs_of
 from tests import make
@@ -160,12 +161,12 @@ def test_granted_caps_bind_the_client_and_go_with_the_agency(agency, client_of):
     assert browser.post(page, {"messages": 10, "events": ""}).status_code == 302
     with tenant_context(client_of.id):
         tenant = Tenant.objects.get(pk=client_of.id)
-        assert tenant.granted_caps == {"messages": 10}
+        assert tenant.agency_caps == {"messages": 10}
         caps.save_own({"messages": 50})
         tenant.refresh_from_db()
         assert caps.cap_of(tenant, "messages") == 10
         assert AuditEntry.objects.filter(
-            action="workspace.caps", actor_label__contains=agency.tenant.name
+            action="workspace.agency_caps", actor_label__contains=agency.tenant.name
         ).exists()
         clients.part()
         tenant.refresh_from_db()
@@ -183,15 +184,18 @@ def test_strangers_and_other_agencies_change_no_client(agency, client_of):
     ]
     for url in urls:
         assert signed_in(stranger.owner).post(url, {"messages": 1}).status_code == 404, url
+        assert signed_in(stranger.owner).get(url).status_code in {404, 405}, url
         assert Client().post(url).status_code == 302
     marketer = signed_in(in_agency(agency, "marketer"))
     assert marketer.post(urls[1], {"messages": 1}).status_code == 403
     assert marketer.post(urls[2]).status_code == 403
+    for url in (urls[1], urls[4]):
+        assert marketer.get(url).status_code == 403, url
     own = signed_in(client_of.owner)  # a client's owner is nobody in the agency
     assert own.post(urls[1], {"messages": 1}).status_code == 404
     with tenant_context(client_of.id):
         tenant = Tenant.objects.get(pk=client_of.id)
-        assert (tenant.granted_caps, tenant.parent_id) == ({}, agency.id)
+        assert (tenant.agency_caps, tenant.parent_id) == ({}, agency.id)
 
 
 def test_the_pages_of_both_sides(agency, client_of):
@@ -209,15 +213,17 @@ def test_the_pages_of_both_sides(agency, client_of):
     token = made.context["link"]
     other = make.workspace("late")
     join = reverse("workspace:agency", args=[other.slug])
-    wrong = signed_in(other.owner).post(join, {"verb": "join", "token": "no"})
+    part = reverse("workspace:part", args=[other.slug])
+    wrong = signed_in(other.owner).post(join, {"token": "no"})
     assert wrong.status_code == 422
-    assert signed_in(other.owner).post(join, {"verb": "join", "token": token}).status_code == 302
+    assert signed_in(other.owner).post(join, {"token": token}).status_code == 302
     with tenant_context(other.id):
         assert clients.agency().slug == agency.slug
         admin = make.member(other, "admin")
-    assert signed_in(admin).post(join, {"verb": "part"}).status_code == 403
-    assert signed_in(agency.owner).post(join, {"verb": "part"}).status_code == 403
-    assert signed_in(other.owner).post(join, {"verb": "part"}).status_code == 302
+    assert signed_in(admin).post(part).status_code == 403
+    assert signed_in(agency.owner).post(part).status_code == 403
+    assert signed_in(other.owner).post(part).status_code == 302
+    assert signed_in(other.owner).post(part).status_code == 409  # a second click
     let_go = reverse("tenants:release-client", args=[agency.slug, client_of.id])
     assert browser.post(let_go).status_code == 302
     assert seat(agency.owner, client_of) is None
@@ -225,14 +231,20 @@ def test_the_pages_of_both_sides(agency, client_of):
     assert named.url == reverse("insights:home", args=["fresh"])
 
 
-def test_erasing_the_agency_frees_its_clients(agency, client_of, settings):
+def test_erasing_the_agency_frees_its_clients_as_by_their_own_hand(agency, client_of):
+    with tenant_context(client_of.id):
+        caps.save_agency({"messages": 1})
     with tenant_context(agency.id):
         leaving.ask_erasing(typed=agency.slug)
         Tenant.objects.filter(pk=agency.id).update(erase_at="2020-01-01T00:00Z")
-        assert leaving.erase_if_due(timezone.now())
+        assert not leaving.erase_if_due(timezone.now())  # its clients first
     with tenant_context(client_of.id):
-        assert Tenant.objects.get(pk=client_of.id).parent_id is None
-        assert clients.agency() is None
+        clients.part_if_over(timezone.now())
+        tenant = Tenant.objects.get(pk=client_of.id)
+        assert (tenant.parent_id, tenant.agency_caps) == (None, {})
+    with tenant_context(agency.id):
+        assert leaving.erase_if_due(timezone.now())
+    assert registry.memberships_of(agency.owner.pk) == []
 
 
 def api(place: make.Place, *scopes: str) -> APIClient:
@@ -243,11 +255,19 @@ def api(place: make.Place, *scopes: str) -> APIClient:
     return caller
 
 
+def by_owner(agency: make.Place, *scopes: str) -> APIClient:
+    caller = api(agency, *scopes)
+    with tenant_context(agency.id):
+        ApiKey.objects.update(created_by=agency.owner)
+    return caller
+
+
 def test_a_client_is_made_and_listed_over_rest(agency):
-    caller = api(agency, "clients.view", "clients.manage", "campaigns.view", "keys.manage")
-    refused = caller.post("/v1/clients", {"name": "Web Shop"}, format="json")
-    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "owner_email")
-    body = {"name": "Web Shop", "owner_email": agency.owner.email, "caps": {"events": 5}}
+    nobodys = api(agency, "clients.manage")
+    refused = nobodys.post("/v1/clients", {"name": "Web Shop"}, format="json")
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "key")
+    caller = by_owner(agency, "clients.view", "clients.manage", "campaigns.view", "keys.manage")
+    body = {"name": "Web Shop", "caps": {"events": 5}}
     made = caller.post("/v1/clients", body, format="json")
     assert made.status_code == 201
     again = caller.post("/v1/clients", body, format="json")
@@ -262,18 +282,105 @@ def test_a_client_is_made_and_listed_over_rest(agency):
     assert APIClient().get("/v1/clients").status_code == 401
 
 
-def test_an_owner_who_has_no_account_yet_is_invited(agency):
-    caller = api(agency, "clients.manage")
-    with tenant_context(agency.id):
-        ApiKey.objects.update(created_by=agency.owner)
+def test_a_client_that_cannot_be_whole_is_not_made_at_all(agency):
+    caller = by_owner(agency, "clients.manage")
+    body = {"name": "Half Shop", "caps": {"events": -1}}
+    assert caller.post("/v1/clients", body, format="json").status_code == 422
+    with (
+        pytest.raises(Invalid),
+        transaction.atomic(),
+    ):
+        clients.set_up(
+            agency_id=agency.id, name="Half Shop", founder=agency.owner, owner_email="",
+            granted={"events": -1}, scopes=["campaigns.view"], key_name="k",
+        )  # fmt: skip
+    assert [m.slug for m in registry.memberships_of(agency.owner.pk)] == [agency.slug]
+
+
+def test_the_owner_to_be_is_invited_and_the_agency_leaves_nothing_behind(
+    agency, django_capture_on_commit_callbacks
+):
+    caller = by_owner(agency, "clients.manage", "campaigns.view")
     body = {"name": "Far Shop", "owner_email": "far@example.com"}
-    assert caller.post("/v1/clients", body, format="json").status_code == 201
+    with django_capture_on_commit_callbacks(execute=True):
+        made = caller.post("/v1/clients", body, format="json")
+    [letter] = mail.outbox
+    assert letter.to == ["far@example.com"]
     far = next(m for m in registry.memberships_of(agency.owner.pk) if m.slug == "far-shop")
-    with tenant_context(far.tenant_id):
-        token = people.invite(email="far@example.com", role="owner", by=None)
+    assert (far.role, far.visiting) == ("owner", False)  # somebody has to, until they came
+    token = letter.body.split("/invitation/")[1].split()[0]
     guest = make.user("far@example.com")
     people.accept_invitation(token=token, user=guest)
-    assert seat(guest, make.Place(Tenant(pk=far.tenant_id), guest)).role == "owner"
+    with tenant_context(far.tenant_id):
+        clients.part()
+        assert [m.user for m in Membership.objects.all()] == [guest]
+    assert all(m.slug == agency.slug for m in registry.memberships_of(agency.owner.pk))
+    assert registry.key_of(made.json()["secret_key"]) is None
+    assert registry.key_of(made.json()["write_key"]) is None
+
+
+def test_a_founder_who_is_the_only_owner_stays_when_the_agency_goes(agency):
+    made = clients.create(of=seat(agency.owner, agency), name="Own Shop", owner=agency.owner)
+    with tenant_context(made.pk):
+        clients.part()
+        assert Membership.objects.get().for_agency is False
+    assert seat(agency.owner, make.Place(made, agency.owner)).role == "owner"
+
+
+def test_what_the_house_grants_outlives_the_agency(agency, client_of):
+    with tenant_context(client_of.id):
+        caps.save_house({"messages": 7})
+        caps.save_agency({"messages": 3})
+        clients.part()
+        assert caps.cap_of(Tenant.objects.get(pk=client_of.id), "messages") == 7
+
+
+def test_a_token_works_once_and_until_another_one_is_made(agency, client_of):
+    other, third = make.workspace("other"), make.workspace("third")
+    with tenant_context(agency.id):
+        first = clients.invitation()
+        second = clients.invitation()
+    with tenant_context(other.id):
+        with pytest.raises(NotFound, match="was used"):
+            clients.join(token=first)
+        clients.join(token=second)
+        clients.part()
+    for place in (other, third):
+        with tenant_context(place.id), pytest.raises(NotFound, match="was used"):
+            clients.join(token=second)
+
+
+def test_who_leaves_the_agency_leaves_the_clients_they_made(agency):
+    admin = in_agency(agency, "admin")
+    made = clients.create(of=seat(admin, agency), name="Made Shop", owner=admin)
+    shop = make.Place(made, admin)
+    assert seat(admin, shop).role == "owner"
+    with tenant_context(agency.id):
+        people.remove_member(membership=Membership.objects.get(user=admin), rights=ALL_VERBS)
+    assert seat(admin, shop) is None
+    adopt = reverse("tenants:adopt-client", args=[agency.slug, made.pk])
+    assert signed_in(agency.owner).post(adopt).status_code == 302
+    assert (seat(agency.owner, shop).role, seat(agency.owner, shop).visiting) == ("owner", False)
+    with tenant_context(made.pk):
+        Membership.objects.create(user=make.user(), role="owner")
+    assert signed_in(agency.owner).post(adopt).status_code == 409
+
+
+def test_a_key_of_the_agency_stays_one_when_it_is_renewed(agency, client_of):
+    with tenant_context(client_of.id):
+        key, _ = keys.create_key(name="k", kind="write_only", scopes=[], by=None)
+        ApiKey.objects.filter(pk=key.pk).update(for_agency=True)
+        key.refresh_from_db()
+        _, secret = keys.rotate_key(key=key, by=None)
+        clients.part()
+    assert registry.key_of(secret) is None
+
+
+def test_numbers_that_no_workspace_has_are_not_found(agency):
+    browser = signed_in(agency.owner)
+    for name in ("client", "release-client", "adopt-client"):
+        url = reverse(f"tenants:{name}", args=[agency.slug, 10**19])
+        assert browser.post(url).status_code == 404
 
 
 def test_the_functions_answer_for_the_open_workspace_alone(agency, client_of):

@@ -112,7 +112,9 @@ def test_whoever_manages_members_gives_no_more_than_they_hold(tenant):
 
 
 def test_an_invitation_carries_a_role_of_ones_own(tenant):
-    token = people.invite(email="w@example.com", role=str(a_role().pk), by=None)
+    token = people.invite(
+        email="w@example.com", role=str(a_role().pk), by=None, rights=ALL_VERBS
+    )
     user = make.user("w@example.com")
     assert people.accept_invitation(token=token, user=user).role_name == "Writer"
     assert seen(user, tenant).verbs == set(WRITER)
@@ -132,6 +134,17 @@ def test_a_role_that_is_held_stays_and_the_database_holds_it_too(tenant):
         Membership.objects.create(user=make.user(), role="custom")
 
 
+def test_a_role_that_an_open_invitation_brings_stays_one_that_came_does_not_hold_it(tenant):
+    row = a_role()
+    token = people.invite(email="w@example.com", role=str(row.pk), by=None, rights=ALL_VERBS)
+    with pytest.raises(Conflict, match="is invited with this role"):
+        custom_roles.drop(row=row, rights=ALL_VERBS)
+    member = people.accept_invitation(token=token, user=make.user("w@example.com"))
+    people.change_role(membership=member, role="analyst", rights=ALL_VERBS)
+    custom_roles.drop(row=row, rights=ALL_VERBS)
+    assert not CustomRole.objects.exists()
+
+
 def test_losing_the_right_to_keys_ends_the_keys_one_made(tenant):
     row = a_role("Tech", ["workspace.view", "keys.manage", "jobs.view"])
     user = someone(row.pk)
@@ -141,13 +154,69 @@ def test_losing_the_right_to_keys_ends_the_keys_one_made(tenant):
     assert key.revoked_at is not None
 
 
+def test_keys_end_that_can_more_than_who_made_them_and_only_those(tenant):
+    row = a_role("Tech", ["workspace.view", "keys.manage", "contacts.view_personal", "jobs.view"])
+    user = someone(row.pk)
+    teams.save(name="T", members=[tenant.owner.pk], role=str(row.pk), rights=ALL_VERBS)
+    wide, _ = keys.create_key(name="w", kind="secret", scopes=["contacts.view_personal"], by=user)
+    narrow, _ = keys.create_key(name="n", kind="secret", scopes=["jobs.view"], by=user)
+    owners, _ = keys.create_key(name="o", kind="secret", scopes=["keys.manage"], by=tenant.owner)
+    verbs = ["workspace.view", "keys.manage", "jobs.view"]
+    custom_roles.save(name="Tech", about="", verbs=verbs, rights=ALL_VERBS, row=row)
+    ended = {k.name: bool(k.revoked_at) for k in ApiKey.objects.all()}
+    assert ended == {"w": True, "n": False, "o": False}  # an owner holds it without the team
+    assert {wide.name, narrow.name, owners.name} == set(ended)
+
+
+def test_an_invitation_brings_no_more_than_who_sent_it_may_give(tenant):
+    admin = make.member(tenant, "admin")
+    sent = people.invite(email="a@example.com", role="admin", by=admin, rights=ADMIN)
+    manager = frozenset({"workspace.view", "members.view", "members.manage"})
+    tiny = a_role("Guest", ["workspace.view"])
+    with pytest.raises(Forbidden):  # nor takes the place of one that brings more
+        people.invite(email="a@example.com", role=str(tiny.pk), by=None, rights=manager)
+    assert registry.invitation_of(sent) is not None
+    people.change_role(
+        membership=Membership.objects.get(user=admin), role="analyst", rights=ALL_VERBS
+    )
+    assert registry.invitation_of(sent) is None
+
+
+def test_an_invitation_is_taken_back_on_its_page_and_goes_with_who_sent_it(tenant):
+    token = people.invite(email="a@example.com", role="analyst", by=None, rights=ALL_VERBS)
+    client = Client()
+    client.force_login(tenant.owner)
+    invitation = custom_roles.open_invitations().get()
+    url = reverse("workspace:withdraw", args=[tenant.slug, invitation.pk])
+    assert client.post(url).status_code == 302
+    assert client.post(url).status_code == 404
+    assert registry.invitation_of(token) is None
+    admin = make.member(tenant, "admin")
+    other = people.invite(email="b@example.com", role="analyst", by=admin, rights=ADMIN)
+    people.remove_member(membership=Membership.objects.get(user=admin), rights=ALL_VERBS)
+    assert registry.invitation_of(other) is None
+
+
+def test_taking_a_removal_back_brings_the_teams_back_too(tenant):
+    user = make.member(tenant, "agent")
+    team = teams.save(name="Desk", members=[user.pk], rights=ALL_VERBS)
+    stood = [str(pk) for pk in teams.of_member(user.pk)]
+    people.remove_member(membership=Membership.objects.get(user=user), rights=ALL_VERBS)
+    people.put_back_member(
+        user_id=user.pk, role="agent", after="", rights=ALL_VERBS, of_teams=stood
+    )
+    assert teams.people(team.pk) == {user.pk}
+
+
 def test_a_team_adds_its_role_to_what_each_of_it_may(tenant):
     analyst = make.member(tenant, "analyst")
-    team = teams.save(name="Deciders", members=[analyst.pk], role="reviewer")
+    team = teams.save(name="Deciders", members=[analyst.pk], role="reviewer", rights=ALL_VERBS)
     assert seen(analyst, tenant).verbs == verbs_of("analyst", "reviewer")
     assert analyst.pk in notices.those_who_can("approval.decide")
     custom = a_role("Sellers", ["workspace.view", "campaigns.launch"])
-    teams.save(name="Deciders", members=[analyst.pk], role=str(custom.pk), team=team)
+    teams.save(
+        name="Deciders", members=[analyst.pk], role=str(custom.pk), team=team, rights=ALL_VERBS
+    )
     assert seen(analyst, tenant).verbs == verbs_of("analyst", granted=custom.verbs)
     assert analyst.pk in notices.those_who_can("campaigns.launch")
     assert analyst.pk not in notices.those_who_can("approval.decide")
@@ -157,10 +226,12 @@ def test_a_team_adds_its_role_to_what_each_of_it_may(tenant):
 
 def test_who_leaves_a_team_that_managed_keys_loses_theirs_unless_their_own_role_may(tenant):
     analyst, developer = make.member(tenant, "analyst"), make.member(tenant, "developer")
-    team = teams.save(name="Tech", members=[analyst.pk, developer.pk], role="developer")
+    team = teams.save(
+        name="Tech", members=[analyst.pk, developer.pk], role="developer", rights=ALL_VERBS
+    )
     for user in (analyst, developer):
         keys.create_key(name=str(user.pk), kind="secret", scopes=["jobs.view"], by=user)
-    teams.save(name="Tech", members=[], role="developer", team=team)
+    teams.save(name="Tech", members=[], role="developer", team=team, rights=ALL_VERBS)
     alive = ApiKey.objects.filter(revoked_at=None, name__in=[str(analyst.pk), str(developer.pk)])
     assert list(alive.values_list("created_by_id", flat=True)) == [developer.pk]
 
@@ -176,13 +247,13 @@ def test_who_leaves_a_team_that_managed_keys_loses_theirs_unless_their_own_role_
 )
 def test_a_team_that_cannot_be_is_refused(tenant, values, told):
     with pytest.raises(Invalid, match=told):
-        teams.save(**{"name": "T", "members": [], **values})
+        teams.save(**{"name": "T", "members": [], **values}, rights=ALL_VERBS)
     assert not Team.objects.exists()
 
 
 def test_who_leaves_the_workspace_is_in_no_team(tenant):
     user = make.member(tenant, "agent")
-    teams.save(name="Desk", members=[user.pk])
+    teams.save(name="Desk", members=[user.pk], rights=ALL_VERBS)
     people.remove_member(membership=Membership.objects.get(user=user), rights=ALL_VERBS)
     assert not TeamMember.objects.exists()
 
@@ -190,14 +261,14 @@ def test_who_leaves_the_workspace_is_in_no_team(tenant):
 def test_a_review_goes_to_a_team_and_its_deciders_are_told(tenant):
     reviewer, analyst = make.member(tenant, "reviewer"), make.member(tenant, "analyst")
     review = approval.submit(revision=make.draft(), by_id=None)
-    team = teams.save(name="Legal", members=[reviewer.pk, analyst.pk])
+    team = teams.save(name="Legal", members=[reviewer.pk, analyst.pk], rights=ALL_VERBS)
     notices.read_all(reviewer.pk)
     approval.assign(review=review, to=None, team=team, due_on=None, by_id=None)
     review.refresh_from_db()
     assert (review.team, review.assigned_to) == (team, None)
     assert "your team's" in str(notices.of(reviewer.pk).filter(read_at=None).get().text)
     assert not notices.of(analyst.pk).exists()
-    alone = teams.save(name="Readers", members=[analyst.pk])
+    alone = teams.save(name="Readers", members=[analyst.pk], rights=ALL_VERBS)
     with pytest.raises(Invalid, match="Nobody of this team"):
         approval.assign(review=review, to=None, team=alone, due_on=None, by_id=None)
 
@@ -244,7 +315,7 @@ def test_a_role_of_another_workspace_is_none_here(db):
 
 def test_a_conversation_goes_to_a_team(tenant):
     agent = make.member(tenant, "agent")
-    team = teams.save(name="Returns", members=[agent.pk])
+    team = teams.save(name="Returns", members=[agent.pk], rights=ALL_VERBS)
     talk = make.conversation()
     conversations.assign(conversation=talk, to=None, team=team, by_id=tenant.owner.pk)
     talk.refresh_from_db()

@@ -11,7 +11,7 @@ from attune.kernel.models import AuditEntry
 from attune.kernel.tenancy import tenant_context
 from tenants import keys, people, registry, services
 from tenants.models import ApiKey, Membership, Tenant
-from tenants.roles import PERMISSIONS, Role, role_can, verbs_of
+from tenants.roles import ALL_VERBS, PERMISSIONS, Role, role_can, verbs_of
 from tests import make
 
 PAGES = {
@@ -176,7 +176,9 @@ def test_the_last_owner_stays(tenant):
 
 
 def test_an_invitation_works_once_for_its_address_alone(tenant):
-    token = people.invite(email="Guest@Example.com", role="analyst", by=tenant.owner)
+    token = people.invite(
+        email="Guest@Example.com", role="analyst", by=tenant.owner, rights=ALL_VERBS
+    )
     with pytest.raises(NotFound):
         people.accept_invitation(token=token, user=make.user("other@example.com"))
     guest = make.user("guest@example.com")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -14,8 +15,9 @@ from PIL import Image
 from rest_framework.test import APIClient
 
 from attune.kernel.errors import Invalid
+from attune.kernel.models import JobRow
 from campaigns.contacts import importing
-from campaigns.contacts.models import EventCount
+from campaigns.contacts.models import Contact, EventCount
 from campaigns.delivery import allowance, email, sending, services, tracking
 from campaigns.delivery.models import Send
 from campaigns.generators import meter
@@ -58,16 +60,16 @@ def test_days_are_the_workspaces_own(tenant):
     assert Meter.objects.get(kind="messages").day == late.date() + timedelta(days=1)
 
 
-def _sent(n: int, **caps_of_month: int | None):
+def _sent(n: int, *, messages: int | None = None, **parts: str):
     """A blast to n people, sent as far as it may be."""
     for number in range(n):
         make.contact(f"p{number}", email=f"p{number}@example.com")
     audience = make.segment({"trait": "email", "exists": True})
-    trial = make.experiment([make.approved()], holdout=1e-9, running=False)
+    trial = make.experiment([make.approved(**parts)], holdout=1e-9, running=False)
     campaign = make.campaign(audience, trial)
     services.launch(campaign=campaign)
-    if caps_of_month:
-        caps.save_own(caps_of_month)
+    if messages is not None:
+        caps.save_own({"messages": messages})
     make.run_jobs()
     return campaign
 
@@ -79,9 +81,12 @@ def test_no_message_leaves_beyond_the_cap_and_the_others_wait(tenant):
     waiting = Send.objects.filter(state="pending").first()
     assert waiting.due_at > timezone.now()
     assert "cap is reached" in str(waiting.reason)
+    assert waiting.due_at == allowance.until(me(tenant))  # the next month, and no look before
     assert Allowance.objects.get().n == 3
+    assert allowance.release(me(tenant)) == 0
     caps.save_own({"messages": 4})
-    later = timezone.now() + timedelta(hours=2)
+    assert allowance.release(me(tenant)) == 2
+    later = timezone.now() + timedelta(minutes=1)
     left = [s for s in Send.objects.filter(state="pending") if sending.prepare(s.pk, now=later)]
     assert len(left) == 1  # three had left before the cap was raised to four
     caps.save_own({"messages": None})
@@ -118,20 +123,51 @@ def test_events_beyond_the_cap_are_refused_whole_and_can_come_again(tenant):
     assert caller.post("/v1/batch", batch, format="json").json()["accepted"] == 2
 
 
-def test_an_import_that_brings_too_many_contacts_does_not_start(tenant):
-    file = SimpleUploadedFile("c.csv", b"id,email\n1,a@example.com\n2,b@example.com\n")
-    row = importing.upload(file=file)
+def test_what_we_tell_of_ourselves_and_what_came_before_is_in_no_cap(tenant):
+    secret = make.key(tenant, "events.write", kind="write_only")
+    caller = APIClient()
+    caller.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+    _sent(3)  # three messages, each an event of ours
+    batch = {"batch": [make.track("u1", "A")]}
+    assert caller.post("/v1/batch", batch, format="json").status_code == 200
+    caps.save_own({"events": 2})
+    old = make.track("u1", "B")
+    old["timestamp"] = (timezone.now() - timedelta(hours=40)).isoformat()
+    assert caller.post("/v1/batch", {"batch": [old]}, format="json").status_code == 200
+    again = caller.post("/v1/batch", batch, format="json")  # what is there already takes nothing
+    assert (again.status_code, again.json()["duplicates"]) == (200, 1)
+    full = caller.post("/v1/batch", {"batch": [make.track("u1", "C")]}, format="json")
+    assert full.status_code == 429
+    assert {line.kind: line.used for line in caps.lines(me(tenant))}["events"] == 2
+
+
+def test_a_month_is_the_workspaces_own_whoever_asks(tenant):
+    Tenant.objects.filter(pk=tenant.id).update(timezone="Pacific/Kiritimati")  # 14 hours ahead
+    begin = caps.begin_of(caps.month_of(me(tenant)), me(tenant))
+    local = begin.astimezone(ZoneInfo("Pacific/Kiritimati"))
+    assert (local.day, local.hour) == (1, 0)
+    for zone in ("UTC", "America/Los_Angeles"):
+        with timezone.override(zone):
+            assert caps.begin_of(caps.month_of(me(tenant)), me(tenant)) == begin
+
+
+def test_an_import_stops_where_the_contacts_are_too_many_and_goes_on_once_there_is_room(tenant):
+    rows = "".join(f"{n},p{n}@example.com\n" for n in range(1500))
+    row = importing.upload(file=SimpleUploadedFile("c.csv", f"id,email\n{rows}".encode()))
     mapping = {"id": "userId", "email": "trait:email"}
-    importing.start(of=row, mapping=mapping, dry_run=True)
+    caps.save_own({"contacts": 1200})
+    importing.start(of=row, mapping=mapping, dry_run=False)
+    make.run_jobs()
+    job = JobRow.objects.get(pk=row.job_id)
+    assert job.state == "quarantined"
+    assert "Contacts, 1,200" in str(job.error)
+    row.refresh_from_db()
+    assert (row.next_row, row.state) == (1000, "running")
+    caps.save_own({"contacts": 1500})
+    importing.resume(of=row)
     make.run_jobs()
     row.refresh_from_db()
-    caps.save_own({"contacts": 1})
-    with pytest.raises(caps.CapReached, match="Contacts, 1"):
-        importing.start(of=row, mapping=mapping, dry_run=False)
-    row.refresh_from_db()
-    assert row.state == "checked"
-    caps.save_own({"contacts": 2})
-    importing.start(of=row, mapping=mapping, dry_run=False)
+    assert (row.state, Contact.objects.count()) == ("finished", 1500)
 
 
 def test_people_are_told_at_four_fifths_and_at_the_end_once_each(tenant):
@@ -212,7 +248,11 @@ def test_customers_see_the_workspaces_own_look(tenant, settings, tmp_path):
     send = Send.objects.get(campaign=campaign)
     html = email.html_body(sending.envelope_of(send))
     assert f'<img src="{brand.logo_url}"' in html
-    assert "background:#ffcc00;color:#000000" in html or not send.components.get("cta")
+    button = email.Envelope(
+        to="a@example.com", sender="s", components={"body": "b", "cta": "Taste"}, message_id="",
+        unsubscribe_url="u", click_url="https://shop.example", postal_address="", accent="#ffcc00",
+    )  # fmt: skip
+    assert "background:#ffcc00;color:#000000" in email.html_body(button)
     public = tracking.unsubscribe_url(send).removeprefix(settings.PUBLIC_URL)
     page = Client().get(public).content.decode()
     assert brand.logo_url in page
@@ -220,6 +260,9 @@ def test_customers_see_the_workspaces_own_look(tenant, settings, tmp_path):
     assert ">Attune<" not in page
     browser.post(url, {"brand_colour": "", "drop": "on"})
     assert branding.brand_of(me(tenant)).logo_url == ""
+    browser.post(url, {"brand_colour": "#010203"})
+    assert branding.brand_of(me(tenant)).style_url != brand.style_url  # or a browser keeps the old
+    browser.post(url, {"brand_colour": ""})
     assert Client().get(brand.style_url).status_code == 404
 
 

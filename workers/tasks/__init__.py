@@ -11,9 +11,10 @@ from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
 from attune.kernel import housekeeping, jobs
-from attune.kernel.tenancy import tenant_context
+from attune.kernel.tenancy import current_tenant, tenant_context
 from campaigns.automations import services as journeys
 from campaigns.contacts import services as contacts
+from campaigns.delivery import allowance
 from campaigns.experiments import retention
 from campaigns.experiments import selectors as experiment_selectors
 from campaigns.experiments.jobs import ANALYSE, AnalyseExperiment
@@ -24,6 +25,7 @@ from campaigns.segments.rules import depends_on_time
 from insights import metering
 from insights.risk import services as risks
 from tenants import registry
+from tenants.models import Tenant
 from workers import runner
 from workers.tasks import (
     audience,
@@ -145,8 +147,14 @@ def tidy() -> None:
     """Delete what nobody reads any more: old answers, finished jobs, looks between looks; and the
     workspaces whose owners asked for it. And count what each used."""
     for_each_tenant(_tidy)
-    for_each_tenant(metering.count)
+    for_each_tenant(_meter)
     for_each_tenant(leaving.tidy)
+
+
+def _meter() -> None:
+    """Count what was used; let go on what a cap held that was raised since."""
+    metering.count()
+    allowance.release(Tenant.objects.get(pk=current_tenant()))
 
 
 def _tidy() -> None:

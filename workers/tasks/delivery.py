@@ -60,7 +60,9 @@ def load_campaign(payload: LoadCampaign, run: Run) -> None:
     after, done = None, 0
     while True:
         with run.unit():
-            campaign = selectors.campaign(payload.campaign_id)
+            campaign = selectors.campaign(
+                payload.campaign_id, lock=True
+            )  # none revises it meanwhile
             if campaign.state not in GOING:
                 return
             contacts = loading.audience_batch(campaign, after=after)

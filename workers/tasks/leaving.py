@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from tenants import leaving
+from tenants import clients, leaving
 from tenants.jobs import COPY_WORKSPACE, CopyWorkspace
 from tenants.models import WorkspaceCopy
 from workers.runner import Run, handles
@@ -20,5 +20,6 @@ def copy_workspace(payload: CopyWorkspace, run: Run) -> None:
 
 def tidy() -> None:
     now = timezone.now()
+    clients.part_if_over(now)
     if not leaving.erase_if_due(now):
         leaving.forget_copies(now)

@@ -15,6 +15,11 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddField(
             model_name="campaign",
+            name="timed_at",
+            field=models.DateTimeField(blank=True, null=True),
+        ),
+        migrations.AddField(
+            model_name="campaign",
             name="version",
             field=models.PositiveIntegerField(default=1),
         ),
@@ -48,6 +53,8 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("number", models.PositiveIntegerField()),
+                ("before", models.JSONField(default=dict)),
+                ("after", models.JSONField(default=dict)),
                 ("changes", models.JSONField(default=list)),
                 ("left", models.IntegerField()),
                 ("waits", models.IntegerField()),

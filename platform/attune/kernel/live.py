@@ -27,6 +27,11 @@ def push_now(tenant_id: int, topic: str, object_id: str = "") -> None:
     send_now(group(tenant_id), {"type": "live.hint", "topic": topic, "id": object_id})
 
 
+def recheck(tenant_id: int) -> None:
+    """Have every open page of the workspace ask again whether its person may be there."""
+    send(group(tenant_id), {"type": "live.recheck"})
+
+
 def send(name: str, message: dict[str, Any]) -> None:
     """Send to a channel group, whose name starts with its tenant, once this transaction commits."""
     transaction.on_commit(lambda: send_now(name, message))

@@ -40,12 +40,12 @@ def sign(purpose: str, value: dict[str, Any]) -> str:
     return signing.dumps(value, salt=f"attune.{purpose}", compress=True)
 
 
-def sign_for_good(purpose: str, value: dict[str, Any]) -> str:
+def sign_permanently(purpose: str, value: dict[str, Any]) -> str:
     """A token that says the same each time it is made, so that what it leads to can be kept."""
     return signing.Signer(salt=f"attune.{purpose}").sign_object(value, compress=True)
 
 
-def unsign_for_good(purpose: str, token: str) -> dict[str, Any]:
+def unsign_permanently(purpose: str, token: str) -> dict[str, Any]:
     try:
         found: dict[str, Any] = signing.Signer(salt=f"attune.{purpose}").unsign_object(token)
     except (signing.BadSignature, ValueError) as wrong:
