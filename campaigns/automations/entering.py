@@ -22,13 +22,14 @@ from attune.kernel.tenancy import current_tenant
 from campaigns.automations import flow as flows
 from campaigns.automations import walking
 from campaigns.automations.flow import Entry
-from campaigns.automations.models import Journey, JourneyRun
+from campaigns.automations.models import Journey, JourneyRun, TurnedAway
 from campaigns.contacts import selectors as contacts
 from campaigns.contacts.models import Contact
 from campaigns.segments import selectors as segments
 from campaigns.segments.models import Segment, SegmentMembership
 
 FRESH = timedelta(days=1)  # an event that comes in later than this begins no journey
+AMPLE = timedelta(hours=1)
 BATCH = 200
 Outcome = JourneyRun.Outcome
 
@@ -38,6 +39,8 @@ WHERE e.tenant_id = %(tenant)s AND e.contact_id = ANY(%(contacts)s) AND e.name =
   AND e.at > %(fresh)s AND e.received_at >= %(launched)s AND NOT e.is_machine
   AND NOT EXISTS (SELECT 1 FROM automation_run r WHERE r.tenant_id = e.tenant_id
     AND r.journey_id = %(journey)s AND r.entry = 'event:' || e.id)
+  AND NOT EXISTS (SELECT 1 FROM automation_turned_away a WHERE a.tenant_id = e.tenant_id
+    AND a.journey_id = %(journey)s AND a.event_id = e.id)
 ORDER BY e.at, e.id"""
 
 
@@ -102,6 +105,7 @@ def _let_in_by_event(
     audience = Segment.objects.filter(pk=entry.segment).first() if entry.segment else None
     earlier = _earlier(journey, {row[1] for row in found})
     invited: dict[UUID, bool] = {}
+    away: list[TurnedAway] = []
     for event_id, contact_id, at, properties in found:
         facts = orjson.loads(properties) if isinstance(properties, str) else properties
         if not flows.matches(entry.event, facts):
@@ -114,10 +118,17 @@ def _let_in_by_event(
         if audience is not None and contact_id not in invited:
             invited[contact_id] = segments.holds(audience.rule, contact_id)
         if not invited.get(contact_id, True):
+            away.append(TurnedAway(journey=journey, event_id=event_id))
             continue
         _end_for(earlier.get((contact_id, key), []), now)
         _begin(journey, [(contact_id, f"event:{event_id}", key, at)], now)
         earlier |= _earlier(journey, {contact_id})
+    TurnedAway.objects.bulk_create(away, ignore_conflicts=True)
+
+
+def forget_turned_away(now: datetime) -> None:
+    """An event that is no longer fresh lets nobody in anyway."""
+    TurnedAway.objects.filter(created_at__lt=now - FRESH - AMPLE).delete()
 
 
 def _earlier(

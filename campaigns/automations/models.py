@@ -142,3 +142,22 @@ class JourneyStep(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.node}: {self.what}"
+
+
+class TurnedAway(TenantModel):
+    """An event that let nobody in because its person was not in the audience then: it lets them in
+    no more when they join it later. Kept while the event is fresh."""
+
+    journey = TenantForeignKey(Journey, on_delete=models.CASCADE, related_name="turned_away")
+    event_id = models.UUIDField()
+
+    class Meta(TenantModel.Meta):
+        db_table = "automation_turned_away"
+        constraints = [
+            models.UniqueConstraint(
+                name="turned_away_once", fields=["tenant_id", "journey", "event_id"]
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.journey} · {self.event_id}"

@@ -63,7 +63,8 @@ def _let_in_again(contact: Contact) -> None:
 
 
 def sign_up(values: dict[str, Any], *, wording: str) -> None:
-    """Somebody filled in the form: a contact of that address, and what they asked for."""
+    """Somebody filled in the form: a contact of that address, and what they asked for. A stranger
+    asked for that alone: topics for everybody are not for them unless they ticked them."""
     known = contacts.contact_by_email(values["email"])
     contact = known or _new(values["email"])
     topics = subscriptions.public_topics().filter(key__in=values["topics"])
@@ -71,6 +72,8 @@ def sign_up(values: dict[str, Any], *, wording: str) -> None:
         contact=contact, topics=topics, source=FORM, wording=wording, public=True,
         known=known is not None,
     )  # fmt: skip
+    if known is None:
+        subscribing.leave_out(contact=contact, but=values["topics"], source=FORM, wording=wording)
 
 
 def _new(address: str) -> Contact:

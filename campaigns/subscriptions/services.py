@@ -92,6 +92,13 @@ def subscribe(
     return waiting
 
 
+def leave_out(*, contact: Contact, but: Collection[str], source: str, wording: str) -> None:
+    """Of the topics that everybody gets, somebody gets none `but` these."""
+    everybodys = selectors.topics().filter(mode=Topic.Mode.OPT_OUT).exclude(key__in=but)
+    for topic in everybodys:
+        _say(contact, topic, Consent.State.REFUSED, source, wording)
+
+
 def _asked_lately(contact: Contact) -> set[str]:
     """Keys of the topics for which a letter went out a moment ago."""
     rows = Consent.objects.filter(

@@ -27,6 +27,8 @@ from attune.kernel.models import JobRow, TenantModel
 from attune.kernel.tenancy import tenant_context
 from campaigns.approval import guests
 from campaigns.approval import services as approval
+from campaigns.automations.models import Journey as AutomatedJourney
+from campaigns.automations.models import TurnedAway
 from campaigns.catalog.services import add_fact
 from campaigns.contacts import services as contacts
 from campaigns.contacts.importing import upload
@@ -138,6 +140,7 @@ def build(place: make.Place) -> dict[str, Any]:
     report = assistant.report(conversation=talk, seq=1, reason="other", comment=CANARY)
     gap = Suggestion.objects.create(question=CANARY, samples=[CANARY])
     ids = taught(talk) | heard() | steered() | walked()
+    TurnedAway.objects.create(journey=AutomatedJourney.objects.first(), event_id=talk.pk)
     fact = add_fact(text=CANARY, product=make.product(name=CANARY))
     suppress(address="gone@b.example", reason="manual", source=CANARY)
     return {

@@ -112,9 +112,7 @@ def test_whoever_manages_members_gives_no_more_than_they_hold(tenant):
 
 
 def test_an_invitation_carries_a_role_of_ones_own(tenant):
-    token = people.invite(
-        email="w@example.com", role=str(a_role().pk), by=None, rights=ALL_VERBS
-    )
+    token = people.invite(email="w@example.com", role=str(a_role().pk), by=None, rights=ALL_VERBS)
     user = make.user("w@example.com")
     assert people.accept_invitation(token=token, user=user).role_name == "Writer"
     assert seen(user, tenant).verbs == set(WRITER)

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from attune.kernel import housekeeping, jobs
 from attune.kernel.tenancy import current_tenant, tenant_context
+from campaigns.automations import entering
 from campaigns.automations import services as journeys
 from campaigns.contacts import services as contacts
 from campaigns.delivery import allowance
@@ -162,6 +163,7 @@ def _tidy() -> None:
     retention.thin_snapshots(timezone.now())
     risks.forget_expired(timezone.now())
     outgoing.tidy(timezone.now())
+    entering.forget_turned_away(timezone.now())
 
 
 @shared_task(name="attune.gather", ignore_result=True)
