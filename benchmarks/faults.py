@@ -34,7 +34,7 @@ from campaigns.delivery import services as delivery
 from campaigns.delivery.models import Campaign, Send
 from tests import make
 
-SECONDS = float(os.environ.get("FAULT_SECONDS", "300"))
+SECONDS = float(os.environ.get("FAULT_SECONDS", "480"))
 CAMPAIGNS, PEOPLE, SETTLE_SECONDS = 12, 250, 240
 PORT = servers.free_port()
 LOGS = bench.ROOT / "var" / "fault-logs"
