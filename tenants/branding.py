@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.files.base import ContentFile
@@ -35,6 +36,11 @@ class Brand:
     logo_url: str
     url: str
     style_url: str
+
+    @property
+    def logo_here(self) -> str:
+        """The picture for a page of our own, whatever name the house is called by there."""
+        return urlsplit(self.logo_url).path
 
 
 def brand_of(tenant: Tenant) -> Brand:

@@ -165,6 +165,8 @@ urlpatterns = [
     path("words/<str:language>.js", words.script, name="words"),
     path("api/features/<str:key>", sdk.features, name="sdk-features"),
     path("metrics", measuring.metrics, name="metrics"),
+    path("live", health.live, name="live"),
+    path("ready", health.ready, name="ready"),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
     path("", include("campaigns.approval.urls_public")),

@@ -64,7 +64,7 @@ from tests.guards.walked import walked
 from workers import runner
 
 PUBLIC = {  # answered without a workspace, with the reason
-    "health-live": "no data", "health-ready": "no data", "metrics": "numbers alone, by a token", "schema": "no data", "api-docs": "no data",
+    "health-live": "no data", "health-ready": "no data", "live": "no data", "ready": "no data", "metrics": "numbers alone, by a token", "schema": "no data", "api-docs": "no data",
     "words": "our own words", "sdk-features": "a publishable key; tests/campaigns/test_growthbook.py",
     "tenants:start": "redirects", "tenants:new": "makes one", "tenants:appearance": "own user",
     "tenants:accept": "signed by its token", "guests:review": "signed token", "delivery:unsubscribe": "signed token",

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import logging
 import re
+import time
+from types import SimpleNamespace
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
+from django.urls import reverse
 from prometheus_client.parser import text_string_to_metric_families
 from pythonjsonlogger.json import JsonFormatter
 
-from attune.kernel import tracing
+from attune.kernel import housekeeping, tracing
 from attune.settings.base import _FIELDS
 from tests import make
 from workers import runner
@@ -102,3 +106,23 @@ def test_metrics_count_requests_and_jobs_of_all_workspaces(tenant, client, setti
 @pytest.mark.parametrize("bad", ["", "a" * 65, "a b", "a\n"])
 def test_an_id_that_is_not_sound_is_not_taken(bad):
     assert tracing.SOUND.fullmatch(bad) is None
+
+
+@pytest.mark.parametrize("name", ["ready", "health-ready"])
+def test_ready_tells_what_will_soon_be_in_the_way(db, name, monkeypatch):
+    cache.delete(housekeeping.SWEPT)
+    told = Client().get(reverse(name)).json()
+    assert (told["ready"], told["problems"]) == (True, [])
+    assert any("sweeper has not run" in line for line in told["warnings"])
+    housekeeping.note_sweep()
+    full = SimpleNamespace(total=100, free=4)
+    monkeypatch.setattr("attune.web.health.shutil.disk_usage", lambda _: full)
+    told = Client().get(reverse(name)).json()
+    assert (told["ready"], told["warnings"]) == (True, ["4% of the disk is free"])
+    cache.set(housekeeping.SWEPT, time.time() - 31)
+    assert len(Client().get(reverse(name)).json()["warnings"]) == 2
+
+
+@pytest.mark.parametrize("name", ["live", "health-live"])
+def test_live_asks_nobody(name):
+    assert Client().get(reverse(name)).content == b"ok"

@@ -255,7 +255,7 @@ def test_customers_see_the_workspaces_own_look(tenant, settings, tmp_path):
     assert "background:#ffcc00;color:#000000" in email.html_body(button)
     public = tracking.unsubscribe_url(send).removeprefix(settings.PUBLIC_URL)
     page = Client().get(public).content.decode()
-    assert brand.logo_url in page
+    assert f'src="{brand.logo_here}"' in page
     assert brand.style_url in page
     assert ">Attune<" not in page
     browser.post(url, {"brand_colour": "", "drop": "on"})

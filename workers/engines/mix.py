@@ -21,6 +21,7 @@ LAGS = 12  # weeks that an effect lasts at most
 SEASONS = 2  # pairs of yearly waves
 YEAR = 52.18
 KEPT = 500  # draws
+ROUNDS, SETTLED = 5, 1.08  # how much longer at most, and when it is enough
 WIDE_K, MOST_B = 0.8, 0.3
 
 
@@ -142,7 +143,8 @@ def fit(
     data: Data, *, seed: int = 0, steps: int = 3_000,
     progress: Callable[[float], None] | None = None,
 ) -> Draws:  # fmt: skip
-    """Sample the posterior. The same data and seed give the same draws."""
+    """Sample the posterior, where the walkers do not agree yet (split R-hat above SETTLED) up to
+    ROUNDS times as long. The same data and seed give the same draws."""
     posterior = _Posterior(data)
     c = posterior.channels
     walkers = max(32, 8 * c)
@@ -154,20 +156,29 @@ def fit(
     moves = [(emcee.moves.DEMove(), 0.8), (emcee.moves.DESnookerMove(), 0.2)]
     sampler = emcee.EnsembleSampler(walkers, 3 * c, posterior, vectorize=True, moves=moves)
     sampler.random_state = np.random.RandomState(seed).get_state()
-    for n, _ in enumerate(sampler.sample(start, iterations=steps)):
-        if progress is not None and n % 200 == 0:
-            progress(n / steps)
-    chain = sampler.get_chain(discard=steps // 2)  # (N, W, 3C)
+    for number in range(1, ROUNDS + 1):
+        for n, state in enumerate(sampler.sample(start, iterations=steps)):
+            start = state  # a further round goes on from where this one ends
+            if progress is not None and n % 200 == 0:
+                progress(min(0.99, (number - 1 + n / steps) / number))
+        chain = sampler.get_chain(discard=number * steps // 2)  # (N, W, 3C)
+        if _split(chain)[2 * c :].max() <= SETTLED:
+            break
     return _kept(posterior, chain, rng)
+
+
+def _split(chain: np.ndarray) -> np.ndarray:
+    """Split R-hat of each quantity (Gelman and others 2013, 11.4): walkers, in halves."""
+    half = chain[: len(chain) // 2], chain[len(chain) // 2 :]
+    means = np.concatenate([h.mean(0) for h in half])  # (2W, 3C)
+    within = np.concatenate([h.var(0) for h in half]).mean(0)
+    found: np.ndarray = np.sqrt(1 + means.var(0) / np.maximum(within, 1e-12))
+    return found
 
 
 def _kept(posterior: _Posterior, chain: np.ndarray, rng: np.random.Generator) -> Draws:
     n, walkers, width = chain.shape
-    c = posterior.channels
-    half = chain[: n // 2], chain[n // 2 :]
-    means = np.concatenate([h.mean(0) for h in half])  # (2W, 3C)
-    within = np.concatenate([h.var(0) for h in half]).mean(0)
-    split = np.sqrt(1 + means.var(0) / np.maximum(within, 1e-12))
+    c, split = posterior.channels, _split(chain)
     taus = emcee.autocorr.integrated_time(chain, tol=0, quiet=True)
     flat = chain.reshape(-1, width)
     theta = flat[np.linspace(0, len(flat) - 1, KEPT).astype(int)]

@@ -84,6 +84,7 @@ def sweep() -> int:
         close_old_connections()
     for job in due:
         jobs.wake(job.tenant_id, job.id, job.queue)
+    housekeeping.note_sweep()
     return len(due)
 
 
