@@ -37,7 +37,7 @@ INSERT INTO decision (tenant_id, {COLUMNS}) VALUES (%s{", %s" * 19})
 ON CONFLICT (tenant_id, source_id, contact_id, slot) DO NOTHING RETURNING id"""  # noqa: S608
 
 REWARD_SQL = """
-WITH decided AS (
+WITH decided AS MATERIALIZED (
   SELECT d.id, d.source_id, d.slot, t.at, d.window_closes_at, p.person, CASE WHEN d.slot <> '' THEN
       lead(t.at) OVER (PARTITION BY d.source_id, p.person ORDER BY t.at, d.id) END AS next_at
   FROM decision d
