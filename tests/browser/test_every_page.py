@@ -159,14 +159,19 @@ def test_no_page_scrolls_sideways_or_is_squeezed_on_a_narrow_screen(
     page.wait_for_url("**/segments/")
 
 
+@pytest.fixture
+def rights(shop: int, role: str) -> frozenset[str]:
+    """What the demo's member of a role may do, by the role and by their teams."""
+    with tenant_context(shop):
+        member = Membership.objects.get(user=User.objects.get(email=f"{role}@demo.attune.example"))
+        return custom_roles.verbs_of_member(member)
+
+
 @pytest.mark.parametrize("role", [Role.ANALYST.value, Role.AGENT.value])  # all: test_tenants
 def test_each_role_sees_its_pages_whole_and_is_told_who_may_open_the_others(
-    shop, address, sign_in: SignIn, wrong: list[str], role: str
+    shop, rights, address, sign_in: SignIn, wrong: list[str], role: str
 ):
     page = sign_in(role)
-    with tenant_context(shop):
-        of_team = User.objects.get(email=f"{role}@demo.attune.example")
-        rights = custom_roles.verbs_of_member(Membership.objects.get(user=of_team))
     for name, verb in PAGES.items():
         if name in FRAGMENTS:
             continue

@@ -8,12 +8,9 @@ from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
-from campaigns.automations import entering
-from campaigns.automations import entering
-from campaigns.automations import entering
 from campaigns.approval import services as approval
 from campaigns.automations import entering, selectors, services
-from campaigns.automations.models import JourneyRun, TurnedAway, TurnedAway, TurnedAway, TurnedAway
+from campaigns.automations.models import JourneyRun, TurnedAway
 from campaigns.contacts.models import Contact
 from campaigns.decisions.models import Decision
 from campaigns.delivery.models import Send
@@ -119,57 +116,6 @@ def test_events_that_came_late_or_before_the_launch_begin_nothing(tenant):
     make.record(old)
     make.record(make.track("ada", "Viewed"))
     assert journey.runs.count() == 0
-
-
-def test_an_event_that_found_its_person_outside_lets_them_in_no_more(tenant):
-    """Who joins the audience later comes in by what they do then, not by what they did before."""
-    make.contact("ada", plan="free")
-    paid = make.segment({"trait": "plan", "is": "paid"})
-    journey = running(tree(by_event(segment=str(paid.pk), key="cart_id"), text(1)))
-    cart("ada", "before")
-    make.record(make.identify("ada", plan="paid"))
-    assert journey.runs.count() == 0
-    cart("ada", "after")
-    assert list(journey.runs.values_list("key", flat=True)) == ["after"]
-    assert TurnedAway.objects.count() == 1
-    entering.forget_turned_away(timezone.now() + timedelta(hours=24))
-    assert TurnedAway.objects.count() == 1
-    entering.forget_turned_away(timezone.now() + timedelta(hours=26))
-    assert TurnedAway.objects.count() == 0
-
-
-def test_an_event_that_found_its_person_outside_lets_them_in_no_more(tenant):
-    """Who joins the audience later comes in by what they do then, not by what they did before."""
-    make.contact("ada", plan="free")
-    paid = make.segment({"trait": "plan", "is": "paid"})
-    journey = running(tree(by_event(segment=str(paid.pk), key="cart_id"), text(1)))
-    cart("ada", "before")
-    make.record(make.identify("ada", plan="paid"))
-    assert journey.runs.count() == 0
-    cart("ada", "after")
-    assert list(journey.runs.values_list("key", flat=True)) == ["after"]
-    assert TurnedAway.objects.count() == 1
-    entering.forget_turned_away(timezone.now() + timedelta(hours=24))
-    assert TurnedAway.objects.count() == 1
-    entering.forget_turned_away(timezone.now() + timedelta(hours=26))
-    assert TurnedAway.objects.count() == 0
-
-
-def test_an_event_that_found_its_person_outside_lets_them_in_no_more(tenant):
-    """Who joins the audience later comes in by what they do then, not by what they did before."""
-    make.contact("ada", plan="free")
-    paid = make.segment({"trait": "plan", "is": "paid"})
-    journey = running(tree(by_event(segment=str(paid.pk), key="cart_id"), text(1)))
-    cart("ada", "before")
-    make.record(make.identify("ada", plan="paid"))
-    assert journey.runs.count() == 0
-    cart("ada", "after")
-    assert list(journey.runs.values_list("key", flat=True)) == ["after"]
-    assert TurnedAway.objects.count() == 1
-    entering.forget_turned_away(timezone.now() + timedelta(hours=24))
-    assert TurnedAway.objects.count() == 1
-    entering.forget_turned_away(timezone.now() + timedelta(hours=26))
-    assert TurnedAway.objects.count() == 0
 
 
 def test_an_event_that_found_its_person_outside_lets_them_in_no_more(tenant):

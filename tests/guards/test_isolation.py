@@ -30,12 +30,6 @@ from campaigns.approval import services as approval
 from campaigns.automations.models import Journey as AutomatedJourney
 from campaigns.automations.models import TurnedAway
 from campaigns.catalog.services import add_fact
-from campaigns.automations.models import Journey as AutomatedJourney
-from campaigns.automations.models import TurnedAway
-from campaigns.automations.models import Journey as AutomatedJourney
-from campaigns.automations.models import TurnedAway
-from campaigns.automations.models import Journey as AutomatedJourney
-from campaigns.automations.models import TurnedAway
 from campaigns.contacts import services as contacts
 from campaigns.contacts.importing import upload
 from campaigns.contacts.models import IdentityMerge, RejectedEvent
@@ -137,9 +131,6 @@ def build(place: make.Place) -> dict[str, Any]:
     chat.resolve(conversation=talk, by="person")
     role = custom_roles.save(name=CANARY, about=CANARY, verbs=["workspace.view"], rights=ALL_VERBS)
     CampaignVersion.objects.create(campaign=campaign, number=2, left=1, waits=1, by_label=CANARY)
-    TurnedAway.objects.create(journey=AutomatedJourney.objects.first(), event_id=talk.pk)
-    TurnedAway.objects.create(journey=AutomatedJourney.objects.first(), event_id=talk.pk)
-    TurnedAway.objects.create(journey=AutomatedJourney.objects.first(), event_id=talk.pk)
     Allowance.objects.create(month="2020-01-01", n=1)
     Meter.objects.create(day="2020-01-01", kind="events", n=1)
     document = knowledge.save_document(kind="page", title=CANARY, body=f"{CANARY} is here.")
