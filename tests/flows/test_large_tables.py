@@ -6,15 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-import psycopg
 import pytest
-from django.conf import settings as config
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
-from psycopg import sql
 from pytest_django.plugin import DjangoDbBlocker
 
-from attune.embedded import database
 from attune.kernel import partitioning
 from attune.kernel.rls import catalog_findings
 from attune.kernel.tenancy import tenant_context
@@ -24,7 +20,7 @@ from campaigns.delivery import services as delivery
 from campaigns.delivery.models import Send
 from tenants import caps
 from tenants.models import Allowance, Tenant
-from tests import conftest, make
+from tests import databases, make
 
 
 @pytest.fixture
@@ -32,27 +28,8 @@ def own(
     django_db_setup: None, django_db_blocker: DjangoDbBlocker, postgres_url: str, worker_id: str
 ) -> Iterator[make.Place]:
     """A workspace in a database of its own, whose tables may be changed."""
-    name = f"attune_large_{worker_id}"
-    before, url = connections["default"].settings_dict["NAME"], database.named(postgres_url, name)
-    template = sql.Identifier(f"attune_template_{conftest.migrations_digest()}")
-    with psycopg.connect(database.named(postgres_url, "postgres"), autocommit=True) as admin:
-        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-        admin.execute(drop)
-        admin.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER attune_owner").format(
-                sql.Identifier(name), template
-            )
-        )
-        with django_db_blocker.unblock():
-            conftest.use(url)
-            nest, config.TENANT_CONTEXT_MAY_NEST = config.TENANT_CONTEXT_MAY_NEST, False
-            try:
-                yield make.workspace("large")
-            finally:
-                config.TENANT_CONTEXT_MAY_NEST = nest
-                connections["owner"].close()
-                conftest.use(database.named(postgres_url, before))
-        admin.execute(drop)
+    with databases.own(postgres_url, f"attune_large_{worker_id}", django_db_blocker):
+        yield make.workspace("large")
 
 
 def story(place: make.Place, number: int) -> None:

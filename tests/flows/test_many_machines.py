@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,17 +21,14 @@ from typing import Any
 import psycopg
 import pytest
 import requests
-from django.conf import settings as config
-from django.db import connections
 from django.test import override_settings
-from psycopg import sql
 from pytest_django.plugin import DjangoDbBlocker
 from websockets.sync.client import connect
 
-from attune.embedded import database, servers
+from attune.embedded import servers
 from attune.kernel.tenancy import tenant_context
 from attune.settings import base
-from tests import conftest, make, pooled
+from tests import databases, make, pooled
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(
@@ -100,16 +98,8 @@ def house(
     worker_id: str, tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[House]:  # fmt: skip
     name = f"attune_many_{worker_id}"
-    own, url = connections["default"].settings_dict["NAME"], database.named(postgres_url, name)
-    template = f"attune_template_{conftest.migrations_digest()}"
-    with psycopg.connect(database.named(postgres_url, "postgres"), autocommit=True) as admin:
-        for text in ("DROP DATABASE IF EXISTS {} WITH (FORCE)",
-                     "CREATE DATABASE {} TEMPLATE {} OWNER attune_owner"):  # fmt: skip
-            names = (sql.Identifier(name), sql.Identifier(template))
-            admin.execute(sql.SQL(text).format(*names[: text.count("{}")]))
-    with django_db_blocker.unblock():
-        conftest.use(url)
-        nest, config.TENANT_CONTEXT_MAY_NEST = config.TENANT_CONTEXT_MAY_NEST, False
+    with ExitStack() as stack:
+        url = stack.enter_context(databases.own(postgres_url, name, django_db_blocker))
         places = [make.workspace("one"), make.workspace("two")]
         with override_settings(PASSWORD_HASHERS=base.PASSWORD_HASHERS):  # the tests' own is quick
             places[0].owner.set_password("correct horse")
@@ -118,9 +108,7 @@ def house(
         for place in places:
             with tenant_context(place.id):
                 keys.append(make.key(place, "events.write", "events.view", "workspace.view"))
-        config.TENANT_CONTEXT_MAY_NEST = nest
-        conftest.use(database.named(postgres_url, own))
-    with pooled.pgbouncer(url, name) as through:
+        through = stack.enter_context(pooled.pgbouncer(url, name))
         environment = {
             **os.environ, "DJANGO_SETTINGS_MODULE": "attune.settings.dev", "DATABASE_URL": through,
             "REDIS_URL": valkey, "ATTUNE_VAR": str(tmp_path_factory.mktemp("many")),
