@@ -19,6 +19,7 @@ from campaigns.delivery import preferences
 from insights.privacy import erasing, exporting, retention, services
 from insights.privacy.forms import KeepForm
 from insights.privacy.models import PrivacyRequest, RetentionRule
+from tenants import branding
 from tenants.models import Tenant
 from tenants.pages import go, page
 
@@ -88,5 +89,6 @@ def ask(request: HttpRequest, token: str) -> HttpResponse:
         asked = request.POST.get("kind", "") if request.method == "POST" else ""
         if asked:
             services.ask(contact=preferences.person(place["c"]), kind=asked)
-    context = {"tenant": tenant, "asked": asked, "kinds": PrivacyRequest.Kind.choices}
+    context = {"tenant": tenant, "brand": branding.brand_of(tenant), "asked": asked,
+               "kinds": PrivacyRequest.Kind.choices}  # fmt: skip
     return render(request, "privacy/ask.html", context)
