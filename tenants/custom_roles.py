@@ -17,7 +17,7 @@ from attune.kernel.phrases import Phrase, say, word
 from attune.kernel.storable import as_uuid
 from tenants import keys
 from tenants.models import ApiKey, CustomRole, Invitation, Membership, Team, TeamMember
-from tenants.roles import ALL_VERBS, CUSTOM, OWNERS_ALONE, Role, verbs_of
+from tenants.roles import ALL_VERBS, CUSTOM, OWNERS_ALONE, Role, verbs_of, who_can
 
 MOST = 50
 
@@ -149,9 +149,10 @@ def counted() -> QuerySet[CustomRole]:
     return roles().annotate(people=people, teams=teams)
 
 
-def holders(verb: str, houses: Sequence[str]) -> QuerySet[Membership]:
-    """Memberships that hold a verb, by one of these roles of the house, by one of the workspace's
-    own, or by a team."""
+def holders(verb: str) -> QuerySet[Membership]:
+    """Memberships that hold a verb, by a role of the house, by one of the workspace's own, or by a
+    team."""
+    houses = who_can(verb)
     own = Q(role__in=houses) | Q(custom_role__verbs__contains=[verb])
     by_team = Q(team__role__in=houses) | Q(team__custom_role__verbs__contains=[verb])
     shared = TeamMember.objects.filter(by_team).values("user_id")

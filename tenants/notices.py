@@ -12,7 +12,6 @@ from attune.kernel import live
 from attune.kernel.tenancy import current_tenant
 from tenants import custom_roles
 from tenants.models import Membership, Notice, Tenant
-from tenants.roles import who_can
 
 
 def tell(user_ids: Iterable[int | None], text: str, page: str, *arguments: object) -> None:
@@ -29,7 +28,7 @@ def tell(user_ids: Iterable[int | None], text: str, page: str, *arguments: objec
 
 def those_who_can(verb: str) -> list[int]:
     """Members who hold a verb, by their own role or by a team's."""
-    rows = custom_roles.holders(verb, who_can(verb))
+    rows = custom_roles.holders(verb)
     return list(rows.values_list("user_id", flat=True))
 
 

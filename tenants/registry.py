@@ -173,10 +173,9 @@ REVOKE EXECUTE ON FUNCTION attune_memberships(bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION attune_memberships(bigint) TO attune_app;
 CREATE FUNCTION attune_clients()
 RETURNS TABLE (tenant_id bigint, slug text, name text, status text, created_at timestamptz,
-               currency text, agency_caps jsonb, timezone text)
+               currency text, agency_caps jsonb)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-  SELECT t.id, t.slug, t.name, t.status, t.created_at, t.currency, t.agency_caps,
-         t.timezone
+  SELECT t.id, t.slug, t.name, t.status, t.created_at, t.currency, t.agency_caps
   FROM tenants_tenant t WHERE t.parent_id = attune_tenant() ORDER BY t.name, t.id $$;
 REVOKE EXECUTE ON FUNCTION attune_clients() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION attune_clients() TO attune_app;

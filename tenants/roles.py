@@ -107,11 +107,6 @@ def verbs_of(*roles: str, granted: Iterable[str] = ()) -> frozenset[str]:
     return frozenset(held | ALL_VERBS.intersection(granted))
 
 
-def role_can(role: str, verb: str) -> bool:
-    """Whether a role holds a verb. An unknown verb is a bug and raises KeyError."""
-    return role in PERMISSIONS[verb]
-
-
 def who_can(verb: str) -> list[str]:
     """The roles that hold a verb, for the page that says who to ask."""
     return [role.value for role in Role if role in PERMISSIONS[verb]]

@@ -11,7 +11,7 @@ from attune.kernel.models import AuditEntry
 from attune.kernel.tenancy import tenant_context
 from tenants import keys, people, registry, services
 from tenants.models import ApiKey, Membership, Tenant
-from tenants.roles import ALL_VERBS, PERMISSIONS, Role, role_can, verbs_of
+from tenants.roles import ALL_VERBS, PERMISSIONS, Role, verbs_of
 from tests import make
 
 PAGES = {
@@ -133,7 +133,7 @@ def test_each_role_opens_its_pages_and_no_other(tenant, role):
     client.force_login(make.member(tenant, role.value))
     for name, verb in PAGES.items():
         answer = client.get(reverse(name, args=[tenant.slug]))
-        assert answer.status_code == (200 if role_can(role, verb) else 403), (name, role)
+        assert answer.status_code == (200 if verb in verbs_of(role) else 403), (name, role)
         if answer.status_code == 403:
             assert b"one of these roles" in answer.content
 
@@ -156,13 +156,13 @@ def test_a_stranger_is_sent_to_sign_in(tenant):
 
 
 def test_the_marketer_edits_the_reviewer_approves_the_sender_launches():
-    assert role_can("marketer", "content.edit")
-    assert not role_can("marketer", "approval.decide")
-    assert not role_can("marketer", "campaigns.launch")
-    assert role_can("reviewer", "approval.decide")
-    assert not role_can("reviewer", "content.edit")
-    assert role_can("sender", "campaigns.launch")
-    assert not role_can("analyst", "contacts.view_personal")
+    assert "content.edit" in verbs_of("marketer")
+    assert "approval.decide" not in verbs_of("marketer")
+    assert "campaigns.launch" not in verbs_of("marketer")
+    assert "approval.decide" in verbs_of("reviewer")
+    assert "content.edit" not in verbs_of("reviewer")
+    assert "campaigns.launch" in verbs_of("sender")
+    assert "contacts.view_personal" not in verbs_of("analyst")
     assert set(PERMISSIONS) >= {"content.edit", "approval.decide", "campaigns.launch"}
 
 
