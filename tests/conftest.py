@@ -26,7 +26,6 @@ from attune.kernel.tenancy import tenant_context
 from tests import make
 
 ROOT = Path(__file__).resolve().parents[1]
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers on two cores: torch takes one each
 
 
 def migrations_digest() -> str:

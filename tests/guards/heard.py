@@ -100,14 +100,14 @@ def heard(number: int = 0) -> dict[str, Any]:
     alert = Alert.objects.create(watch=watch, at=timezone.now(), value=0.5, usual=0.1, low=0, high=0.2,
                                  n=30, told=say("%(w)s", w=CANARY))  # fmt: skip
     DigestReader.objects.get_or_create(user=somebody)
-    AlertRoute.objects.get_or_create(user=somebody)
+    told_by, _ = AlertRoute.objects.get_or_create(user=somebody)
     risk = at_risk(number)
     GatheredTalk.objects.get_or_create(conversation_id=new_id(), seq=1)
     campaign = Campaign.objects.order_by("id").first()
     if campaign is not None:
         CampaignCost.objects.get_or_create(campaign=campaign, defaults={"fixed_cents": 4_200})
-    return {"watch": watch.pk, "alert": alert.pk, "risk": risk.pk, "task": task.pk, "finding": finding.pk, "report": report.pk, "journey": journey.pk, "series": series.pk, "node": nodes[0].pk, "edge": edge.pk, "source": source.pk, "text-file": file.pk, "text": document.pk,
-            "feature": mention.feature_id, "topic": topic.pk}  # fmt: skip
+    return {"watch": watch.pk, "route": told_by.pk, "alert": alert.pk, "risk": risk.pk, "label-task": task.pk, "finding": finding.pk, "report": report.pk, "journey": journey.pk, "series": series.pk, "node": nodes[0].pk, "edge": edge.pk, "source": source.pk, "text-file": file.pk, "text": document.pk,
+            "feature": mention.feature_id, "topic": topic.pk, "topic-fit": fit.pk}  # fmt: skip
 
 
 CARD = {

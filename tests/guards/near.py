@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import sys
@@ -17,29 +18,36 @@ from attune.kernel.tenancy import tenant_context
 from tests import make
 from tests.guards.routes import routes
 
+SOME, PROOF = 1, bool(os.environ.get("PROVE"))
+
 
 def nearby(b: make.Place, ids: dict[str, Any]) -> dict[str, list[str]]:
-    """Of each page the foreign ids that it could take: those of rows whose model its slice names
-    anywhere in its sources, those whose model is not known, and three others."""
-    kinds: dict[str, str] = {}
+    """Of each page the foreign ids that it could take: those of rows whose model its slice keeps,
+    those whose model is not known, SOME of those that its slice names anywhere in its sources, and
+    SOME others; in a proof all that it names."""
+    kinds: dict[str, type[TenantModel]] = {}
     with tenant_context(b.id):
         for model in apps.get_models():
             if issubclass(model, TenantModel):
                 found = model.objects.filter(
                     pk__in=[v for v in ids.values() if isinstance(v, uuid.UUID)]
                 )
-                kinds |= {str(pk): model.__name__ for pk in found.values_list("pk", flat=True)}
-    chosen = {}
+                kinds |= {str(pk): model for pk in found.values_list("pk", flat=True)}
+    chosen, foreign = {}, list(map(str, ids.values()))
     for route in routes():
         if not route.workspace or "pk" not in route.parameters:
             continue
         arguments = {"workspace": b.slug, "pk": str(uuid.uuid4())}
         view = sys.modules[resolve(reverse(route.name, kwargs=arguments)).func.__module__]
-        said = "".join(p.read_text() for p in Path(str(view.__file__)).parent.glob("*.py"))
-        named = set(re.findall(r"[A-Z]\w+", said))
-        mine = [pk for pk in map(str, ids.values()) if kinds.get(pk, "") in named | {""}]
-        others = [pk for pk in map(str, ids.values()) if pk not in mine]
-        chosen[route.name] = mine + random.Random(route.name).sample(others, min(3, len(others)))
+        place = Path(str(view.__file__)).parent
+        named = set(re.findall(r"[A-Z]\w+", "".join(p.read_text() for p in place.glob("*.py"))))
+        kept = view.__name__.rpartition(".")[0] + ".models"
+        own = [pk for pk in foreign if pk not in kinds or kinds[pk].__module__ == kept]
+        near = [pk for pk in foreign if pk not in own and kinds[pk].__name__ in named]
+        far = [pk for pk in foreign if pk not in {*own, *near}]
+        rng = random.Random(route.name)
+        some = near if PROOF else rng.sample(near, min(SOME, len(near)))
+        chosen[route.name] = own + some + rng.sample(far, min(SOME, len(far)))
     return chosen
 
 

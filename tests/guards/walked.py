@@ -62,7 +62,7 @@ def walked(number: int = 0) -> dict[str, Any]:
         "template": shown.template_id, "template_version": shown.pk,
         "learning": learning.pk, "evidence": proof.pk, "tried": trial.pk,
         "hook": endpoint.pk, "delivery": delivery.pk,
-        "topic": topic.pk, "journey": journey.pk, "journey_campaign": journey.campaign_id,
-        "journey_version": journey.live.pk, "run": run.pk, "bounce": bounce.pk,
+        "subscription": topic.pk, "automation": journey.pk, "journey_campaign": journey.campaign_id,
+        "journey_version": journey.live.pk, "journey_run": run.pk, "bounce": bounce.pk,
         "journey_step": JourneyStep.objects.filter(run=run).first().pk,
     }  # fmt: skip

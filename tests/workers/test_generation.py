@@ -5,20 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import torch
 from django.conf import settings
-from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from campaigns.catalog import services as catalog
 from campaigns.content import selectors, services
 from campaigns.content.models import Revision
 from campaigns.generators import registry
 from tests import make
+from tests.workers import tiny as tiny_model
 from workers import model_tasks, models, runner
 from workers.engines import copywriting
 from workers.engines.copywriting import Assignment
 from workers.engines.protocol import Completion, DeadlinePassed, Likelihood, Request
-from workers.engines.transformers_runtime import PACKAGED, TransformersRuntime, packaged_weights
+from workers.engines.transformers_runtime import PACKAGED, TransformersRuntime
 
 assert model_tasks
 
@@ -140,18 +139,7 @@ def test_candidates_are_composed_from_sound_parts_first():
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Llama of two layers with random weights, made on the fly, with SmolLM2's tokenizer."""
-    folder = tmp_path_factory.mktemp("tiny")
-    source = packaged_weights(settings.VAR / "models")
-    tokenizer = AutoTokenizer.from_pretrained(source)
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
-        num_attention_heads=2, num_key_value_heads=2, max_position_embeddings=2048,
-    )  # fmt: skip
-    LlamaForCausalLM(config).save_pretrained(folder)
-    return folder
+    return tiny_model.make(tmp_path_factory.mktemp("tiny"))
 
 
 def ask(n: int, seconds: float = 60.0, tokens: int = 12) -> Request:

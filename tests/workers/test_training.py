@@ -40,11 +40,15 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_model.make(tmp_path_factory.mktemp("tiny"))
 
 
+@pytest.fixture(scope="module")
+def runtime(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> OpenVINORuntime:
+    return OpenVINORuntime(str(tiny), tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture
-def house(tiny: Path, tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch):
+def house(tiny: Path, runtime: OpenVINORuntime, settings: Any, monkeypatch: pytest.MonkeyPatch):
     """The house's model is the tiny one; training is short."""
     settings.MODEL_NAME = str(tiny)
-    runtime = OpenVINORuntime(str(tiny), tmp_path)
     monkeypatch.setattr(models, "runtime", lambda: runtime)
     monkeypatch.setattr(training, "PLAN", FAST)
     return runtime

@@ -93,7 +93,6 @@ def fit(
     numbers, group = np.unique(groups, return_inverse=True)
     group_count = int(group.max()) + 1
     target, noise = log_rates(clicks=clicks, impressions=impressions)
-    identity = np.eye(features.shape[1])
     best = (-np.inf, 0.0, 0.0)
     for residual_variance in residual_variances:
         weight = 1.0 / (noise + residual_variance)
@@ -101,15 +100,13 @@ def fit(
         centred_features, centred_target = _centre(
             features=features, target=target, weight=weight, group=group
         )
-        gram = centred_features.T @ (weight[:, None] * centred_features)  # (d, d)
-        moment = centred_features.T @ (weight * centred_target)  # (d,)
+        root = np.sqrt(weight)
+        power, moment = _spectrum(root[:, None] * centred_features, root * centred_target)
         shared = np.log(weight).sum() - np.log(group_weight).sum()
         shared -= float(weight @ centred_target**2)
         for weight_variance in weight_variances:
-            factor = np.linalg.cholesky(identity + weight_variance * gram)
-            whitened = np.linalg.solve(factor, moment)
-            value = shared - 2.0 * np.log(np.diag(factor)).sum()
-            value += weight_variance * float(whitened @ whitened)
+            value = shared - np.log1p(weight_variance * power).sum()
+            value += float((weight_variance * moment / (1.0 + weight_variance * power)).sum())
             best = max(best, (value / 2.0, weight_variance, residual_variance))
     likelihood, weight_variance, residual_variance = best
     weight = 1.0 / (noise + residual_variance)
@@ -117,7 +114,8 @@ def fit(
         features=features, target=target, weight=weight, group=group
     )
     gram = centred_features.T @ (weight[:, None] * centred_features)
-    covariance: Matrix = np.asarray(np.linalg.inv(gram + identity / weight_variance), np.float64)
+    precision = gram + np.eye(len(gram)) / weight_variance
+    covariance: Matrix = np.asarray(np.linalg.inv(precision), np.float64)
     weighed = np.bincount(group, weight * target, group_count)
     levels: Vector = np.asarray(weighed / np.bincount(group, weight, group_count), np.float64)
     level_mean, level_variance = _level(levels)
@@ -132,6 +130,17 @@ def fit(
         level_variance=level_variance,
         log_likelihood=likelihood,
     )
+
+
+def _spectrum(rows: Matrix, target: Vector) -> tuple[Vector, Vector]:
+    """Of A'A, A (n, d) the rows: its eigenvalues, and the squares of A'target along its
+    eigenvectors, both (min(n, d),). With them each prior variance costs a sum, no factorisation."""
+    if len(rows) < rows.shape[1]:
+        power, axes = np.linalg.eigh(rows @ rows.T)
+        power = np.maximum(power, 0.0)
+        return power, power * (axes.T @ target) ** 2
+    power, axes = np.linalg.eigh(rows.T @ rows)
+    return np.maximum(power, 0.0), (axes.T @ (rows.T @ target)) ** 2
 
 
 def _level(levels: Vector) -> tuple[float, float]:
