@@ -16,7 +16,7 @@ from tenants.roles import PERMISSIONS
 from tests import make
 
 application = get_wsgi_application()
-EXAMPLES = 8  # the proof of ten minutes is `make prove`
+EXAMPLES = 3  # the proof of ten minutes is `make prove`
 
 
 @pytest.fixture

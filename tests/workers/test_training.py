@@ -16,6 +16,7 @@ from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.models import JobRow
 from attune.kernel.tenancy import tenant_context
 from campaigns.approval import services as approval
+from campaigns.contacts.models import Contact
 from campaigns.content import grounding
 from campaigns.content import services as content
 from campaigns.content.models import GenerationRun, Revision
@@ -140,12 +141,11 @@ def test_edits_and_experiments_teach_too(tenant):
     judge(edited, "approve")
     better, worse = make.approved(body="A slow cup."), make.approved(body="A fast cup.")
     trial = make.experiment([better, worse])
+    make.record(*[make.identify(f"p{n}") for n in range(400)])
     for n in range(400):
-        arm = "v1" if n % 2 else "v2"
-        person = make.contact(f"p{n}")
-        make.decided(trial, person, arm)
-        if arm == "v1" and n % 4 == 1:
-            make.record(make.track(f"p{n}", "Order Completed"))
+        person = Contact.objects.get(external_id=f"p{n}")
+        make.decided(trial, person, "v1" if n % 2 else "v2")
+    make.record(*[make.track(f"p{n}", "Order Completed") for n in range(1, 400, 4)])
     known, _ = tuning.state_of_evidence(timezone.now())
     found = {p.source: p for p in known.pairs + known.held_out_pairs}
     assert found["edit"].better[1][1] == "Come and taste."
@@ -205,7 +205,8 @@ def test_erasing_a_person_marks_what_saw_them(tenant, house):
     person = make.contact("c1", name="Ada Lovelace")
     run = GenerationRun.objects.create(brief=make.brief("sms"), wanted=1, budget=1, contact=person)
     Revision.objects.filter(components__icontains="aaa waits k").update(run=run)
-    version = train()
+    version = tuning.request_training(base="tiny", author_id=None, now=timezone.now())
+    ModelVersion.objects.filter(pk=version.pk).update(state="evaluated", gate="passed")
     assert tuning.forget_contact(contact=person) == 1
     assert registry.version(version.pk).tainted_at is not None
     assert Exclusion.objects.count() == 1
@@ -221,8 +222,8 @@ def test_a_training_that_fails_says_why_and_leaves_everything_else(tenant, house
     assert "/nowhere/at/all" in version.verdict
     assert AdapterFile.objects.count() == 0
     assert "out of memory" in training._why(training.KILLED, "")
-    monkeypatch.setattr(training, "PLAN", FAST)
-    assert train().state == "evaluated"  # the next one is not held up
+    following = tuning.request_training(base="tiny", author_id=None, now=timezone.now())
+    assert following.state == ModelVersion.State.TRAINING  # the next one is not held up
 
 
 def test_versions_go_live_one_after_the_other_and_one_click_rolls_back(tenant):
