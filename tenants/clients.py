@@ -7,6 +7,7 @@ an agency in, see every act of it in their own audit log, and part from it when 
 
 from __future__ import annotations
 
+import json
 import secrets as random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -235,9 +236,10 @@ def adopt(*, by: User) -> None:
     audit.record("members.adopt", row)
 
 
-def part() -> None:
+def part(*, by_agency: bool = False) -> None:
     """End it, at once: nobody of the agency opens the open workspace any more, the keys made for it
-    end, its caps go. Its founder stays while the workspace has no other owner: somebody has to."""
+    end, its caps go. Its founder stays while the workspace has no other owner: somebody has to. The
+    agency's owners and admins are told, but for what they did themselves."""
     tenant = Tenant.objects.select_for_update().get(pk=current_tenant())
     if tenant.parent_id is None:
         raise Conflict(say("This workspace has no agency; reload the page."))
@@ -246,11 +248,22 @@ def part() -> None:
     for key in ApiKey.objects.filter(for_agency=True, revoked_at=None):
         keys.revoke_key(key=key)
     _without_its_people()
+    if not by_agency:
+        _tell_the_agency(say("%(client)s works without you from now on", client=tenant.name))
     Tenant.objects.filter(pk=tenant.pk).update(parent_id=None)
     audit.record("workspace.part_from_agency", tenant, agency=found.name if found else "")
     live.recheck(tenant.pk)
     told = say("The agency's people work in this workspace no more")
     notices.tell(notices.those_who_can("workspace.manage"), told, "workspace:agency")
+
+
+def _tell_the_agency(told: Phrase) -> None:
+    """A notice for its owners and admins, whose workspace is not the open one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT attune_tell_agency(%s::jsonb)", [json.dumps(told.stored())])
+        row = cursor.fetchone()
+    if row and row[0]:
+        live.push(row[0], "notices")
 
 
 def _without_its_people() -> None:

@@ -214,6 +214,22 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 REVOKE EXECUTE ON FUNCTION attune_client_meters(date) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION attune_client_meters(date) TO attune_app;
 """
+PARTED_SQL = """
+CREATE FUNCTION attune_tell_agency(told jsonb) RETURNS bigint  -- of the open workspace; its number
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  WITH agency AS (
+    SELECT p.id, p.slug FROM tenants_tenant t JOIN tenants_tenant p ON p.id = t.parent_id
+    WHERE t.id = attune_tenant()),
+  said AS (
+    INSERT INTO tenants_notice (id, tenant_id, created_at, user_id, text, url)
+    SELECT gen_random_uuid(), a.id, now(), m.user_id, told, '/w/' || a.slug || '/clients'
+    FROM agency a JOIN tenants_membership m ON m.tenant_id = a.id
+    WHERE m.role IN ('owner', 'admin'))
+  SELECT id FROM agency $$;
+REVOKE EXECUTE ON FUNCTION attune_tell_agency(jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION attune_tell_agency(jsonb) TO attune_app;
+"""
+DROP_PARTED_SQL = "DROP FUNCTION attune_tell_agency(jsonb);"
 DROP_COUNTS_SQL = "DROP FUNCTION attune_job_counts();"
 DROP_SQL = """
 DROP FUNCTION attune_memberships(bigint); DROP FUNCTION attune_api_key(text);

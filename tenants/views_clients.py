@@ -135,7 +135,7 @@ def release(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     of = _of(request, slug)
     with audit.acting(_actor(request, of)), tenant_context(_known(pk)):
         clients.of_agency(of, pk)
-        clients.part()
+        clients.part(by_agency=True)
     messages.success(request, str(say("The client is let go; its own people keep everything.")))
     return HttpResponseRedirect(reverse("workspace:clients", args=[slug]))
 

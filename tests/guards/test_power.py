@@ -28,7 +28,7 @@ from tenants import channels, permissions, registry
 from tenants.models import Tenant
 from tests import make
 from tests.guards import sources, test_catalog, test_isolation
-from tests.guards.test_isolation import two
+from tests.guards.built import two
 
 __all__ = ["two"]  # the fixture of the enumerations
 

@@ -15,7 +15,7 @@ from attune.kernel.models import AuditEntry
 from attune.kernel.tenancy import tenant_context
 from insights import metering
 from tenants import caps, clients, custom_roles, keys, leaving, people, registry
-from tenants.models import ApiKey, Membership, Tenant
+from tenants.models import ApiKey, Membership, Notice, Tenant
 from tenants.roles import ALL_VERBS, AT_HOME, verbs_of
 from tests import make
 
@@ -98,6 +98,26 @@ def test_a_member_of_both_is_what_the_client_made_them(agency, client_of):
     place = seat(agency.owner, client_of)
     assert (place.visiting, place.verbs) == (False, verbs_of("analyst"))
     assert len([m for m in registry.memberships_of(agency.owner.pk)]) == 2
+
+
+def test_the_agency_is_told_that_a_client_parted(agency, client_of):
+    with tenant_context(client_of.id):
+        clients.part()
+        name = Tenant.objects.get(pk=client_of.id).name
+        assert not Notice.objects.filter(text__text__contains="without you").exists()
+    with tenant_context(agency.id):
+        told = Notice.objects.get()
+        assert (told.user, str(told.text)) == (
+            agency.owner, f"{name} works without you from now on",
+        )  # fmt: skip
+    assert signed_in(agency.owner).get(told.url).status_code == 200
+
+
+def test_who_lets_a_client_go_is_not_told_of_it(agency, client_of):
+    with tenant_context(client_of.id):
+        clients.part(by_agency=True)
+    with tenant_context(agency.id):
+        assert not Notice.objects.exists()
 
 
 def test_nobody_of_the_agency_comes_in_once_it_is_over(agency, client_of):

@@ -151,7 +151,8 @@ LINT: dict[str, str] = {
                                    'attune_strip_events', 'attune_forget_decisions',
                                    'attune_forget_audit', 'attune_erase_workspace',
                                    'attune_clients', 'attune_client_meters',
-                                   'attune_agency', 'attune_one_level', 'attune_take_link'])""",
+                                   'attune_agency', 'attune_one_level', 'attune_take_link',
+                                   'attune_tell_agency'])""",
     "a security definer function that a temporary table could lead astray": """
         SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace
           AND NOT coalesce(array_to_string(proconfig, ',') LIKE '%search_path=public, pg_temp%',
