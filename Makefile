@@ -40,7 +40,8 @@ demo: setup
 	$(BIN)/python manage.py demo
 
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	# two workers on two cores: arithmetic takes one thread of each
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: setup
 	$(BIN)/ruff check .

@@ -1,11 +1,7 @@
 """The test suite: real PostgreSQL and Valkey, started by tests/conftest.py or named by URL."""
 
-import os
-
 from attune.settings.base import *  # noqa: F403
 from attune.settings.base import connection
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers on two cores: one each for arithmetic
 
 SECRET_KEY = "only-for-tests"  # noqa: S105
 ALLOWED_HOSTS = ["*"]
