@@ -96,7 +96,9 @@ def through_pgbouncer(places: list[make.Place]) -> Caller | None:
 def power() -> tuple[int, int]:
     """Seeded defects and those found, by the suite's own runner, which must be green as a whole."""
     with tempfile.NamedTemporaryFile(suffix=".xml") as report:
-        environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "attune.settings.test"}
+        environment = {
+            **os.environ, "DJANGO_SETTINGS_MODULE": "attune.settings.test", "PROVE": "1"
+        }  # fmt: skip
         for name in ("DATABASE_URL", "REDIS_URL"):
             environment.pop(name)
         done = subprocess.run(

@@ -57,7 +57,7 @@ def test_an_empty_workspace_teaches_on_every_page(
              "workspace:keys", "workspace:jobs"}  # fmt: skip
     silent, found = [], {}
     for name in PAGES:
-        if name in FRAGMENTS:
+        if name in FRAGMENTS or name.endswith(":new"):  # a form is never empty
             continue
         page.goto(address + reverse(name, args=[slug]))
         page.wait_for_selector("#notices summary")

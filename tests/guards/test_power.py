@@ -26,6 +26,7 @@ from campaigns.segments import selectors as segments
 from campaigns.segments.models import Segment
 from tenants import channels, permissions, registry
 from tenants.models import Tenant
+from tenants.roles import ALL_VERBS
 from tests import make
 from tests.guards import sources, test_catalog, test_isolation
 from tests.guards.built import two
@@ -134,9 +135,12 @@ def any_context(tenant_id: object) -> Iterator[None]:
 
 def all_members(user_id: int) -> list[registry.Member]:
     return [
-        registry.Member(t.pk, t.slug, t.name, "owner", t.timezone, t.currency)
+        registry.Member(
+            t.pk, t.slug, t.name, t.timezone, t.currency, "owner", own_role="",
+            verbs=ALL_VERBS, parent_id=None, visiting=False,
+        )
         for t in Tenant.objects.all()
-    ]
+    ]  # fmt: skip
 
 
 PAGES_RED = test_isolation.test_no_page_shows_or_touches_another_workspace
