@@ -9,6 +9,7 @@ urlpatterns = [
     path("calendar", views.month, name="calendar"),
     path("outbox", views.outbox, name="outbox"),
     path("outbox/<uuid:pk>", views.message, name="message"),
+    path("outbox/<uuid:pk>/page", views_preview.message_html, name="message-html"),
     path("suppressions", views.suppressions, name="suppressions"),
     path("preview/<uuid:pk>", views_preview.preview, name="preview"),
     path("preview/<uuid:pk>/page", views_preview.preview_html, name="preview-html"),

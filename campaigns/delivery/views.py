@@ -188,7 +188,7 @@ def message(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     envelope = sending.envelope_of(send)
     context = {
         "send": send, "envelope": envelope, "headers": email.headers(envelope),
-        "target": sending.target_of(send),
+        "target": sending.target_of(send), "framed": send.campaign.via == Campaign.Via.EMAIL,
     }  # fmt: skip
     return render(request, "delivery/message.html", context)
 

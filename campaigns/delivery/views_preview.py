@@ -15,7 +15,8 @@ from attune.kernel.storable import as_uuid
 from campaigns.contacts import selectors as contacts
 from campaigns.contacts.models import Contact
 from campaigns.content import selectors as content
-from campaigns.delivery import email, previewing
+from campaigns.delivery import email, previewing, selectors, sending
+from campaigns.delivery.models import Campaign
 from campaigns.layouts import selectors as layouts
 from campaigns.layouts.models import TemplateVersion
 from campaigns.layouts.views import alone
@@ -59,6 +60,16 @@ def preview(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def preview_html(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     contact, template = _asked(request.GET.dict())
     return alone(email.html_body(previewing.envelope(content.revision(pk), contact, template)))
+
+
+@page("sends.view")
+def message_html(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """The page that this person received; looking at it counts nothing of theirs."""
+    send = selectors.send(pk)
+    envelope = sending.envelope_of(send)
+    if send.campaign.via != Campaign.Via.EMAIL:
+        raise NotFound(say("This message was no e-mail; it has no page."))
+    return alone(previewing.harmless(email.html_body(envelope), envelope))
 
 
 @require_POST

@@ -47,6 +47,15 @@ def listen() -> None:
     contacts.listen(on_events)
 
 
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """Something of one kind, {what: (when, data)}, and who wants to hear of it."""
+
+    kind: str
+    what: dict[str, tuple[str, dict[str, Any]]]
+    wanted: Sequence[Wish]
+
+
 def wishes() -> list[Wish]:
     """What this workspace's endpoints ask for; known to a process for a few seconds."""
     tenant, now = current_tenant(), time.monotonic()
@@ -82,7 +91,7 @@ def on_deed(entry: AuditEntry) -> None:
         "action": entry.action, "object": {"type": entry.object_type, "id": entry.object_id},
         "by": entry.actor_kind, "details": orjson.loads(orjson.dumps(about, default=str)),
     }  # fmt: skip
-    tell(kind, {f"deed:{entry.pk}": (timezone.now().isoformat(), data)}, wanted)
+    tell([Happened(kind, {f"deed:{entry.pk}": (timezone.now().isoformat(), data)}, wanted)])
 
 
 def on_events(events: Sequence[Parsed]) -> None:
@@ -90,13 +99,15 @@ def on_events(events: Sequence[Parsed]) -> None:
     asking = wishes()
     if not asking:
         return
+    happened = []
     for kind, mine in _by_type(events).items():
         wanted = [wish for wish in asking if kind in wish.types]
         if kind != types.TRACKED and wanted:
-            tell(kind, dict(map(_told, mine)), wanted)
+            happened.append(Happened(kind, dict(map(_told, mine)), wanted))
         for wish in wanted if kind == types.TRACKED else []:
             chosen = [e for e in mine if not wish.events or e.name in wish.events]
-            tell(kind, dict(map(_told, chosen)), [wish])
+            happened.append(Happened(kind, dict(map(_told, chosen)), [wish]))
+    tell(happened)
 
 
 def _by_type(events: Iterable[Parsed]) -> dict[str, list[Parsed]]:
@@ -120,22 +131,24 @@ def _told(event: Parsed) -> tuple[str, tuple[str, dict[str, Any]]]:
     return f"event:{event.message_id}", (event.at.isoformat(), data)
 
 
-def tell(
-    kind: str, happened: dict[str, tuple[str, dict[str, Any]]], wanted: Iterable[Wish]
-) -> None:
-    """Deliveries of what happened, {what: (when, data)}, to these endpoints. One that is switched
-    off keeps them held, to be sent when somebody switches it on again."""
+def tell(happened: Iterable[Happened]) -> None:
+    """Deliveries to the endpoints that want them. One that is switched off keeps them held, to be
+    sent when somebody switches it on again. All that one transaction tells of is told at once, in
+    one order of endpoints: two that tell the same endpoints do not wait for each other."""
     rows, endpoints = [], set()
     now = timezone.now()
-    for wish in wanted:
-        for of, (at, data) in happened.items():
-            payload = {"type": kind, "timestamp": at, "data": data}
-            state = "held" if wish.held else "pending"
-            rows.append(WebhookDelivery(endpoint_id=wish.endpoint_id, of=f"{kind}:{of}"[:160],
-                                        type=kind, payload=payload, state=state,
-                                        next_at=None if wish.held else now))  # fmt: skip
-        if not wish.held:
-            endpoints.add(wish.endpoint_id)
+    for one in happened:
+        for wish in one.wanted:
+            for of, (at, data) in one.what.items():
+                payload = {"type": one.kind, "timestamp": at, "data": data}
+                state = "held" if wish.held else "pending"
+                rows.append(WebhookDelivery(
+                    endpoint_id=wish.endpoint_id, of=f"{one.kind}:{of}"[:160], type=one.kind,
+                    payload=payload, state=state, next_at=None if wish.held else now,
+                ))  # fmt: skip
+            if one.what and not wish.held:
+                endpoints.add(wish.endpoint_id)
+    rows.sort(key=lambda row: (row.endpoint_id, row.of))
     WebhookDelivery.objects.bulk_create(rows, ignore_conflicts=True)
-    for endpoint in sorted(endpoints) if rows else []:
+    for endpoint in sorted(endpoints):
         DELIVER_WEBHOOKS.enqueue(DeliverWebhooks(endpoint), dedupe_key=str(endpoint))

@@ -20,6 +20,7 @@ from mjml import mjml2html
 from attune.kernel.errors import FieldError, Invalid
 from attune.kernel.phrases import Phrase, known_words, say
 from campaigns.content.checks import PLACEHOLDER
+from tenants.branding import ink_on
 
 PARTS = ("subject", "preheader", "body", "cta")
 PERSON = ("first_name", "name", "email")
@@ -137,7 +138,8 @@ def _copy(one: Mapping[str, Any], style: Style) -> str:
 
 def _button(one: Mapping[str, Any], style: Style) -> str:
     return ("<mj-raw>[[if cta]]</mj-raw>" + _section(
-        f'<mj-button href="{{{{ click_url }}}}" background-color="{style.accent}" color="#ffffff" '
+        f'<mj-button href="{{{{ click_url }}}}" background-color="{style.accent}" '
+        f'color="{ink_on(style.accent)}" '
         'font-size="16px" border-radius="6px">{{ cta }}</mj-button>'
     ) + "<mj-raw>[[end cta]]</mj-raw>")  # fmt: skip
 

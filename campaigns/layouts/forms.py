@@ -72,13 +72,13 @@ class TemplateForm(forms.Form):
                     "text, divider, space. The postal address and the links to unsubscribe stand "
                     "below by themselves."),
     )  # fmt: skip
-    accent = forms.CharField(label=_("Accent"), initial=Style.accent, max_length=7,
+    accent = forms.CharField(label=_("Accent"), initial=Style().accent, max_length=7,
                              widget=forms.TextInput(attrs={"type": "color"}))  # fmt: skip
-    background = forms.CharField(label=_("Background"), initial=Style.background, max_length=7,
+    background = forms.CharField(label=_("Background"), initial=Style().background, max_length=7,
                                  widget=forms.TextInput(attrs={"type": "color"}))  # fmt: skip
-    paper = forms.CharField(label=_("Paper"), initial=Style.paper, max_length=7,
+    paper = forms.CharField(label=_("Paper"), initial=Style().paper, max_length=7,
                             widget=forms.TextInput(attrs={"type": "color"}))  # fmt: skip
-    ink = forms.CharField(label=_("Text"), initial=Style.ink, max_length=7,
+    ink = forms.CharField(label=_("Text"), initial=Style().ink, max_length=7,
                           widget=forms.TextInput(attrs={"type": "color"}))  # fmt: skip
     font = forms.ChoiceField(label=_("Font"), choices=[(key, word(key)) for key in FONTS])
     source = forms.CharField(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
@@ -18,7 +19,7 @@ from campaigns.layouts.models import TemplateVersion
 from tenants.models import Tenant
 from tenants.pages import go, page
 
-ALONE = "default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; sandbox; \
+ALONE = "default-src 'none'; style-src 'unsafe-inline'; img-src https: data: {own}; sandbox; \
 frame-ancestors 'self'"
 SAMPLE = {
     "subject": "A tea for slow days", "preheader": "Come and taste it",
@@ -33,7 +34,7 @@ def alone(page_html: str) -> HttpResponse:
     """An e-mail as a page of its own, which can do nothing: no script, no form, no request but for
     pictures; our own pages may frame it."""
     answer = HttpResponse(page_html)
-    answer.headers["Content-Security-Policy"] = ALONE
+    answer.headers["Content-Security-Policy"] = ALONE.format(own=settings.PUBLIC_URL)
     answer.headers["X-Frame-Options"] = "SAMEORIGIN"
     return answer
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.utils import timezone
@@ -234,3 +235,16 @@ def test_what_a_process_held_that_did_not_know_yet_leaves_after_all(tenant, part
     services.ask()
     make.run_jobs()
     assert WebhookDelivery.objects.get().state == "delivered"
+
+
+def test_whoever_tells_the_same_endpoints_takes_them_in_one_order(tenant, partner, monkeypatch):
+    """Two batches that took them in two orders would wait for each other's jobs for ever."""
+    some = [asked(partner, types.TRACKED, "contact.unsubscribed")[0] for _ in range(3)]
+    asks = {wish.endpoint_id: wish for wish in hearing.wishes()}
+    monkeypatch.setattr(hearing, "wishes", lambda: [asks[e.pk] for e in reversed(some)])
+    taken: list[str] = []
+    job = SimpleNamespace(enqueue=lambda payload, dedupe_key: taken.append(dedupe_key))
+    monkeypatch.setattr(hearing, "DELIVER_WEBHOOKS", job)
+    make.record(make.track("ada", "Looked"), make.track("ada", "Unsubscribed"))
+    assert taken == sorted(str(e.pk) for e in some)
+    assert WebhookDelivery.objects.count() == 9

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
 from attune.kernel.errors import Conflict, Invalid
-from campaigns.delivery import email, letters, sending, services
+from campaigns.delivery import email, letters, previewing, sending, services
 from campaigns.delivery.models import Send
 from campaigns.layouts import blocks
 from campaigns.layouts import services as layouts
@@ -142,3 +144,32 @@ def test_preview_as_a_person_and_a_test_to_members_alone(tenant, client):
     assert Send.objects.count() == 0
     assert Client().get(place).status_code == 302
     assert timezone.now()
+
+
+def test_the_outbox_shows_the_page_that_a_person_received_and_counts_nothing(tenant, client):
+    send = sent(saved(), body="Hello {{ first_name }}", cta="Buy")
+    client.force_login(tenant.owner)
+    shown = client.get(f"/w/{tenant.slug}/campaigns/outbox/{send.pk}").content.decode()
+    frame = f"/w/{tenant.slug}/campaigns/outbox/{send.pk}/page"
+    assert f'src="{frame}"' in shown
+    answer = client.get(frame)
+    page = answer.content.decode()
+    assert "You live in Kyoto." in page
+    assert not re.search(r"/(o|c|u|p)/[\w-]{20,}", page)  # no link or dot of the person's own
+    assert page.count(previewing.NOWHERE) >= 3
+    assert "img-src https: data: http" in answer.headers["Content-Security-Policy"]
+
+
+def test_a_new_template_begins_with_ink_on_paper(tenant, client):
+    client.force_login(tenant.owner)
+    page = client.get(f"/w/{tenant.slug}/templates/new").content.decode()
+    start = dict(re.findall(r'name="(background|paper|ink)" value="([^"]*)"', page))
+    assert start == {"background": "#f3f3f1", "paper": "#ffffff", "ink": "#1d1d1b"}
+
+
+@pytest.mark.parametrize(("accent", "ink"), [("#ffff00", "#000000"), ("#102040", "#ffffff")])
+def test_a_button_can_be_read_on_any_accent(tenant, accent, ink):
+    send = sent(saved(style=blocks.Style(accent=accent)), cta="Buy")
+    page = email.html_body(sending.envelope_of(send))
+    button = page[: page.index("Buy")].rpartition("<a ")[2]
+    assert f"color:{ink}" in button
