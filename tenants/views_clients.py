@@ -125,6 +125,7 @@ def adopt(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     with audit.acting(_actor(request, of)), tenant_context(_known(pk)):
         clients.of_agency(of, pk)
         clients.adopt(by=request.user)
+    messages.success(request, str(say("You are an owner of this client's workspace now.")))
     return HttpResponseRedirect(reverse("tenants:client", args=[slug, pk]))
 
 

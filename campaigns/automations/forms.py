@@ -154,6 +154,14 @@ class EntryForm(forms.Form):
         super().__init__(*arguments, **options)
         self.fields["segment"].choices = [("", "–"), *_segments(own)]
 
+    def clean(self) -> dict[str, Any]:
+        told = super().clean() or {}
+        if told.get("on") == "event" and not told.get("event"):
+            self.add_error("event", _("Say which event lets people in."))
+        if told.get("on") == "segment" and not told.get("segment"):
+            self.add_error("segment", _("Choose the segment whose members come in."))
+        return told
+
     def parts(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """`entry` and `exit` of the flow."""
         told = self.cleaned_data

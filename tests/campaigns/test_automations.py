@@ -6,10 +6,12 @@ import uuid
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from django.utils import timezone
 
 from campaigns.approval import services as approval
 from campaigns.automations import entering, selectors, services
+from campaigns.automations.forms import EntryForm
 from campaigns.automations.models import JourneyRun, TurnedAway
 from campaigns.contacts.models import Contact
 from campaigns.decisions.models import Decision
@@ -362,3 +364,13 @@ def test_a_click_before_the_sending_was_noticed_is_heard_by_the_wait_after_it(te
     make.run_jobs()
     assert journey.runs.get().outcome == "finished"
     assert Send.objects.count() == 1  # no second reminder
+
+
+@pytest.mark.parametrize(
+    ("entry", "field"), [({"on": "event"}, "event"), ({"on": "segment"}, "segment")]
+)
+def test_an_entry_that_lets_nobody_in_is_refused_where_it_is_written(tenant, entry, field):
+    form = EntryForm({**entry, "again": "never"})
+    assert not form.is_valid()
+    assert set(form.errors) == {field}
+    assert EntryForm({"on": "event", "event": "Order Completed", "again": "never"}).is_valid()
