@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, F, QuerySet
 
 from attune.kernel.errors import NotFound
 from attune.kernel.phrases import say
@@ -32,6 +32,14 @@ def counts(rows: list[Endpoint]) -> dict[UUID, dict[str, int]]:
 def deliveries(of: Endpoint, *, state: str = "") -> QuerySet[WebhookDelivery]:
     rows = of.deliveries.order_by("-id")
     return rows.filter(state=state) if state else rows
+
+
+def failing(of: Endpoint) -> WebhookDelivery | None:
+    """Of an endpoint that fails, the delivery that was tried last: its answer says why."""
+    if not of.failing_since:
+        return None
+    tried = WebhookDelivery.objects.filter(endpoint=of, state__in=("pending", "failed"))
+    return tried.exclude(attempts=[]).order_by(F("next_at").desc(nulls_last=True), "-id").first()
 
 
 def delivery(pk: UUID | str) -> WebhookDelivery:

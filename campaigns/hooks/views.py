@@ -53,7 +53,7 @@ def endpoint(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     context = {
         "endpoint": row, "page": paged(request, selectors.deliveries(row, state=state)),
         "counts": selectors.counts([row])[row.pk], "state": state,
-        "states": WebhookDelivery.State.choices,
+        "states": WebhookDelivery.State.choices, "failing": selectors.failing(row),
     }  # fmt: skip
     return render(request, "hooks/endpoint.html", context)
 

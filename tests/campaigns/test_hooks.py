@@ -139,10 +139,13 @@ def test_one_success_makes_an_endpoint_sound_again(tenant, partner):
     partner.status = 500
     endpoint, _ = asked(partner, "segment.changed")
     make.segment()
-    assert Endpoint.objects.get().failing_since is not None
+    failing = Endpoint.objects.get()
+    assert failing.failing_since is not None
+    assert selectors.failing(failing).last["status"] == 500  # the page says why
     partner.status = 204
     again(endpoint)
-    assert Endpoint.objects.get().failing_since is None
+    sound = Endpoint.objects.get()
+    assert (sound.failing_since, selectors.failing(sound)) == (None, None)
 
 
 def test_410_switches_off_at_once_and_redirects_are_not_followed(tenant, partner):

@@ -31,10 +31,13 @@ from tenants.models import ApiKey
 from tenants.roles import PERMISSIONS
 from tenants.sockets import patterns as socket_patterns
 from tests import make
+from tests.guards.built import two
 from tests.guards.near import asked_by_api, nearby
 from tests.guards.routes import routes
 from tests.guards.taught import CANARY
 from workers import runner
+
+__all__ = ["two"]  # the fixture of the enumerations
 
 PUBLIC = {  # answered without a workspace, with the reason
     "health-live": "no data", "health-ready": "no data", "live": "no data", "ready": "no data", "metrics": "numbers alone, by a token", "schema": "no data", "api-docs": "no data",
