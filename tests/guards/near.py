@@ -21,18 +21,23 @@ from tests.guards.routes import routes
 SOME, PROOF = 1, bool(os.environ.get("PROVE"))
 
 
+def models_of(b: make.Place, ids: dict[str, Any]) -> dict[str, type[TenantModel]]:
+    """The model of each id that a tenant's table holds."""
+    known = [v for v in ids.values() if isinstance(v, uuid.UUID)]
+    with tenant_context(b.id):
+        return {
+            str(pk): model
+            for model in apps.get_models()
+            if issubclass(model, TenantModel)
+            for pk in model.objects.filter(pk__in=known).values_list("pk", flat=True)
+        }
+
+
 def nearby(b: make.Place, ids: dict[str, Any]) -> dict[str, list[str]]:
     """Of each page the foreign ids that it could take: those of rows whose model its slice keeps,
     those whose model is not known, SOME of those that its slice names anywhere in its sources, and
     SOME others; in a proof all that it names."""
-    kinds: dict[str, type[TenantModel]] = {}
-    with tenant_context(b.id):
-        for model in apps.get_models():
-            if issubclass(model, TenantModel):
-                found = model.objects.filter(
-                    pk__in=[v for v in ids.values() if isinstance(v, uuid.UUID)]
-                )
-                kinds |= {str(pk): model for pk in found.values_list("pk", flat=True)}
+    kinds = models_of(b, ids)
     chosen, foreign = {}, list(map(str, ids.values()))
     for route in routes():
         if not route.workspace or "pk" not in route.parameters:
@@ -54,13 +59,7 @@ def nearby(b: make.Place, ids: dict[str, Any]) -> dict[str, list[str]]:
 def asked_by_api(b: make.Place, ids: dict[str, Any]) -> dict[str, list[str]]:
     """Of each API route the foreign ids of what its view serves or names in its sources, those
     whose model is not known, and six others."""
-    kinds: dict[str, str] = {}
-    with tenant_context(b.id):
-        for model in apps.get_models():
-            if issubclass(model, TenantModel):
-                known = [v for v in ids.values() if isinstance(v, uuid.UUID)]
-                found = model.objects.filter(pk__in=known).values_list("pk", flat=True)
-                kinds |= {str(pk): model.__name__ for pk in found}
+    kinds = {pk: model.__name__ for pk, model in models_of(b, ids).items()}
     chosen = {}
     for route in routes():
         if not route.name.startswith("api-") or "pk" not in route.parameters:
