@@ -30,11 +30,12 @@ class Reading:
     key: str
     name: str
     primary: Effect | None
-    harmed: tuple[str, ...] = ()
+    harmed: tuple[str, ...] = ()  # names of guardrails
     n: int = 0
     events: float = 0.0
     control_n: int = 0
     control_events: float = 0.0
+    leaning: tuple[str, ...] = ()  # guardrails whose estimate is on the bad side, shown or not
 
 
 def recommend(

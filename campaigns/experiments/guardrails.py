@@ -11,3 +11,12 @@ def harmed(effect: Effect | None, *, higher_is_better: bool, tolerance: float = 
     if effect is None or effect.error == 0:
         return False
     return effect.high < -tolerance if higher_is_better else effect.low > tolerance
+
+
+def leans(effect: Effect | None, *, higher_is_better: bool) -> bool:
+    """Whether the estimate itself is on the bad side, however wide its interval."""
+    return (
+        effect is not None
+        and (effect.difference < 0) == higher_is_better
+        and bool(effect.difference)
+    )

@@ -17,9 +17,11 @@ from campaigns.experiments import (
     cuped,
     exposures,
     guardrails,
+    standing,
     statistics,
 )
 from campaigns.experiments.models import Allocation, Arm, Experiment
+from campaigns.experiments.standing import Finding
 from campaigns.experiments.statistics import Effect, Moments, Strata
 
 BEFORE = timedelta(days=30)  # of what people did before they were decided for
@@ -65,8 +67,11 @@ def best_shares(
     return dict(zip(arms, shares, strict=True))
 
 
-def report(experiment: Experiment, arms: list[Arm], *, until: datetime) -> Report:
-    """Every metric, arm against control; the recommendation from primary and guardrails."""
+def report(
+    experiment: Experiment, arms: list[Arm], *, until: datetime, earlier: Finding | None = None
+) -> Report:
+    """Every metric, arm against control; the recommendation from primary and guardrails, and from
+    what an `earlier` look showed."""
     control = next(arm for arm in arms if arm.is_control)
     goals = log.goals(experiment.pk)
     plain = {g.metric.key: strata_of(experiment, g.metric, until) for g in goals}
@@ -85,7 +90,7 @@ def report(experiment: Experiment, arms: list[Arm], *, until: datetime) -> Repor
         for arm in arms
         if arm.key != control.key
     }
-    told = _advice(experiment, arms, control, goals, counts, effects, srm, until)
+    told, found = _advice(experiment, arms, control, goals, counts, effects, srm, until, earlier)
     return Report(
         decided=sum(m.n for m in counts.values()),
         verdict=told.kind,
@@ -95,6 +100,7 @@ def report(experiment: Experiment, arms: list[Arm], *, until: datetime) -> Repor
             "control": control.key,
             "expected": expected,
             "arm": told.arm,
+            "found": found.stored() if found else None,
             "people_missing": told.people_missing,
             "comparisons": len(arms) - 1,
             "power": _power(experiment, arms, goals, counts),
@@ -216,8 +222,9 @@ def _advice(
     effects: dict[tuple[str, str], Effect | None],
     srm: float | None,
     until: datetime,
-) -> advice.Recommendation:
-    """What the page says in one sentence."""
+    earlier: Finding | None,
+) -> tuple[advice.Recommendation, Finding | None]:
+    """What the page says in one sentence, and what is remembered of it."""
     primary = goals[0].metric
     base = _base(control, counts)
     readings = [
@@ -228,7 +235,7 @@ def _advice(
     )
     days = (until - experiment.started_at).total_seconds() / 86400 if experiment.started_at else 0
     smallest = min((r.n for r in readings), default=0)
-    return advice.recommend(
+    told = advice.recommend(
         readings,
         control_name=control.name,
         srm=srm,
@@ -239,6 +246,11 @@ def _advice(
         criteria=experiment.criteria,
         target=experiment.target_lift,
     )
+    least = {"clear": 0.0, "target": experiment.target_lift, "no_harm": None}
+    return standing.settle(
+        told, earlier, readings, at=until, sign=1 if primary.higher_is_better else -1,
+        least=least[experiment.criteria],
+    )  # fmt: skip
 
 
 def _reading(
@@ -258,6 +270,11 @@ def _reading(
             m.name
             for m in guarded
             if guardrails.harmed(effects[m.key, arm.key], higher_is_better=m.higher_is_better)
+        ),
+        leaning=tuple(
+            m.name
+            for m in guarded
+            if guardrails.leans(effects[m.key, arm.key], higher_is_better=m.higher_is_better)
         ),
         n=own.n,
         events=own.events,

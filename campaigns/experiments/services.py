@@ -28,6 +28,7 @@ from campaigns.experiments import agreeing, bandits, reading
 from campaigns.experiments.beliefs import ArmPrior
 from campaigns.experiments.jobs import LEARN_PRIOR, LearnPrior
 from campaigns.experiments.models import Allocation, Arm, Experiment, Snapshot
+from campaigns.experiments.standing import Finding
 
 EXPERIMENT = Machine(
     "experiment",
@@ -368,8 +369,9 @@ def reallocate(*, experiment: Experiment, now: datetime) -> Allocation | None:
 def analyse(*, experiment: Experiment, now: datetime, again: bool = True) -> Snapshot:
     """Look at everything known until `now` and keep what was seen; with `again=False`, a look
     that sees what a recent one saw is not kept."""
-    report = reading.report(experiment, arms_of(experiment), until=now)
     last = Snapshot.objects.filter(experiment=experiment).order_by("-at", "-id").first()
+    earlier = Finding.of(last.results.get("found")) if last else None
+    report = reading.report(experiment, arms_of(experiment), until=now, earlier=earlier)
     if (
         not again
         and last is not None
