@@ -11,8 +11,8 @@ from attune.kernel.tenancy import current_tenant
 from campaigns.catalog.models import Product
 from campaigns.contacts.models import Contact
 from campaigns.content.models import Revision
+from campaigns.delivery import preflight
 from campaigns.delivery import selectors as campaigns
-from campaigns.delivery import services as delivery
 from campaigns.delivery.models import Campaign
 from campaigns.experiments import selectors as experiments
 from insights.alerts.models import Alert
@@ -67,7 +67,7 @@ def _launches(member: Member) -> Iterator[Step]:
     if not member.can("campaigns.launch"):
         return
     for row in campaigns.campaigns(state=Campaign.State.DRAFT)[:1]:  # the newest; a checklist each
-        check = delivery.preflight(row)
+        check = preflight.of(row)
         text = (
             say(
                 "“%(campaign)s” cannot be launched yet: %(problem)s",

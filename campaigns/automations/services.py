@@ -30,6 +30,7 @@ from campaigns.automations.jobs import (
 from campaigns.automations.models import Journey, JourneyRun, JourneyVersion
 from campaigns.content.models import Channel, Revision
 from campaigns.content.services import verify
+from campaigns.delivery import preflight
 from campaigns.delivery import services as delivery
 from campaigns.delivery.models import Campaign, Endpoint
 from campaigns.delivery.services import CAMPAIGN
@@ -146,7 +147,7 @@ def faults(journey: Journey) -> Iterator[FieldError]:
     for step, _ in flows.walk(journey.draft["steps"]):
         if step["kind"] == "message":
             yield from _message_faults(journey, step)
-    for problem in delivery.sender_problems(journey.campaign.via):
+    for problem in preflight.sender_problems(journey.campaign.via):
         yield FieldError("sender", problem)
 
 
@@ -157,7 +158,7 @@ def _segment_faults(tree: Tree) -> Iterator[FieldError]:
         if one not in known:
             yield FieldError("segment", say("There is no segment %(id)s in use.", id=one))
         else:
-            for problem in delivery.segment_problems(known[one]):
+            for problem in preflight.segment_problems(known[one]):
                 yield FieldError("segment", problem)
 
 

@@ -8,6 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from attune.kernel.phrases import say
+from campaigns.content.models import Channel
 from campaigns.delivery import selectors
 from campaigns.delivery.models import Campaign
 from campaigns.experiments import selectors as experiments
@@ -39,7 +40,8 @@ class CampaignForm(forms.Form):
     local_time = forms.TimeField(
         label=_("At this time of each person's day"), required=False,
         widget=forms.TimeInput(attrs={"type": "time"}),
-        help_text=_("By their own time zone; the workspace's where it is not known."),
+        help_text=_("By their own time zone; the workspace's where it is not known. A policy "
+                    "chooses the moment itself."),
     )  # fmt: skip
     per_hour = forms.IntegerField(
         label=_("Most messages an hour"), required=False, min_value=1, max_value=10_000_000,
@@ -101,6 +103,10 @@ class ReviseForm(forms.Form):
         super().__init__(*arguments, **options)
         self.fields["topic"].choices = [("", "–"), *subscriptions.as_choices()]
         self.fields["template"].choices = [("", "–"), *layouts.as_choices(own.template)]
+        if own.standing:  # its policy chooses the moment
+            del self.fields["local_time"]
+        if own.channel != Channel.EMAIL:
+            del self.fields["template"]
 
 
 class SignUpForm(forms.Form):

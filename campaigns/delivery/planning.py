@@ -17,7 +17,7 @@ from attune.kernel.locking import locked
 from attune.kernel.phrases import as_is, say
 from attune.kernel.states import advance
 from attune.kernel.tenancy import current_tenant
-from campaigns.delivery import services
+from campaigns.delivery import preflight, services
 from campaigns.delivery.jobs import LAUNCH_CAMPAIGN, LaunchCampaign
 from campaigns.delivery.models import Campaign
 from tenants import notices
@@ -33,7 +33,7 @@ def schedule(*, campaign: Campaign, at: datetime, by_id: int | None) -> None:
         raise Invalid.one("at", say("Choose a time from one minute to one year ahead."))
     with transaction.atomic():
         services.by_audience(locked(campaign))
-        services.cleared(campaign)
+        preflight.cleared(campaign)
         Campaign.objects.filter(pk=campaign.pk).update(launch_at=at, launched_by=by_id)
         advance(services.CAMPAIGN, campaign, "schedule", at=at.isoformat())
     LAUNCH_CAMPAIGN.enqueue(LaunchCampaign(campaign.pk, at.isoformat()), run_at=at)
@@ -55,7 +55,7 @@ def launch_due(*, campaign: Campaign, at: str) -> bool:
     due = campaign.launch_at is not None and campaign.launch_at.isoformat() == _utc(at)
     if campaign.state != Campaign.State.SCHEDULED or not due:
         return False
-    problems = services.preflight(campaign).problems
+    problems = preflight.of(campaign).problems
     if not problems:
         try:
             services.launch(campaign=campaign)

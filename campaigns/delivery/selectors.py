@@ -10,7 +10,10 @@ from django.db.models import F, QuerySet
 
 from attune.kernel.errors import NotFound
 from attune.kernel.phrases import restored, say
+from campaigns.content.models import Channel, Revision
 from campaigns.delivery.models import Campaign, Endpoint, Send, Suppression
+from campaigns.experiments import services as experiments
+from campaigns.strategy import selectors as strategy
 
 
 def campaigns(*, q: str = "", state: str = "") -> QuerySet[Campaign]:
@@ -77,3 +80,17 @@ def endpoints() -> QuerySet[Endpoint]:
 
 def suppressions() -> QuerySet[Suppression]:
     return Suppression.objects.order_by("-id")
+
+
+def shown(campaign: Campaign) -> list[tuple[str, Revision]]:
+    """What people may get: the name of each arm or option, and its text."""
+    if campaign.experiment is not None:
+        arms = experiments.arms_of(campaign.experiment)
+        return [(arm.name, arm.revision) for arm in arms if arm.revision is not None]
+    if campaign.policy is None:
+        return []
+    options = strategy.options_of(campaign.policy.bank_id)
+    return [
+        (o.name, o.revision) for o in options if o.in_use and o.revision is not None
+        and (campaign.via != Campaign.Via.EMAIL or o.revision.asset.channel == Channel.EMAIL)
+    ]  # fmt: skip

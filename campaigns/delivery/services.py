@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import time
 from email.utils import formataddr
 
@@ -19,16 +18,14 @@ from attune.kernel.locking import locked
 from attune.kernel.phrases import Phrase, say, word
 from attune.kernel.states import Machine, advance
 from attune.kernel.tenancy import current_tenant
-from campaigns.content.models import Channel, Revision
-from campaigns.content.services import verify
-from campaigns.delivery import allowance
+from campaigns.content.models import Channel
+from campaigns.delivery import preflight, selectors
 from campaigns.delivery.jobs import LOAD_CAMPAIGN, LoadCampaign
 from campaigns.delivery.models import Campaign, Endpoint, Send
 from campaigns.experiments import services as experiments
 from campaigns.experiments.models import Experiment
 from campaigns.layouts.models import TemplateVersion
-from campaigns.segments.models import Segment, SegmentMembership
-from campaigns.strategy import selectors as strategy
+from campaigns.segments.models import Segment
 from campaigns.strategy import services as policies
 from campaigns.strategy.models import Policy
 from campaigns.subscriptions.models import Topic
@@ -58,14 +55,6 @@ CAMPAIGN = Machine(
         ("paused", "cancel"): "cancelled",
     },
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Preflight:
-    """What stands in the way of a launch, and how many people it reaches."""
-
-    people: int
-    problems: list[Phrase]
 
 
 def create(
@@ -172,26 +161,15 @@ def _experiment_faults(
 
 
 def _channels(campaign: Campaign) -> set[str]:
-    return {text.asset.channel for _, text in shown(campaign)}
-
-
-def shown(campaign: Campaign) -> list[tuple[str, Revision]]:
-    """What people may get: the name of each arm or option, and its text."""
-    if campaign.experiment is not None:
-        arms = experiments.arms_of(campaign.experiment)
-        return [(arm.name, arm.revision) for arm in arms if arm.revision is not None]
-    if campaign.policy is None:
-        return []
-    options = strategy.options_of(campaign.policy.bank_id)
-    return [
-        (o.name, o.revision) for o in options if o.in_use and o.revision is not None
-        and (campaign.via != Campaign.Via.EMAIL or o.revision.asset.channel == Channel.EMAIL)
-    ]  # fmt: skip
+    return {text.asset.channel for _, text in selectors.shown(campaign)}
 
 
 def _policy_faults(campaign: Campaign, channels: set[str]) -> Iterator[FieldError]:
     policy = campaign.policy
     assert policy is not None  # noqa: S101
+    if campaign.local_time is not None:
+        told = say("A policy chooses the moment itself: leave the time of day empty.")
+        yield FieldError("local_time", told)
     if campaign.via == Campaign.Via.DECIDE:
         told = say("A policy is asked by POST /v1/decide without a campaign. Choose how it leaves.")
         yield FieldError("via", told)
@@ -206,73 +184,10 @@ def _policy_faults(campaign: Campaign, channels: set[str]) -> Iterator[FieldErro
         yield FieldError("policy", told)
 
 
-def preflight(campaign: Campaign) -> Preflight:
-    """The checklist before launch: approved, unaltered variants; an audience; a sender."""
-    problems: list[Phrase] = []
-    for name, text in shown(campaign):
-        try:
-            verify(text)
-        except Conflict as refusal:
-            problems.append(say("%(arm)s: %(problem)s", arm=name, problem=refusal.detail))
-    people = SegmentMembership.objects.filter(segment=campaign.audience, left_at=None).count()
-    if campaign.audience is not None:
-        problems += segment_problems(campaign.audience)
-    if people == 0:
-        problems.append(say("The segment “%(audience)s” is empty.", audience=campaign.audience))
-    problems += sender_problems(campaign.via)
-    problems += _allowance_problems(people if campaign.experiment is not None else 0)
-    of = campaign.experiment
-    if of is not None and of.state not in {Experiment.State.DRAFT, Experiment.State.RUNNING}:
-        problems.append(say("The experiment is %(state)s.", state=word(of.state)))
-    if campaign.policy is not None:
-        problems += _policy_problems(campaign.policy)
-    return Preflight(people, problems)
-
-
-def segment_problems(audience: Segment) -> Iterator[Phrase]:
-    if audience.state == Segment.State.ARCHIVED:
-        yield say("The segment “%(audience)s” is archived; choose another.", audience=audience)
-    elif audience.state != Segment.State.READY:
-        yield say("The segment “%(audience)s” is being worked out; wait for it.",
-                  audience=audience)  # fmt: skip
-
-
-def sender_problems(via: str) -> Iterator[Phrase]:
-    tenant = Tenant.objects.get(pk=current_tenant())
-    if via == Campaign.Via.EMAIL and not tenant.sender_email:
-        yield say("The workspace has no sender address; set one in Settings.")
-
-
-def _allowance_problems(people: int) -> Iterator[Phrase]:
-    """A blast that does not fit into what is left of the month is told of before it begins."""
-    left = allowance.left(Tenant.objects.get(pk=current_tenant()))
-    if left is not None and left < people:
-        yield say(
-            "%(left)s messages are left of this month's cap, the audience has %(people)s people: "
-            "raise the cap in Settings → Usage, or choose a smaller audience.",
-            left=f"{left:,}", people=f"{people:,}",
-        )  # fmt: skip
-
-
-def _policy_problems(policy: Policy) -> Iterator[Phrase]:
-    if policy.state == Policy.State.RETIRED:
-        yield say("The policy is retired.")
-    if policy.state == Policy.State.PAUSED:
-        yield say("The policy is stopped; resume it first.")
-
-
 def by_audience(campaign: Campaign) -> None:
     """Raise Conflict for a journey's campaign: the journey moves it."""
     if campaign.by_journey:
         raise Conflict(say("This belongs to a journey; change it there."))
-
-
-def cleared(campaign: Campaign) -> Preflight:
-    """The checklist, or Invalid with everything that stands in the way."""
-    check = preflight(campaign)
-    if check.problems:
-        raise Invalid([FieldError("campaign", problem) for problem in check.problems])
-    return check
 
 
 @transaction.atomic
@@ -287,7 +202,7 @@ def launch(*, campaign: Campaign, seen: str | None = None) -> None:
         raise Conflict(say("This campaign was changed since you looked; look again."))
     if campaign.audience is not None:
         locked(campaign.audience)
-    check = cleared(campaign)
+    check = preflight.cleared(campaign)
     if campaign.experiment is not None and campaign.experiment.state == Experiment.State.DRAFT:
         experiments.start(experiment=campaign.experiment)
     if campaign.policy is not None and campaign.policy.state == Policy.State.DRAFT:

@@ -7,6 +7,7 @@ the workspace hold for it too.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from django.db.models import F
@@ -84,6 +85,17 @@ def for_the_new_text(send: Send, now: datetime) -> bool:
     told = say("The text was edited meanwhile: it waits until you choose the new one on the "
                "campaign's page.")  # fmt: skip
     return _put_off(send, now + DAY, told)
+
+
+def slow(messages: int, per_hour: int | None, tenant: Tenant) -> Iterator[Phrase]:
+    """What a pace brings with it that takes longer than the workspace's patience."""
+    hours = messages / per_hour if per_hour else 0
+    if hours > tenant.patience_hours:
+        yield say(
+            "At %(most)s an hour the %(messages)s messages take about %(hours)s h. One that the "
+            "frequency cap stops later than %(patience)s h after the launch is not sent at all.",
+            most=per_hour, messages=messages, hours=round(hours), patience=tenant.patience_hours,
+        )  # fmt: skip
 
 
 def until_raised(send: Send, tenant: Tenant) -> None:

@@ -17,7 +17,16 @@ from attune.kernel.storable import as_uuid
 from attune.web.editing import Editing
 from attune.web.forms import add_refusal
 from attune.web.pages import filters, form_status, paged
-from campaigns.delivery import email, planning, reach, revising, selectors, sending, services
+from campaigns.delivery import (
+    email,
+    planning,
+    preflight,
+    reach,
+    revising,
+    selectors,
+    sending,
+    services,
+)
 from campaigns.delivery.forms import CampaignForm, ScheduleForm
 from campaigns.delivery.models import Campaign, Send
 from campaigns.experiments import selectors as experiments
@@ -56,9 +65,9 @@ def _campaign(request: HttpRequest, row: Campaign, form: ScheduleForm) -> HttpRe
         "arms": arms,
         "arm_names": {arm.key: arm.name for arm in arms},
         "latest": experiments.latest(row.experiment) if row.experiment else None,
-        "shown": services.shown(row) if row.standing else [],
+        "shown": selectors.shown(row) if row.standing else [],
         "visit": selectors.visit_of(row),
-        "preflight": services.preflight(row) if waits else None,
+        "preflight": preflight.of(row) if waits else None,
         "sends": selectors.sends(row.pk)[:20] if personal else [],
         "schedule": form,
         "edited": revising.edited(row),

@@ -11,19 +11,21 @@ from django.shortcuts import render
 from attune.kernel.errors import AttuneError
 from attune.kernel.phrases import say_many
 from attune.kernel.storable import as_uuid
+from attune.kernel.tenancy import current_tenant
 from attune.web.forms import add_refusal
 from attune.web.pages import form_status
-from campaigns.delivery import revising, selectors
+from campaigns.delivery import revising, selectors, turns
 from campaigns.delivery.forms import ReviseForm
 from campaigns.layouts import selectors as layouts
 from campaigns.subscriptions import selectors as subscriptions
+from tenants.models import Tenant
 from tenants.pages import go, page
 
 
 @page("campaigns.launch")
 def revise(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Whom it would concern stands above what may change; a POST makes the next version."""
-    row = selectors.campaign(pk)
+    row, tenant = selectors.campaign(pk), Tenant.objects.get(pk=current_tenant())
     now = {
         "template": str(row.template_id or ""), "topic": str(row.topic_id or ""),
         "local_time": row.local_time, "per_hour": row.per_hour,
@@ -34,9 +36,9 @@ def revise(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         try:
             made = revising.revise(
                 campaign=row, seen=_number(request.POST.get("seen", "")),
-                template=layouts.version(chosen["template"]) if chosen["template"] else None,
+                template=layouts.version(chosen["template"]) if chosen.get("template") else None,
                 topic=subscriptions.topic(chosen["topic"]) if chosen["topic"] else None,
-                local_time=chosen["local_time"], per_hour=chosen["per_hour"],
+                local_time=chosen.get("local_time"), per_hour=chosen["per_hour"],
                 texts=_texts(request.POST.getlist("text")),
             )  # fmt: skip
             told = say_many(
@@ -45,11 +47,15 @@ def revise(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
                 n=made.waits, number=made.number,
             )  # fmt: skip
             messages.success(request, str(told))
+            for warning in turns.slow(made.waits, row.per_hour, tenant):
+                messages.warning(request, str(warning))
             return go(request, "delivery_pages:campaign", pk)
         except AttuneError as refusal:
             add_refusal(form, refusal)
+    whom = revising.affected(row)
     context = {
-        "form": form, "campaign": row, "whom": revising.affected(row),
+        "form": form, "campaign": row, "whom": whom,
+        "slow": list(turns.slow(whom.waits, row.per_hour, tenant)),
         "newer": [
             (one, not request.POST or f"{one.arm_key}={one.new.pk}" in request.POST.getlist("text"))
             for one in revising.edited(row) if one.approved

@@ -9,7 +9,7 @@ from attune.kernel.errors import Conflict
 from campaigns.contacts import services as contacts
 from campaigns.contacts.models import Contact
 from campaigns.decisions.models import Decision
-from campaigns.delivery import deciding, services
+from campaigns.delivery import deciding, preflight, services
 from campaigns.experiments import retention, selectors
 from campaigns.experiments import services as experiments
 from campaigns.experiments.models import Snapshot
@@ -64,7 +64,7 @@ def test_an_included_segment_is_asked_by_its_rule_not_by_who_was_folded(tenant):
     trial = make.experiment([make.approved("banner")], holdout=0.5, running=False)
     make.record(make.identify("somebody"))
     campaign = make.campaign(audience, trial, via="decide")
-    if services.preflight(campaign).problems:  # the one contact may be in the holdout
+    if preflight.of(campaign).problems:  # the one contact may be in the holdout
         make.record(*[make.identify(f"more-{n}") for n in range(20)])
     services.launch(campaign=campaign)
     reasons = [decided(trial.key, f"new-{n}").reason for n in range(40)]

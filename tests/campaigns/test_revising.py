@@ -13,11 +13,12 @@ from attune.kernel.errors import Conflict, Invalid
 from attune.kernel.phrases import restored
 from campaigns.approval import services as approval
 from campaigns.contacts.models import Contact
-from campaigns.delivery import loading, revising, sending, services
+from campaigns.delivery import loading, revising, sending, services, turns
 from campaigns.delivery.models import Campaign, CampaignVersion, Send
 from campaigns.experiments import services as experiments
 from campaigns.layouts import services as layouts
 from campaigns.subscriptions import services as subscriptions
+from tenants.models import Tenant
 from tests import make
 
 HERE = {"kind": "copy"}
@@ -239,3 +240,18 @@ def test_the_page_says_whom_it_concerns_and_makes_the_version(running, tenant):
     marketer = Client()
     marketer.force_login(make.member(tenant, "marketer"))
     assert marketer.get(url).status_code == 403
+
+
+def test_a_pace_that_outlasts_the_patience_is_warned_of(running, tenant):
+    workspace = Tenant(patience_hours=24)
+    assert [str(one) for one in turns.slow(300, 10, workspace)] == [
+        "At 10 an hour the 300 messages take about 30 h. One that the frequency cap stops later "
+        "than 24 h after the launch is not sent at all."
+    ]
+    assert not list(turns.slow(240, 10, workspace))
+    assert not list(turns.slow(300, None, workspace))
+    Tenant.objects.filter(pk=running.tenant_id).update(patience_hours=1)  # four wait, two an hour
+    browser = Client()
+    browser.force_login(tenant.owner)
+    page = reverse("delivery_pages:revise", args=[tenant.slug, running.pk])
+    assert "At 2 an hour the 4 messages take about 2 h." in browser.get(page).content.decode()

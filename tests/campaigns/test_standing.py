@@ -3,7 +3,7 @@ at its hour, and stops where people, policy or workspace say so."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +18,8 @@ from campaigns.contacts import services as contacts
 from campaigns.contacts.models import Contact, Event, Identity
 from campaigns.content import services as content
 from campaigns.decisions.models import Decision, Reward, Withdrawal
-from campaigns.delivery import deciding, selectors, services, standing
+from campaigns.delivery import deciding, revising, selectors, services, standing
+from campaigns.delivery.forms import ReviseForm
 from campaigns.delivery.models import Campaign, Send
 from campaigns.segments.models import SegmentMembership
 from campaigns.strategy import banks, binding, rounds
@@ -384,3 +385,15 @@ def test_only_what_can_be_sent_is_chosen(tenant, monkeypatch):
     launched(bank, n=30)
     tick(monkeypatch, NOON)
     assert set(Decision.objects.values_list("action", flat=True)) == {"plain", "offer"}
+
+
+def test_a_time_of_day_is_refused_where_a_policy_chooses_the_moment(tenant):
+    campaign = launched()
+    with pytest.raises(Invalid) as refused:
+        services.create(name="At nine", via="email", audience=campaign.audience,
+                        policy=campaign.policy, local_time=time(9))  # fmt: skip
+    assert [error.field for error in refused.value.errors] == ["local_time"]
+    with pytest.raises(Invalid, match="chooses the moment itself"):
+        revising.revise(campaign=campaign, seen=1, template=None, topic=None,
+                        local_time=time(9), per_hour=None, texts={})  # fmt: skip
+    assert "local_time" not in ReviseForm(own=campaign).fields

@@ -18,7 +18,7 @@ from attune.kernel.errors import Invalid
 from attune.kernel.models import JobRow
 from campaigns.contacts import importing
 from campaigns.contacts.models import Contact, EventCount
-from campaigns.delivery import allowance, email, sending, services, tracking
+from campaigns.delivery import allowance, email, preflight, sending, services, tracking
 from campaigns.delivery.models import Send
 from campaigns.generators import meter
 from insights import metering
@@ -101,7 +101,7 @@ def test_a_blast_that_does_not_fit_is_told_before_it_begins(tenant):
     campaign = make.campaign(
         audience, make.experiment([make.approved()], holdout=1e-9, running=False)
     )
-    problems = [str(p) for p in services.preflight(campaign).problems]
+    problems = [str(p) for p in preflight.of(campaign).problems]
     assert any("1 messages are left of this month's cap" in p for p in problems)
     with pytest.raises(Invalid, match="left of this month"):
         services.launch(campaign=campaign)
