@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from attune.kernel.phrases import Phrase, as_is, say, word
 from attune.kernel.storable import as_uuid
@@ -69,7 +70,7 @@ def picture(journey: Journey, tree: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "progress": progress,
         "steps": wording.tree(list(tree.get("steps", [])), names, progress.steps, groups,
-                              flows.numbers(tree)),
+                              flows.numbers(tree), marks(journey, tree)),
         "entry": wording.entry_sentence(entry, names),
         "again": wording.again_sentence(entry) if entry else None,
         "exit": wording.exit_sentence(leave, entry.get("key", "")),
@@ -80,8 +81,46 @@ def picture(journey: Journey, tree: Mapping[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def sentence_of(journey: Journey, step: Mapping[str, Any]) -> Phrase:
-    return wording.sentence(step, names_of({"steps": [step]}))
+def marks(journey: Journey, tree: Mapping[str, Any]) -> dict[str, str]:
+    """{step: "new" or "changed"} of a draft, beside what runs."""
+    if journey.live is None:
+        return {}
+    known = {step["id"]: _own(step) for step, _ in flows.walk(journey.live.flow.get("steps", []))}
+    return {
+        step["id"]: "changed" if step["id"] in known else "new"
+        for step, _ in flows.walk(list(tree.get("steps", [])))
+        if known.get(step["id"]) != _own(step)
+    }
+
+
+def _own(step: Mapping[str, Any]) -> dict[str, Any]:
+    """A step without the steps in its branches."""
+    branches = [{k: v for k, v in b.items() if k != "steps"} for b in step.get("branches", [])]
+    return {**step, "branches": branches}
+
+
+def places(runs: Iterable[JourneyRun]) -> dict[UUID, Phrase]:
+    """{run: the step where it stands}, each by the version it goes by."""
+    open_runs = [run for run in runs if run.node and run.state != JourneyRun.State.ENDED]
+    standing = {
+        (run.version_id, step["id"]): step
+        for run in open_runs
+        for step, _ in flows.walk(run.version.flow.get("steps", []))
+        if step["id"] == run.node
+    }
+    names = names_of({"steps": list(standing.values())})
+    return {
+        run.pk: wording.sentence(step, names)
+        for run in open_runs
+        if (step := standing.get((run.version_id, run.node)))
+    }
+
+
+def place(journey: Journey, step_id: str) -> Phrase | None:
+    """The sentence of a step of what runs, or of the draft where nothing does yet."""
+    tree = journey.live.flow if journey.live is not None else journey.draft
+    found = next((s for s, _ in flows.walk(tree.get("steps", [])) if s["id"] == step_id), None)
+    return wording.sentence(found, names_of({"steps": [found]})) if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +128,7 @@ class Happened:
     at: datetime
     step: Phrase
     what: Phrase
+    why: Phrase | None = None
 
 
 def way(run: JourneyRun) -> list[Happened]:
@@ -103,12 +143,13 @@ def way(run: JourneyRun) -> list[Happened]:
         for step, _ in flows.walk(tree.get("steps", [])) for b in step.get("branches", [])
     }  # fmt: skip
     outcomes = {str(value): as_is(str(label)) for value, label in JourneyRun.Outcome.choices}
-    rows = JourneyStep.objects.filter(run=run).order_by("at", "id")
+    rows, whys = JourneyStep.objects.filter(run=run).order_by("at", "id"), selectors.reasons_of(run)
     return [
         Happened(
             row.at, told.get(row.node, say("A step that was removed since")),
             HAPPENED.get(row.what) or labels.get((row.node, row.what))
             or outcomes.get(row.what) or word(row.what),
+            whys.get(row.node) if row.what in selectors.NOT_SENT else None,
         )
         for row in rows
     ]  # fmt: skip

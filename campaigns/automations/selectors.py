@@ -4,19 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import connection
 from django.db.models import Count, QuerySet
+from django.db.models.functions import Substr
+from django.utils import timezone
 
 from attune.kernel.errors import NotFound
-from attune.kernel.phrases import say
+from attune.kernel.phrases import Phrase, as_is, say
+from attune.kernel.storable import as_uuid
 from attune.kernel.tenancy import current_tenant
 from campaigns.automations import flow as flows
 from campaigns.automations.models import Journey, JourneyRun, JourneyStep
 from campaigns.automations.walking import WINDOW
+from campaigns.content.models import Channel
+from campaigns.delivery import reach
+from campaigns.delivery.models import Campaign, Send
+from campaigns.delivery.reach import Reach
 from campaigns.experiments.statistics import Moments, effect
 from campaigns.segments.models import Segment
+
+RUN_HEX = 32  # letters of a run's id in a message's slot
+ASKED_OF = timedelta(days=30)
+NOT_SENT = ("failed", "suppressed", "capped", "aborted", "uncertain")
 
 
 def journeys(*, q: str = "", state: str = "") -> QuerySet[Journey]:
@@ -76,6 +88,7 @@ class Tally:
     came: int = 0
     here: int = 0
     ways: Mapping[str, int] = field(default_factory=dict)
+    whys: tuple[tuple[Phrase, int], ...] = ()  # why messages did not leave, the commonest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +125,37 @@ def progress(of: Journey) -> Progress:
     counted = JourneyStep.objects.filter(journey=of).values("node", "what").annotate(n=Count("id"))
     for row in counted.order_by():
         ways.setdefault(row["node"], {})[row["what"]] = row["n"]
+    whys = _whys(of)
     steps = {
-        node: Tally(what.pop("arrived", 0), here.get(node, 0), what) for node, what in ways.items()
+        node: Tally(what.pop("arrived", 0), here.get(node, 0), what, whys.get(node, ()))
+        for node, what in ways.items()
     }
     return Progress(
         sum(states.values()), states.get("active", 0), states.get("stuck", 0), outcomes, steps
     )
+
+
+MOST_WHYS = 3
+
+
+def _whys(of: Journey) -> dict[str, tuple[tuple[Phrase, int], ...]]:
+    """{step: why its messages did not leave}; a message's slot names its run and step."""
+    rows = Send.objects.filter(campaign=of.campaign_id, state__in=NOT_SENT)
+    counted = rows.annotate(node=Substr("slot", RUN_HEX + 2)).values("node", "state", "reason")
+    found: dict[str, list[tuple[Phrase, int]]] = {}
+    for row in counted.annotate(n=Count("id")).order_by("-n"):
+        why = row["reason"] or as_is(str(Send.State(row["state"]).label))
+        found.setdefault(row["node"], []).append((why, row["n"]))
+    return {node: tuple(whys[:MOST_WHYS]) for node, whys in found.items()}
+
+
+def reasons_of(run: JourneyRun) -> dict[str, Phrase]:
+    """{step: why its message to this person did not leave}."""
+    rows = Send.objects.filter(
+        campaign=run.journey.campaign_id, contact=run.contact_id, state__in=NOT_SENT,
+        slot__startswith=f"{run.pk.hex}:",
+    )  # fmt: skip
+    return {send.slot[RUN_HEX + 1 :]: send.reason for send in rows if send.reason}
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,3 +233,15 @@ def segments_in(tree: Mapping[str, object]) -> list[str]:
     for step, _ in flows.walk(list(tree.get("steps") or [])):  # type: ignore[call-overload]
         named += [b.get("segment") for b in step.get("branches", [])]
     return [str(one) for one in named if one]
+
+
+def reach_of(journey: Journey) -> Reach:
+    """Of those whom the draft would let in, how many can be written to: of the segment, or of who
+    did the event in the last 30 days."""
+    entry, campaign = journey.draft.get("entry") or {}, journey.campaign
+    channel = Channel.EMAIL if campaign.via == Campaign.Via.EMAIL else campaign.channel
+    segment = as_uuid(str(entry.get("segment") or entry.get("audience") or ""))
+    if segment is not None:
+        return reach.in_segment(segment, channel, campaign.topic)
+    since = timezone.now() - ASKED_OF
+    return reach.who_did(str(entry.get("event", "")), since, channel, campaign.topic)

@@ -39,6 +39,7 @@ from campaigns.experiments.models import Experiment
 from campaigns.layouts.models import TemplateVersion
 from campaigns.segments.models import Segment
 from campaigns.subscriptions.models import Topic
+from tenants.models import Tenant
 
 Tree = editing.Tree
 
@@ -147,7 +148,8 @@ def faults(journey: Journey) -> Iterator[FieldError]:
     for step, _ in flows.walk(journey.draft["steps"]):
         if step["kind"] == "message":
             yield from _message_faults(journey, step)
-    for problem in preflight.sender_problems(journey.campaign.via):
+    tenant = Tenant.objects.get(pk=current_tenant())
+    for problem in preflight.sender_problems(journey.campaign.via, tenant):
         yield FieldError("sender", problem)
 
 

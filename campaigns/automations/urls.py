@@ -15,6 +15,7 @@ urlpatterns = [
     path("<uuid:pk>/publish", views.publish, name="publish"),
     path("<uuid:pk>/move", views.move, name="move"),
     path("<uuid:pk>/people", views.people, name="people"),
+    path("<uuid:pk>/reach", views.entry_reach, name="reach"),
     path("way/<uuid:pk>", views.run, name="run"),
     path("way/<uuid:pk>/out", views.take_out, name="take-out"),
 ]

@@ -15,7 +15,6 @@ from attune.kernel.phrases import as_is, say
 from attune.web.forms import add_refusal
 from attune.web.pages import filters, form_status, paged
 from campaigns.automations import drawing, editing, selectors, services, starts
-from campaigns.automations import flow as flows
 from campaigns.automations.forms import STEP_FORMS, EntryForm, SettingsForm, StepForm
 from campaigns.automations.models import Journey, JourneyRun
 from campaigns.contacts import selectors as contacts
@@ -78,13 +77,14 @@ def of_campaign(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @page("campaigns.view")
 def journey(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """The picture: the draft while it is edited, the live version with its people beside it."""
+    """The picture: the draft for who edits it, what runs for everybody else and on ?show=live."""
     row = selectors.journey(pk)
-    live = row.live is not None and request.GET.get("show") == "live"
+    show, edits = request.GET.get("show", ""), can(request, "campaigns.edit")
+    live = row.live is not None and (show == "live" or (show != "draft" and not edits))
     tree = row.live.flow if live and row.live is not None else row.draft
     told = services.affected(row)
     ended = row.campaign.state in {"finished", "cancelled"}
-    editable = can(request, "campaigns.edit") and not live and not ended
+    editable = edits and not live and not ended
     context = {
         "journey": row, "campaign": row.campaign, "live": live, "affected": told,
         "editable": editable, "ended": ended, "kinds": drawing.KINDS,
@@ -204,10 +204,16 @@ def people(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     context = {
         "journey": row, "page": found, "state": state, "node": node,
         "states": JourneyRun.State.choices,
-        "names": {step["id"]: drawing.sentence_of(row, step)
-                  for step, _ in flows.walk(row.draft.get("steps", []))},
+        "places": drawing.places(found), "place": drawing.place(row, node) if node else None,
     }  # fmt: skip
     return render(request, "automations/people.html", context)
+
+
+@page("campaigns.view")
+def entry_reach(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """How many of those whom the draft would let in can be written to, as a fragment."""
+    told = selectors.reach_of(selectors.journey(pk))
+    return render(request, "delivery/reach.html", {"reach": told})
 
 
 @page("campaigns.view")

@@ -10,7 +10,7 @@ from typing import Any
 from attune.kernel.phrases import Phrase, as_is, say, say_many, word
 from campaigns.automations import flow as flows
 from campaigns.automations.flow import CAME, OTHERWISE, TIMEOUT
-from campaigns.automations.selectors import Group, Tally
+from campaigns.automations.selectors import NOT_SENT, Group, Tally
 
 WEEKDAYS = (say("Monday"), say("Tuesday"), say("Wednesday"), say("Thursday"), say("Friday"),
             say("Saturday"), say("Sunday"))  # fmt: skip
@@ -53,11 +53,12 @@ class ShownStep:
     sent: int
     not_sent: int
     branches: list[ShownBranch]
+    mark: str  # "new" or "changed" in a draft beside what runs, else empty
 
 
 def tree(
     steps: Sequence[Mapping[str, Any]], names: Names, tallies: Mapping[str, Tally],
-    groups: Mapping[str, Sequence[Group]], numbers: Mapping[str, int],
+    groups: Mapping[str, Sequence[Group]], numbers: Mapping[str, int], marks: Mapping[str, str],
 ) -> list[ShownStep]:  # fmt: skip
     """The steps as they are drawn, with the people at each."""
     found = []
@@ -66,14 +67,15 @@ def tree(
         mine = {g.key: g for g in groups.get(raw["id"], [])}
         branches = [
             ShownBranch(b["key"], branch_label(raw, b, names), tally.ways.get(b["key"], 0),
-                        tree(b["steps"], names, tallies, groups, numbers), mine.get(b["key"]))
+                        tree(b["steps"], names, tallies, groups, numbers, marks),
+                        mine.get(b["key"]))
             for b in raw.get("branches", [])
         ]  # fmt: skip
-        failed = sum(tally.ways.get(s, 0) for s in ("failed", "suppressed", "capped", "aborted",
-                                                    "uncertain"))  # fmt: skip
+        failed = sum(tally.ways.get(s, 0) for s in NOT_SENT)
         found.append(
             ShownStep(raw["id"], numbers[raw["id"]], raw["kind"], ICONS[raw["kind"]],
-                      sentence(raw, names), tally, tally.ways.get("sent", 0), failed, branches)
+                      sentence(raw, names), tally, tally.ways.get("sent", 0), failed, branches,
+                      marks.get(raw["id"], ""))
         )  # fmt: skip
     return found
 

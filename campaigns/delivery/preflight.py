@@ -39,15 +39,15 @@ def of(campaign: Campaign) -> Preflight:
         problems += segment_problems(campaign.audience)
     if people == 0:
         problems.append(say("The segment “%(audience)s” is empty.", audience=campaign.audience))
-    problems += sender_problems(campaign.via)
-    problems += _allowance_problems(people if campaign.experiment is not None else 0)
+    tenant = Tenant.objects.get(pk=current_tenant())
+    blast = people if campaign.experiment is not None else 0
+    problems += sender_problems(campaign.via, tenant)
+    problems += _allowance_problems(blast, tenant)
     trial = campaign.experiment
     if trial is not None and trial.state not in {Experiment.State.DRAFT, Experiment.State.RUNNING}:
         problems.append(say("The experiment is %(state)s.", state=word(trial.state)))
     if campaign.policy is not None:
         problems += _policy_problems(campaign.policy)
-    tenant = Tenant.objects.get(pk=current_tenant())
-    blast = people if campaign.experiment is not None else 0
     return Preflight(people, problems, list(turns.slow(blast, campaign.per_hour, tenant)))
 
 
@@ -59,15 +59,14 @@ def segment_problems(audience: Segment) -> Iterator[Phrase]:
                   audience=audience)  # fmt: skip
 
 
-def sender_problems(via: str) -> Iterator[Phrase]:
-    tenant = Tenant.objects.get(pk=current_tenant())
+def sender_problems(via: str, tenant: Tenant) -> Iterator[Phrase]:
     if via == Campaign.Via.EMAIL and not tenant.sender_email:
         yield say("The workspace has no sender address; set one in Settings.")
 
 
-def _allowance_problems(people: int) -> Iterator[Phrase]:
+def _allowance_problems(people: int, tenant: Tenant) -> Iterator[Phrase]:
     """A blast that does not fit into what is left of the month is told of before it begins."""
-    left = allowance.left(Tenant.objects.get(pk=current_tenant()))
+    left = allowance.left(tenant)
     if left is not None and left < people:
         yield say(
             "%(left)s messages are left of this month's cap, the audience has %(people)s people: "

@@ -6,8 +6,8 @@ depends on what else is sent before. The address is judged by its shape, so the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -51,6 +51,13 @@ FROM segment_membership m
 JOIN contact c ON c.tenant_id = m.tenant_id AND c.id = m.contact_id
 WHERE m.tenant_id = %(tenant)s AND m.segment_id = %(segment)s AND m.left_at IS NULL
 GROUP BY 1"""  # noqa: S608 - our own words
+DID_SQL = f"""
+SELECT {KIND_SQL} AS kind, count(*)
+FROM contact c
+WHERE c.tenant_id = %(tenant)s AND c.id IN (
+  SELECT e.contact_id FROM event e WHERE e.tenant_id = %(tenant)s AND e.name = %(event)s
+    AND e.at > %(since)s AND NOT e.is_machine)
+GROUP BY 1"""  # noqa: S608 - our own words
 REACHABLE_SQL = f"""
 SELECT c.id FROM contact c
 WHERE c.tenant_id = %(tenant)s AND c.id = ANY(%(people)s) AND {KIND_SQL} = 'reachable'
@@ -64,6 +71,20 @@ PERMITTED_SQL = f"""
 SELECT c.id FROM contact c
 WHERE c.tenant_id = %(tenant)s AND c.id = ANY(%(people)s) AND {KIND_SQL} = 'reachable'
 """  # noqa: S608 - our own words
+
+
+WORDS: dict[str, Callable[[int], Phrase]] = {
+    "blocked": lambda n: say_many("%(n)s is blocklisted", "%(n)s are blocklisted", n=n),
+    "address": lambda n: say_many("%(n)s has no valid address", "%(n)s have no valid address", n=n),
+    "listed": lambda n: say_many(
+        "%(n)s is on the suppression list", "%(n)s are on the suppression list", n=n
+    ),
+    "refused": lambda n: say_many("%(n)s refused this channel", "%(n)s refused this channel", n=n),
+    "unasked": lambda n: say_many(
+        "%(n)s does not get this topic", "%(n)s do not get this topic", n=n
+    ),
+    "held": lambda n: say_many("%(n)s has an open complaint", "%(n)s have an open complaint", n=n),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,42 +102,32 @@ class Reach:
 
 
 def of(campaign: Campaign) -> Reach:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            REACH_SQL,
-            {
-                "tenant": current_tenant(),
-                "segment": campaign.audience_id,
-                "channel": campaign.channel,
-                "held": holds.everybody(),
-                **_topic(campaign.topic),
-            },
-        )
-        found: dict[str, int] = dict(cursor.fetchall())
-    others = []
-    if n := found.get("blocked"):
-        others.append(say_many("%(n)s is blocklisted", "%(n)s are blocklisted", n=n))
-    if n := found.get("address"):
-        others.append(say_many("%(n)s has no valid address", "%(n)s have no valid address", n=n))
-    if n := found.get("listed"):
-        others.append(
-            say_many("%(n)s is on the suppression list", "%(n)s are on the suppression list", n=n)
-        )
-    if n := found.get("refused"):
-        others.append(say_many("%(n)s refused this channel", "%(n)s refused this channel", n=n))
-    if n := found.get("unasked"):
-        others.append(
-            say_many("%(n)s does not get this topic", "%(n)s do not get this topic", n=n)
-        )  # fmt: skip
-    if n := found.get("held"):
-        others.append(
-            say_many("%(n)s has an open complaint", "%(n)s have an open complaint", n=n)
-        )  # fmt: skip
+    """Of the campaign's audience."""
+    assert campaign.audience_id is not None  # noqa: S101
+    found = in_segment(campaign.audience_id, campaign.channel, campaign.topic)
     if campaign.experiment is None:  # how many wait, the policy decides
-        return Reach(found.get("reachable", 0), others, 1.0)
+        return found
     arms = arms_of(campaign.experiment)
-    shown = sum(arm.weight for arm in arms if arm.revision_id is not None)
-    return Reach(found.get("reachable", 0), others, shown)
+    return replace(found, shown=sum(arm.weight for arm in arms if arm.revision_id is not None))
+
+
+def in_segment(segment: UUID | str, channel: str, topic: Topic | None) -> Reach:
+    return _counted(REACH_SQL, channel, topic, {"segment": segment})
+
+
+def who_did(event: str, since: datetime, channel: str, topic: Topic | None) -> Reach:
+    """Of everybody who did this since then."""
+    return _counted(DID_SQL, channel, topic, {"event": event, "since": since})
+
+
+def _counted(sql: str, channel: str, topic: Topic | None, of: dict[str, Any]) -> Reach:
+    values = {"tenant": current_tenant(), "channel": channel, "held": holds.everybody(),
+              **_topic(topic), **of}  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        found: dict[str, int] = dict(cursor.fetchall())
+    others = [words(n) for kind, words in WORDS.items() if (n := found.get(kind))]
+    return Reach(found.get("reachable", 0), others, 1.0)
 
 
 def _topic(topic: Topic | None) -> dict[str, str]:

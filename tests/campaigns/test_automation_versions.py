@@ -5,9 +5,11 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
 from attune.kernel.errors import Conflict, Invalid
-from campaigns.automations import services
+from campaigns.automations import drawing, selectors, services
 from campaigns.automations.flow import check_shape
 from campaigns.automations.models import JourneyRun
 from tests import make
@@ -103,3 +105,71 @@ def test_a_flow_that_could_not_be_drawn_is_refused(change, told):
     with pytest.raises(Invalid) as caught:
         check_shape(flow)
     assert str(caught.value.errors[0].sentence()) == told
+
+
+def test_who_goes_by_an_older_version_is_shown_at_its_step_and_the_draft_marks_what_is_new(tenant):
+    make.contact("ada")
+    journey = running(abandoned())
+    cart("ada", "c1")
+    first, second, *rest = journey.draft["steps"]
+    draft = {**journey.draft, "steps": [{**first, "n": 5}, second, *rest, text(7)]}
+    services.edit(journey=journey, draft=draft, seen=1)
+    assert drawing.marks(journey, draft) == {"s1": "changed", "s7": "new"}
+    assert drawing.marks(journey, journey.live.flow) == {}
+    services.publish(journey=journey, seen=2, moves=False)
+    journey.refresh_from_db()
+    run = journey.runs.get()
+    assert {k: str(v) for k, v in drawing.places([run]).items()} == {run.pk: "Waits 2 hours"}
+    client = Client()
+    client.force_login(tenant.owner)
+    people = reverse("automations:people", args=[tenant.slug, journey.pk])
+    page = client.get(f"{people}?step=s1").content.decode()
+    assert "Who stands at “Waits 5 hours”." in page
+    assert "Waits 2 hours" in page
+    assert "by version 1" in page
+
+
+def test_who_may_only_look_sees_what_runs_not_a_draft(tenant):
+    journey = running(abandoned())
+    first, *rest = journey.draft["steps"]
+    services.edit(journey=journey, draft={**journey.draft, "steps": [{**first, "n": 5}, *rest]},
+                  seen=1)  # fmt: skip
+    page = reverse("automations:journey", args=[tenant.slug, journey.pk])
+    seen = {}
+    for role in ("reviewer", "marketer"):
+        client = Client()
+        client.force_login(make.member(tenant, role))
+        seen[role] = client.get(page).content.decode()
+        assert "Waits 5 hours" in client.get(f"{page}?show=draft").content.decode()
+    assert "Waits 2 hours" in seen["reviewer"]
+    assert "Waits 5 hours" in seen["marketer"]
+    assert "Changed in this draft" in seen["marketer"]
+
+
+def test_a_step_says_why_its_messages_did_not_leave(tenant):
+    make.contact("ada", email="")
+    make.contact("bob")
+    journey = running(tree(by_event("Hi"), text(1)))
+    for name in ("ada", "bob"):
+        make.record(make.track(name, "Hi"))
+    later(journey)
+    whys = selectors.progress(journey).steps["s1"].whys
+    assert [(str(why), n) for why, n in whys] == [("The contact has no valid e-mail address.", 1)]
+    told = drawing.way(journey.runs.get(contact__external_id="ada"))
+    assert [(str(h.what), str(h.why)) for h in told if h.why] == [
+        ("Not written to", "The contact has no valid e-mail address.")
+    ]
+
+
+def test_before_launch_it_says_how_many_can_be_written_to(tenant):
+    for name, email in (("ada", ""), ("bob", "bob@example.com"), ("cy", "cy@example.com")):
+        make.contact(name, email=email)
+    for name in ("ada", "bob"):
+        make.record(make.track(name, "Hi"))
+    journey = services.create(name="Hello", draft=tree(by_event("Hi"), text(1)))
+    found = selectors.reach_of(journey)
+    assert (found.reachable, [str(o) for o in found.others]) == (1, ["1 has no valid address"])
+    everybody = make.segment({"any": [{"did": "Hi"}, {"trait": "email", "exists": True}]})
+    by_segment = {"on": "segment", "segment": str(everybody.pk), "again": "never"}
+    journey.draft = {**journey.draft, "entry": by_segment}
+    assert selectors.reach_of(journey).reachable == 2

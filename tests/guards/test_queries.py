@@ -72,7 +72,7 @@ from tests.guards.steered import steered
 from tests.guards.walked import walked
 
 FROZEN: dict[str, int] = {
-    "insights:home": 32,
+    "insights:home": 31,
     "automations:journeys": 9,
     "hooks:new": 5,
     "workspace:sender": 7,
@@ -94,11 +94,12 @@ FROZEN: dict[str, int] = {
     "hooks:edit": 6,
     "hooks:attempt": 6,
     "automations:new": 8,
-    "automations:journey": 15,
+    "automations:journey": 16,
     "automations:settings": 9,
     "automations:entry": 8,
-    "automations:people": 9,
-    "automations:run": 8,
+    "automations:people": 8,
+    "automations:reach": 8,
+    "automations:run": 9,
     "subscriptions:topics": 7,
     "subscriptions:new": 5,
     "subscriptions:edit": 7,
@@ -133,7 +134,7 @@ FROZEN: dict[str, int] = {
     "workspace:settings": 7,
     "workspace:members": 12,
     "workspace:usage": 9,
-    "delivery_pages:revise": 10,
+    "delivery_pages:revise": 11,
     "workspace:brand": 6,
     "workspace:agency": 6,
     "workspace:clients": 8,
@@ -293,7 +294,7 @@ ROWS: dict[str, Any] = {
     "delivery_pages:preview": Revision, "delivery_pages:preview-html": Revision,
     "hooks:endpoint": Endpoint, "hooks:edit": Endpoint, "hooks:attempt": WebhookDelivery,
     "automations:journey": Automation, "automations:settings": Automation,
-    "automations:entry": Automation, "automations:people": Automation,
+    "automations:entry": Automation, "automations:people": Automation, "automations:reach": Automation,
     "automations:run": JourneyRun, "subscriptions:edit": SubscriptionTopic,
     "graph:competitor": Entity, "graph:entity": Entity, "graph:relation": Relation,
 }  # fmt: skip
