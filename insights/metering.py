@@ -17,7 +17,7 @@ from tenants import caps, notices
 from tenants.models import Meter, Tenant
 
 AGAIN = 3  # days counted each time: what is late is seen
-TELL_AT = (0.8, 1.0)
+TELL_AT = (caps.NEAR, 1.0)
 # Every query gives (day, n) for days from %(since)s, %(start)s the moment that day begins.
 DAYS: dict[str, str] = {
     Meter.Kind.MESSAGES: """
@@ -48,6 +48,7 @@ def count(*, days: int = AGAIN) -> None:
         today = timezone.localdate()
         since = today - timedelta(days=days - 1)
         _count(tenant, since, today)
+        Tenant.objects.filter(pk=tenant.pk).update(metered_at=timezone.now())
         _warn(tenant)
 
 

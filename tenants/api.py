@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import ClassVar
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -13,7 +14,9 @@ from rest_framework.response import Response
 from attune.api.serializers import ModelSerializer
 from attune.api.viewsets import ReadViewSet, TenantAPIView
 from attune.kernel import jobs
+from attune.kernel.errors import Invalid
 from attune.kernel.models import AuditEntry, JobRow
+from attune.kernel.phrases import say
 from attune.kernel.tenancy import current_tenant
 from tenants import caps
 from tenants.api_clients import LineOut
@@ -83,18 +86,42 @@ class AuditViewSet(ReadViewSet):
 
 
 class UsageOut(serializers.Serializer):
+    """`counted_at` is when the meter counted last; a kind with a cap is of this moment."""
+
+    month = serializers.CharField()
+    counted_at = serializers.DateTimeField(allow_null=True)
     results = LineOut(many=True)
 
 
-@extend_schema(responses=UsageOut)
+@extend_schema(
+    parameters=[OpenApiParameter("month", description="As 2026-11; this month without it.")],
+    responses=UsageOut,
+)
 class Usage(TenantAPIView):
-    """What the workspace used this month, by kind, and the caps that hold."""
+    """What the workspace used in a month, by kind, and the caps that hold now."""
 
     scopes: ClassVar = {"get": "usage.view"}
+    asks = frozenset({"month"})
 
     def get(self, request: Request) -> Response:
-        lines = caps.lines(Tenant.objects.get(pk=current_tenant()))
-        return Response(UsageOut({"results": lines}).data)
+        tenant = Tenant.objects.get(pk=current_tenant())
+        month = _month(request.query_params.get("month"), caps.month_of(tenant))
+        found = {"month": f"{month:%Y-%m}", "counted_at": tenant.metered_at,
+                 "results": caps.lines(tenant, month)}  # fmt: skip
+        return Response(UsageOut(found).data)
+
+
+def _month(asked: str | None, now: date) -> date:
+    if asked is None:
+        return now
+    try:
+        month = date.fromisoformat(f"{asked}-01")
+    except ValueError:
+        month = None
+    if month is None or len(asked) != len("2026-11") or month > now:
+        told = say("Give a month as 2026-11, not later than %(now)s.", now=f"{now:%Y-%m}")
+        raise Invalid.one("month", told)
+    return month
 
 
 @extend_schema(responses=WorkspaceOut)

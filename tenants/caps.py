@@ -20,6 +20,13 @@ from attune.kernel.phrases import Phrase, say
 from attune.kernel.tenancy import current_tenant
 from tenants.models import Allowance, Meter, Tenant
 
+NEAR = 0.8  # of a cap: people are told
+FULL = {
+    Meter.Kind.MESSAGES: say("Used up: what is not sent yet waits for the next month, or for a "
+                             "higher cap."),
+    Meter.Kind.EVENTS: say("Used up: new events are refused, and their senders keep them."),
+    Meter.Kind.CONTACTS: say("Used up: imports stop until there is room."),
+}  # fmt: skip
 CAPPED = (Meter.Kind.MESSAGES, Meter.Kind.EVENTS, Meter.Kind.CONTACTS)
 MOST = 10**12
 BEGIN_SQL = """
@@ -58,6 +65,19 @@ class Line:
             return None
         return self.used / self.cap if self.cap else 1.0
 
+    @property
+    def told(self) -> Phrase | None:
+        """What a cap that is near or reached means; None while there is room."""
+        if self.share is None or self.share < NEAR:
+            return None
+        if self.share >= 1:
+            return FULL.get(Meter.Kind(self.kind))
+        return say("%(share)s %% of it are used.", share=int(self.share * 100))
+
+    @property
+    def full(self) -> bool:
+        return self.share is not None and self.share >= 1
+
 
 def lowest(*caps: int | None) -> int | None:
     return min((cap for cap in caps if cap is not None), default=None)
@@ -83,10 +103,11 @@ def next_month(month: date) -> date:
     return (month + timedelta(days=32)).replace(day=1)
 
 
-def lines(tenant: Tenant) -> list[Line]:
-    """What the open workspace used this month, kind by kind; what is capped, as the cap counts."""
-    month = month_of(tenant)
-    rows = Meter.objects.filter(day__gte=month).values("kind")
+def lines(tenant: Tenant, month: date | None = None) -> list[Line]:
+    """What the open workspace used in a month, this one if none is named, kind by kind; what is
+    capped, as the cap counts."""
+    month = month or month_of(tenant)
+    rows = Meter.objects.filter(day__gte=month, day__lt=next_month(month)).values("kind")
     found = {r["kind"]: r for r in rows.annotate(total=Sum("n"), most=Max("n"))}
     exact = dict(Allowance.objects.filter(month=month).values_list("kind", "n"))
     return [

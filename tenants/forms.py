@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -10,7 +11,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from attune.kernel.phrases import say, word
-from tenants import custom_roles
+from tenants import caps, custom_roles
 from tenants.models import ApiKey, Membership, Tenant
 from tenants.roles import OWNERS_ALONE, PERMISSIONS, ROLE_ABOUT
 
@@ -175,6 +176,36 @@ class CapsForm(forms.Form):
         label=_("Contacts"), required=False, min_value=0,
         help_text=_("An import that goes beyond it does not start."),
     )  # fmt: skip
+    sure = forms.BooleanField(label=_("Set it although it is used up at once"), required=False)
+
+    def __init__(self, *arguments: Any, lines: Sequence[caps.Line], **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.lines = lines
+        if not self._used_up_at_once():
+            del self.fields["sure"]
+
+    def chosen(self) -> dict[str, int | None]:
+        return {kind: self.cleaned_data[kind] for kind in caps.CAPPED}
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if not values.get("sure"):
+            for line in self._used_up_at_once():
+                told = say("%(used)s are used already this month: with this cap nothing more is "
+                           "let through until the next. Tick the box below to set it anyway.",
+                           used=line.used)  # fmt: skip
+                self.add_error(line.kind, str(told))
+        return values
+
+    def _used_up_at_once(self) -> list[caps.Line]:
+        """Of what is asked for, the caps that are newly set and reached from the start."""
+        found = []
+        for line in self.lines:
+            given = self.data.get(line.kind, "") if line.kind in caps.CAPPED else ""
+            cap = int(given) if given.isdecimal() and len(given) < 14 else None
+            if cap is not None and cap <= line.used and cap != self.initial.get(line.kind):
+                found.append(line)
+        return found
 
 
 class BrandForm(forms.Form):

@@ -82,6 +82,7 @@ class Tenant(models.Model):
     agency_caps = models.JSONField(default=dict, blank=True)  # by the agency; they go with it
     house_caps = models.JSONField(default=dict, blank=True)  # by who runs the house (grant_caps)
     warned = models.JSONField(default=dict, blank=True)  # {kind: [month, share told of]}
+    metered_at = models.DateTimeField(null=True, blank=True)  # when its use was counted last
     brand_colour = models.CharField(max_length=7, blank=True, default="")
     brand_logo = models.FileField(upload_to="logos/%Y/%m", max_length=300, blank=True)
     brand_url = models.URLField(max_length=300, blank=True, default="")

@@ -103,12 +103,12 @@ def client(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     if row is None:
         raise NotFound(say("There is no such client of this workspace."))
     now = {line.kind: line.agency for line in row.lines}
-    form = CapsForm(request.POST or None, initial=now)
+    form = CapsForm(request.POST or None, initial=now, lines=row.lines)
     if request.method == "POST" and form.is_valid():
         try:
             with audit.acting(_actor(request, of)), tenant_context(pk):
                 clients.of_agency(of, pk)
-                caps.save_agency(form.cleaned_data)
+                caps.save_agency(form.chosen())
             messages.success(request, str(say("Saved.")))
             return HttpResponseRedirect(reverse("workspace:clients", args=[slug]))
         except Invalid as refusal:

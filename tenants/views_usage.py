@@ -27,12 +27,12 @@ DAYS = 60
 def usage(request: HttpRequest) -> HttpResponse:
     """This month by kind, the days before it as a picture, and the caps."""
     tenant = Tenant.objects.get(pk=current_tenant())
-    form = CapsForm(request.POST or None, initial=tenant.own_caps)
+    form = CapsForm(request.POST or None, initial=tenant.own_caps, lines=caps.lines(tenant))
     if request.method == "POST":
         demand(request, "workspace.manage")
         if form.is_valid():
             try:
-                caps.save_own(form.cleaned_data)
+                caps.save_own(form.chosen())
                 messages.success(request, str(say("Saved.")))
                 return go(request, "workspace:usage")
             except Invalid as refusal:
@@ -40,10 +40,9 @@ def usage(request: HttpRequest) -> HttpResponse:
     since = timezone.localdate() - timedelta(days=DAYS - 1)
     rows = list(Meter.objects.filter(day__gte=since).order_by("day"))
     context = {
-        "form": form, "lines": caps.lines(tenant), "workspace": tenant,
+        "form": form, "lines": form.lines, "workspace": tenant,
         "charts": [(k, str(label), by_day(rows, k)) for k, label in Meter.Kind.choices],
         "agency": clients.agency() if tenant.agency_caps else None,
-        "counted": bool(rows),
     }  # fmt: skip
     return render(request, "tenants/usage.html", context, status=form_status(form))
 
@@ -60,7 +59,8 @@ def by_day(rows: list[Meter], kind: str) -> dict[str, Any] | None:
         before = found.get(day, before if kind == Meter.Kind.CONTACTS else 0)
         values.append(before)
     return {
-        "kind": "line", "unit": dict(Meter.Kind.choices)[Meter.Kind(kind)], "zero": True,
+        "kind": "line", "zero": True,
+        "unit": say("people") if kind == Meter.Kind.CONTACTS else say("a day"),
         "x": [day.isoformat() for day in days],
         "series": [{"name": str(dict(Meter.Kind.choices)[Meter.Kind(kind)]), "values": values}],
     }  # fmt: skip

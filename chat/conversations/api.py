@@ -85,6 +85,7 @@ class ConversationViewSet(ReadViewSet):
         "partial_update": "chat.answer",
         "move": "chat.answer",
     }
+    asks = frozenset({"state", "inbox", "contact", "after"})
 
     def get_queryset(self) -> Any:
         rows = super().get_queryset()

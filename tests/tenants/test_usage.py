@@ -219,6 +219,44 @@ def test_the_page_and_the_api_tell_of_use(tenant):
     lines = {line["kind"]: line for line in caller.get("/v1/usage").json()["results"]}
     assert lines["events"] == {"kind": "events", "used": 1, "cap": None}
     assert lines["messages"] == {"kind": "messages", "used": 0, "cap": 100}
+    counted = me(tenant).metered_at
+    assert counted is not None
+    assert "Counted at" in browser.get(url).content.decode()
+
+
+def test_the_api_tells_of_a_month_that_is_over_and_when_it_counted(tenant):
+    day = caps.month_of(me(tenant)) - timedelta(days=1)
+    Meter.objects.create(day=day, kind=Meter.Kind.EVENTS, n=7)
+    caller = APIClient()
+    caller.credentials(HTTP_AUTHORIZATION=f"Bearer {make.key(tenant, 'usage.view')}")
+    before = caller.get(f"/v1/usage?month={day:%Y-%m}").json()
+    assert (before["month"], before["counted_at"]) == (f"{day:%Y-%m}", None)
+    assert next(one for one in before["results"] if one["kind"] == "events")["used"] == 7
+    now = caller.get("/v1/usage").json()
+    assert next(one for one in now["results"] if one["kind"] == "events")["used"] == 0
+    for wrong in ("2026-13", "yesterday", "9999-01", "2026-1", ""):
+        answer = caller.get("/v1/usage", {"month": wrong})
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "month")
+
+
+def test_a_cap_that_is_used_up_is_seen_and_one_that_would_be_at_once_is_asked_about(tenant):
+    make.record(make.track("u1", "Seen"), make.track("u1", "Seen"))
+    metering.count()
+    browser = Client()
+    browser.force_login(tenant.owner)
+    url = reverse("workspace:usage", args=[tenant.slug])
+    asked = browser.post(url, {"events": "2"})
+    assert asked.status_code == 422
+    assert "2 are used already this month" in asked.content.decode()
+    assert "Set it although it is used up at once" in asked.content.decode()
+    assert me(tenant).own_caps == {}
+    assert browser.post(url, {"events": "2", "sure": "on"}).status_code == 302
+    assert me(tenant).own_caps == {"events": 2}
+    shown = browser.get(url).content.decode()
+    assert "Used up: new events are refused, and their senders keep them." in shown
+    assert "progress-bad" in shown
+    assert "Set it although" not in shown  # the cap that holds is not asked about again
+    assert browser.post(url, {"events": "2", "contacts": "50"}).status_code == 302
 
 
 def picture(kind: str = "PNG", size: tuple[int, int] = (40, 20)) -> bytes:

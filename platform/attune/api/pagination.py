@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+
+from attune.kernel.errors import Invalid
+from attune.kernel.phrases import say
+from attune.kernel.storable import as_uuid
+
+LETTERS = 9  # of a limit
 
 
 class NewestFirst(CursorPagination):
@@ -13,9 +21,24 @@ class NewestFirst(CursorPagination):
     max_page_size = 500
     page_size_query_param = "limit"
 
-    def decode_cursor(self, request: Any) -> Any:
-        """A cursor is opaque; a damaged one answers 404 with a sentence, never 500."""
-        cursor = super().decode_cursor(request)
-        if cursor is not None and cursor.position is not None and len(str(cursor.position)) != 36:
-            return None
+    def get_page_size(self, request: Request) -> int:
+        """What `limit` asks for, at most 500. Raises Invalid for what is no number above 0."""
+        asked = request.query_params.get(self.page_size_query_param)
+        if asked is None:
+            return self.page_size
+        sound = asked.isdecimal() and asked.isascii() and len(asked) <= LETTERS
+        if not sound or int(asked) < 1:
+            raise Invalid.one("limit", say("Give a whole number from 1 to 500."))
+        return min(int(asked), self.max_page_size)
+
+    def decode_cursor(self, request: Request) -> Any:
+        """Where a list goes on. Raises Invalid for a cursor that no list gave."""
+        wrong = Invalid.one("cursor", say("No list gave this cursor: take “next” or “previous” of "
+                                          "an answer as it is, or begin without."))  # fmt: skip
+        try:
+            cursor = super().decode_cursor(request)
+        except NotFound as refusal:
+            raise wrong from refusal
+        if cursor is not None and cursor.position is not None and as_uuid(cursor.position) is None:
+            raise wrong
         return cursor

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from attune.api import idempotency
 from attune.api.exceptions import handle
 from attune.api.throttles import PerKey
-from attune.kernel.errors import NotFound
+from attune.kernel.errors import FieldError, Invalid, NotFound
 from attune.kernel.phrases import say
 
 
@@ -39,7 +39,26 @@ class Idempotent:
         return response
 
 
-class TenantAPIView(Idempotent, APIView):
+class KnownParameters:
+    """Refuses a query parameter that the view does not read: a filter that is misspelt would be
+    passed over, and everything be taken for what was asked for."""
+
+    asks: ClassVar[frozenset[str]] = frozenset()
+    everywhere: ClassVar[frozenset[str]] = frozenset()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        known = self.asks | self.everywhere
+        unknown = sorted(set(request.query_params) - known)
+        if request.method == "GET" and unknown:
+            told = (
+                say("There is no such parameter here; there are %(names)s.", names=sorted(known))
+                if known else say("Nothing can be asked for here; leave it out.")
+            )  # fmt: skip
+            raise Invalid([FieldError(name[:60], told) for name in unknown[:10]])
+
+
+class TenantAPIView(KnownParameters, Idempotent, APIView):
     """A plain view. `scopes` maps the lower-case method to the verb it needs."""
 
     scopes: ClassVar[dict[str, str]]
@@ -49,10 +68,11 @@ class TenantAPIView(Idempotent, APIView):
         return handle
 
 
-class TenantViewSet(Idempotent, viewsets.GenericViewSet):
+class TenantViewSet(KnownParameters, Idempotent, viewsets.GenericViewSet):
     """Views of one model. `scopes` maps the action to the verb it needs."""
 
     scopes: ClassVar[dict[str, str]]
+    everywhere = frozenset({"limit", "cursor"})
     throttle_classes = (PerKey,)
     lookup_value_regex = "[0-9a-f-]{36}"
     model: ClassVar[Any]
