@@ -11,7 +11,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from attune.kernel.phrases import say, word
-from tenants import caps, custom_roles
+from tenants import caps, custom_roles, rights
 from tenants.models import ApiKey, Membership, Tenant
 from tenants.roles import OWNERS_ALONE, PERMISSIONS, ROLE_ABOUT
 
@@ -125,9 +125,8 @@ class RoleForm(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=60)
     about = forms.CharField(label=_("What it is for"), max_length=200, required=False)
     verbs = forms.MultipleChoiceField(
-        label=_("Rights"), required=False,
-        choices=[(verb, verb) for verb in PERMISSIONS if verb not in OWNERS_ALONE],
-        widget=forms.CheckboxSelectMultiple,
+        label=_("Rights"), required=False, widget=forms.CheckboxSelectMultiple,
+        choices=lambda: rights.choices([v for v in PERMISSIONS if v not in OWNERS_ALONE]),
     )  # fmt: skip
 
 
@@ -151,7 +150,7 @@ class KeyForm(forms.Form):
     kind = forms.ChoiceField(label=_("Kind"), choices=ApiKey.Kind.choices)
     scopes = forms.MultipleChoiceField(
         label=_("Scopes"),
-        choices=[(verb, verb) for verb in PERMISSIONS],
+        choices=lambda: rights.choices(PERMISSIONS),
         widget=forms.CheckboxSelectMultiple,
         required=False,
         help_text=_("For secret keys; a write-only key may only send events."),

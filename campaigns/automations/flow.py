@@ -168,7 +168,7 @@ def _fits(condition: Mapping[str, Any], value: Any) -> bool:
     if test == "exists":
         return value is not None
     if test in {"above", "below"}:
-        theirs, ours = _number(value), _number(wanted)
+        theirs, ours = number(value), number(wanted)
         if theirs is None or ours is None:
             return False
         return theirs > ours if test == "above" else theirs < ours
@@ -176,17 +176,26 @@ def _fits(condition: Mapping[str, Any], value: Any) -> bool:
     text = str(wanted)
     if test == "contains":
         return text.lower() in shown.lower()
-    same = shown == text or (_number(value) is not None and _number(value) == _number(wanted))
+    same = shown == text or (number(value) is not None and number(value) == number(wanted))
     return same if test == "is" else not same
 
 
-def _number(value: Any) -> float | None:
+def number(value: Any) -> float | None:
+    """As a number; None for what is none."""
     if isinstance(value, bool) or value is None:
         return None
     try:
         return float(value)
     except (TypeError, ValueError):
         return None
+
+
+def events(tree: Mapping[str, Any]) -> Iterator[str]:
+    """Names of the events that let in, lead out and are waited for."""
+    waits = [step for step, _ in walk(list(tree.get("steps", []))) if step["kind"] == "wait"]
+    for asked in (tree.get("entry", {}), tree.get("exit", {}), *waits):
+        if name := str(asked.get("event", "") or "").strip():
+            yield name
 
 
 def check_shape(tree: Mapping[str, Any]) -> None:
@@ -313,7 +322,7 @@ def step_faults(raw: Mapping[str, Any], *, keyed: bool) -> Iterator[FieldError]:
 
 
 def _time_faults(place: str, raw: Mapping[str, Any], *, needs: bool) -> Iterator[FieldError]:
-    n = _number(raw.get("n") or 0)
+    n = number(raw.get("n") or 0)
     if n is None or raw.get("unit", "days") not in UNITS or n < 0:
         yield FieldError(place, say("Give a number of minutes, hours or days."))
     elif (needs and not timedelta(0) < duration(raw) <= LONGEST) or duration(raw) > LONGEST:
@@ -333,13 +342,13 @@ def _event_faults(place: str, raw: Mapping[str, Any]) -> Iterator[FieldError]:
     for one in raw.get("where", []):
         if not str(one.get("property", "")).strip() or one.get("op") not in OPERATORS:
             yield FieldError(place, say("A condition names a property and how it compares."))
-        elif one["op"] in {"above", "below"} and _number(one.get("value")) is None:
+        elif one["op"] in {"above", "below"} and number(one.get("value")) is None:
             yield FieldError(place, say("“%(property)s” is compared with a number.",
                                         property=one["property"]))  # fmt: skip
 
 
 def _share_faults(place: str, raw: Mapping[str, Any]) -> Iterator[FieldError]:
-    shares = [_number(b.get("share")) for b in raw.get("branches", [])]
+    shares = [number(b.get("share")) for b in raw.get("branches", [])]
     if len(shares) < 2 or any(share is None or share <= 0 for share in shares):
         yield FieldError(place, say("Give two groups or more, each with its share in percent."))
     elif abs(sum(share or 0 for share in shares) - 100) > 1e-6:

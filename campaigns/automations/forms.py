@@ -16,6 +16,7 @@ from campaigns.automations import flow as flows
 from campaigns.automations.flow import CAME, OTHERWISE, TIMEOUT
 from campaigns.automations.wording import WEEKDAYS
 from campaigns.content import selectors as content
+from campaigns.content.models import Channel
 from campaigns.delivery import selectors as delivery
 from campaigns.delivery.models import Campaign
 from campaigns.experiments import selectors as experiments
@@ -55,6 +56,10 @@ class ConditionsField(forms.CharField):
                            n=n)  # fmt: skip
                 raise forms.ValidationError(str(told))
             name, sign, wanted = match.groups()
+            if sign in "><" and flows.number(wanted) is None:
+                told = say("Line %(n)s: “%(property)s” is compared with a number, such as 50.",
+                           n=n, property=name)  # fmt: skip
+                raise forms.ValidationError(str(told))
             found.append({"property": name, "op": SIGNS[sign], "value": wanted})
         return found
 
@@ -194,8 +199,8 @@ class StepForm(forms.Form):
 
     kind = ""
 
-    def __init__(self, *arguments: Any, keyed: bool = False, **options: Any) -> None:
-        self.keyed = keyed
+    def __init__(self, *arguments: Any, keyed: bool = False, via: str = "", **options: Any) -> None:
+        self.keyed, self.via = keyed, via
         super().__init__(*arguments, **options)
 
     def values(self) -> dict[str, Any]:
@@ -330,15 +335,17 @@ class MessageForm(StepForm):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        texts = [
-            (str(r.pk), f"{r.phrase} ({r.asset.get_channel_display()}, {r.asset.locale})")
-            for r in content.approved_revisions()[:200]
-        ]  # fmt: skip
+        only = Channel.EMAIL if self.via == Campaign.Via.EMAIL else ""
+        texts = content.grouped(
+            content.approved_revisions(only)[:200], lambda r: f"{r.phrase} ({r.asset.locale})"
+        )
         self.fields["text"].choices = [("", "–"), *texts]
         self.fields["others"].choices = texts
         free = experiments.experiments().filter(
             campaigns=None, state__in=["draft", "running"], assigned_by="attune"
         )
+        if only:
+            free = free.filter(arms__revision__asset__channel=only).distinct()
         self.fields["experiment"].choices = [("", "–"), *((str(e.pk), e.name) for e in free)]
 
     def values(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection
@@ -19,6 +19,7 @@ from attune.kernel.tenancy import current_tenant
 from campaigns.automations import flow as flows
 from campaigns.automations.models import Journey, JourneyRun, JourneyStep
 from campaigns.automations.walking import WINDOW
+from campaigns.contacts.models import EventCount
 from campaigns.content.models import Channel
 from campaigns.delivery import reach
 from campaigns.delivery.models import Campaign, Send
@@ -233,6 +234,14 @@ def segments_in(tree: Mapping[str, object]) -> list[str]:
     for step, _ in flows.walk(list(tree.get("steps") or [])):  # type: ignore[call-overload]
         named += [b.get("segment") for b in step.get("branches", [])]
     return [str(one) for one in named if one]
+
+
+def unheard(tree: Mapping[str, object], now: datetime) -> list[str]:
+    """Of the events that a flow listens to, those that did not come in within 30 days."""
+    wanted = list(dict.fromkeys(flows.events(tree)))
+    rows = EventCount.objects.filter(name__in=wanted, day__gte=(now - ASKED_OF).date())
+    heard = set(rows.values_list("name", flat=True))
+    return [name for name in wanted if name not in heard]
 
 
 def reach_of(journey: Journey) -> Reach:

@@ -114,12 +114,13 @@ def edit(*, journey: Journey, draft: Tree, seen: int) -> None:
 @dataclass(frozen=True, slots=True)
 class Affected:
     """Who is on the way when a new version is published; of them, who stands at a step that the
-    new version does not have."""
+    new version does not have; what forbids it, and what should be known before."""
 
     people: int
     homeless: int
     problems: list[Phrase]
     unchanged: bool
+    warnings: list[Phrase]
 
 
 def affected(journey: Journey) -> Affected:
@@ -134,7 +135,11 @@ def affected(journey: Journey) -> Affected:
     counts = dict(rows.order_by())
     homeless = sum(n for node, n in counts.items() if node and node not in ids)
     same = journey.live is not None and journey.live.flow == journey.draft
-    return Affected(sum(counts.values()), homeless, problems, same)
+    warnings = [
+        say("“%(event)s” did not come in within 30 days: is it spelt as it is sent?", event=name)
+        for name in selectors.unheard(journey.draft, timezone.now())
+    ]
+    return Affected(sum(counts.values()), homeless, problems, same, warnings)
 
 
 def faults(journey: Journey) -> Iterator[FieldError]:

@@ -123,7 +123,7 @@ def step(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
             raise NotFound(say("There is no such kind of step."))
     keyed = bool(row.draft.get("entry", {}).get("key"))
     posted = request.POST if request.method == "POST" else None
-    form = STEP_FORMS[kind](posted, initial=initial, keyed=keyed)
+    form = STEP_FORMS[kind](posted, initial=initial, keyed=keyed, via=row.campaign.via)
     if form.is_bound and form.is_valid():
         values = form.values()
         draft = (

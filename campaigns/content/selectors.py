@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 import uuid
+from collections.abc import Callable, Iterable
 
 from django.db.models import Q, QuerySet
 
 from attune.kernel.errors import NotFound
 from attune.kernel.phrases import say
-from campaigns.content.models import Asset, Brief, GenerationRun, Revision
+from campaigns.content.models import Asset, Brief, Channel, GenerationRun, Revision
 
 
 def briefs(*, q: str = "") -> QuerySet[Brief]:
@@ -71,6 +72,17 @@ def approved_revisions(channel: str = "") -> QuerySet[Revision]:
     rows = Revision.objects.filter(state=Revision.State.APPROVED)
     rows = rows.select_related("asset", "version")
     return rows.filter(asset__channel=channel).order_by("-id") if channel else rows.order_by("-id")
+
+
+def grouped(
+    rows: Iterable[Revision], label: Callable[[Revision], str]
+) -> list[tuple[str, list[tuple[str, str]]]]:
+    """[(channel, [(id, label)])] for a form, in the order of the channels."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for row in sorted(rows, key=lambda r: Channel.values.index(r.asset.channel)):
+        name = str(row.asset.get_channel_display())
+        found.setdefault(name, []).append((str(row.pk), label(row)))
+    return list(found.items())
 
 
 def diff(before: str, after: str) -> list[tuple[str, str]]:

@@ -69,12 +69,21 @@ def _goals(goals: list[Goal], now: datetime) -> Iterator[Check]:
 
 def _size(experiment: Experiment, goals: list[Goal], now: datetime) -> Iterator[Check]:
     arms = len(services.arms_of(experiment))
-    base = planning.base_of(goals[0].metric, window_days=experiment.window_hours / 24, now=now)
+    sends = experiment.campaigns.select_related("audience").first()
+    audience = sends.audience if sends is not None else None
+    base = planning.base_of(goals[0].metric, window_days=experiment.window_hours / 24, now=now,
+                            segment=audience)  # fmt: skip
     told = planning.plan(base, lift=experiment.target_lift, arms=arms)
     if told is None:
         yield Check("warn", say("How many people it takes is not known before somebody converts."))
         return
     lift = f"{experiment.target_lift * 100:.0f} %"
+    if told.total > base.people:
+        yield Check("warn", say("An effect of %(lift)s takes about %(people)s people in all, and "
+                                "there are %(there)s: it will say “not enough yet” for ever. Look "
+                                "for a larger effect, use fewer arms, or a longer window.",
+                                lift=lift, people=told.total, there=base.people))  # fmt: skip
+        return
     if told.days is not None and told.days <= LONG:
         yield Check("pass", say("An effect of %(lift)s takes about %(people)s people an arm, some "
                                 "%(days)s days at the pace of the last 30.", lift=lift,

@@ -27,7 +27,8 @@ class ExperimentForm(forms.Form):
     )  # fmt: skip
     revisions = forms.MultipleChoiceField(
         widget=forms.CheckboxSelectMultiple, label=_("Variants"),
-        help_text=_("Approved texts only; the first one ticked is the control without a holdout."),
+        help_text=_("Approved texts of one channel; the first one ticked is the control without a "
+                    "holdout."),
     )  # fmt: skip
     holdout = forms.FloatField(
         min_value=0, max_value=90, initial=10, label=_("Holdout in percent"),
@@ -68,15 +69,10 @@ class ExperimentForm(forms.Form):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.fields["revisions"].choices = [
-            (
-                str(r.pk),
-                " · ".join(
-                    [str(r.asset.get_channel_display()), str(r), str(r.version or "")]
-                ).strip(" ·"),
-            )
-            for r in content.approved_revisions()[:100]
-        ]
+        self.fields["revisions"].choices = content.grouped(
+            content.approved_revisions()[:100],
+            lambda r: " · ".join([str(r), str(r.version or "")]).strip(" ·"),
+        )
         metrics = [(m.key, m.name) for m in log.metrics()]
         self.fields["primary"].choices = [m for m in metrics if m[0]]
         self.fields["guardrails"].choices = self.fields["secondary"].choices = metrics

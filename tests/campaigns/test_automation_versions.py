@@ -161,6 +161,14 @@ def test_a_step_says_why_its_messages_did_not_leave(tenant):
     ]
 
 
+def test_before_launch_it_says_which_events_did_not_come_in(tenant):
+    make.record(make.track("ada", "Cart Updated"))
+    journey = services.create(name="Cart", draft=abandoned())
+    assert [str(w) for w in services.affected(journey).warnings] == [
+        "“Order Completed” did not come in within 30 days: is it spelt as it is sent?"
+    ]
+
+
 def test_before_launch_it_says_how_many_can_be_written_to(tenant):
     for name, email in (("ada", ""), ("bob", "bob@example.com"), ("cy", "cy@example.com")):
         make.contact(name, email=email)

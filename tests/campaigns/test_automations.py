@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from campaigns.approval import services as approval
 from campaigns.automations import entering, selectors, services
-from campaigns.automations.forms import EntryForm
+from campaigns.automations.forms import EntryForm, MessageForm
 from campaigns.automations.models import JourneyRun, TurnedAway
 from campaigns.contacts.models import Contact
 from campaigns.decisions.models import Decision
@@ -364,6 +364,22 @@ def test_a_click_before_the_sending_was_noticed_is_heard_by_the_wait_after_it(te
     make.run_jobs()
     assert journey.runs.get().outcome == "finished"
     assert Send.objects.count() == 1  # no second reminder
+
+
+def test_a_condition_that_compares_with_no_number_is_refused_where_it_is_written(tenant):
+    entry = {"on": "event", "event": "Order Completed", "again": "never"}
+    form = EntryForm({**entry, "where": "coupon ?\nrevenue > lots"})
+    assert form.errors == {"where": ["Line 2: “revenue” is compared with a number, such as 50."]}
+    assert EntryForm({**entry, "where": "revenue > 12.5"}).is_valid()
+
+
+def test_a_step_offers_texts_of_its_channel_alone(tenant):
+    letter, banner = make.approved(), make.approved(channel="banner")
+    found = {}
+    for via in ("email", "webhook"):
+        groups = MessageForm(via=via).fields["others"].choices
+        found[via] = {pk for _, rows in groups for pk, _ in rows}
+    assert found == {"email": {str(letter.pk)}, "webhook": {str(letter.pk), str(banner.pk)}}
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,28 @@ def test_the_checklist_names_what_was_forgotten(tenant):
     assert not any("cannot be measured" in line for line in after)
 
 
+def test_the_checklist_says_when_there_are_fewer_people_than_it_takes(tenant):
+    for n in range(40):
+        make.contact(f"p{n}")
+        if n % 4 == 0:
+            make.record(make.track(f"p{n}", "Order Completed"))
+    small, large = (draft(target_lift=lift) for lift in (0.2, 10.0))
+    told = [str(c.sentence) for c in checklist.items(small, timezone.now()) if c.verdict == "warn"]
+    needed = 2 * statistics.people_needed(0.25, 0.1875, 0.2)
+    assert any(f"takes about {needed:,} people in all, and there are 40" in one for one in told)
+    fits = [str(c.sentence) for c in checklist.items(large, timezone.now()) if c.verdict == "pass"]
+    assert any("days at the pace of the last 30" in one for one in fits)
+    few = make.segment({"any": [{"trait": "email", "is": f"p{n}@example.com"} for n in (0, 1)]})
+    make.campaign(few, large)
+    told = [str(c.sentence) for c in checklist.items(large, timezone.now())]
+    assert any("and there are 2:" in one for one in told)
+
+
+def test_variants_of_two_channels_make_no_experiment(tenant):
+    with pytest.raises(Invalid, match="of one channel"):
+        make.experiment([make.approved(), make.approved(channel="banner")])
+
+
 def test_where_approval_is_wanted_nobody_starts_without_it_or_agrees_to_their_own(tenant):
     Tenant.objects.filter(pk=tenant.id).update(approve_experiments=True)
     who = audit.Actor("user", str(tenant.owner.pk), "Olga")

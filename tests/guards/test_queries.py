@@ -94,7 +94,7 @@ FROZEN: dict[str, int] = {
     "hooks:edit": 6,
     "hooks:attempt": 6,
     "automations:new": 8,
-    "automations:journey": 16,
+    "automations:journey": 17,
     "automations:settings": 9,
     "automations:entry": 8,
     "automations:people": 8,

@@ -11,7 +11,7 @@ from attune.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from attune.kernel.tenancy import tenant_context
 from campaigns.approval import services as approval
 from chat.conversations import services as conversations
-from tenants import custom_roles, keys, notices, people, registry, teams
+from tenants import custom_roles, keys, notices, people, registry, rights, teams
 from tenants.models import ApiKey, CustomRole, Membership, Team, TeamMember
 from tenants.roles import ALL_VERBS, OWNERS_ALONE, PERMISSIONS, Role, verbs_of
 from tests import make
@@ -298,6 +298,17 @@ def test_the_pages_make_change_and_forget_roles_and_teams(tenant):
     assert post("drop-role", role.pk).status_code == 302
     assert post("role", role.pk, name="x").status_code == 404
     assert not CustomRole.objects.exists()
+
+
+def test_every_right_is_said_in_words_under_what_it_is_about(tenant):
+    assert set(rights.WORDS) == set(PERMISSIONS)
+    offered = rights.choices(PERMISSIONS)
+    assert sorted(verb for _, rows in offered for verb, _ in rows) == sorted(PERMISSIONS)
+    client = Client()
+    client.force_login(tenant.owner)
+    page = client.get(reverse("workspace:new-role", args=[tenant.slug])).content.decode()
+    assert 'role="group" aria-label="Campaigns"' in page
+    assert "Plan campaigns and journeys · campaigns.edit" in page
 
 
 def test_a_role_of_another_workspace_is_none_here(db):

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import template
+from django.forms.boundfield import BoundField, BoundWidget
 from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.html import format_html
@@ -35,6 +36,20 @@ def query(context: Any, **changes: object) -> str:
         else:
             parameters[name] = str(value)
     return "?" + parameters.urlencode()
+
+
+@register.filter
+def box_groups(field: BoundField) -> list[tuple[str, list[BoundWidget]]]:
+    """The boxes of a field by the groups of its choices; those without a group are together."""
+    widget = field.field.widget
+    attributes = field.build_widget_attrs({"id": field.auto_id})
+    context = widget.get_context(field.html_name, field.value(), attributes)
+    found: list[tuple[str, list[BoundWidget]]] = []
+    for name, options, _ in context["widget"]["optgroups"]:
+        if not found or name or found[-1][0]:
+            found.append((str(name or ""), []))
+        found[-1][1].extend(BoundWidget(widget, one, field.form.renderer) for one in options)
+    return found
 
 
 @register.filter
