@@ -11,17 +11,21 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import IO, Any
 
-from django.db.models import QuerySet
+from django.apps import apps
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from attune.kernel import audit
 from attune.kernel.cells import guard_formula
 from attune.kernel.models import AuditEntry
+from attune.kernel.phrases import Phrase, say
 from attune.kernel.storable import as_uuid
+from tenants.models import Membership
 
 PERSONAL = ("contacts.", "conversations.", "assistant.", "dialogue.", "delivery.send",
             "delivery.suppression", "privacy.")  # fmt: skip
 MOST = 200_000
+BY = {"people": ("user",), "keys": ("api_key",), "system": ("system",)}  # kinds of who did it
 HEAD = ("at", "actor_kind", "actor", "action", "object_type", "object_id", "object", "details",
         "request")  # fmt: skip
 
@@ -36,10 +40,24 @@ class Asked:
     object: str = ""
     since: str = ""
     until: str = ""
+    by: str = ""
 
     @classmethod
     def of(cls, bag: Mapping[str, str]) -> Asked:
         return cls(**{name: str(bag.get(name, "")).strip()[:120] for name in cls.__slots__})
+
+    @property
+    def wrong(self) -> list[Phrase]:
+        """What cannot be read of it; nothing is narrowed by that."""
+        days = {"since": say("From day"), "until": say("To day")}
+        found = [
+            say("%(field)s: write a day as 2026-11-30.", field=label)
+            for name, label in days.items()
+            if getattr(self, name) and _day(getattr(self, name)) is None
+        ]
+        if self.by and self.by not in BY:
+            found.append(say("By: choose one of %(names)s.", names=list(BY)))
+        return found
 
     @property
     def used(self) -> bool:
@@ -52,9 +70,11 @@ def entries(asked: Asked, *, personal: bool) -> QuerySet[AuditEntry]:
     if asked.action:
         rows = rows.filter(action__startswith=asked.action)
     if asked.actor:
-        rows = rows.filter(actor_label__icontains=asked.actor)
+        rows = rows.filter(Q(actor_label__icontains=asked.actor) | _of_address(asked.actor))
     if asked.kind:
         rows = rows.filter(object_type=asked.kind)
+    if asked.by in BY:
+        rows = rows.filter(actor_kind__in=BY[asked.by])
     if asked.object:
         known = as_uuid(asked.object)
         if known:
@@ -70,6 +90,14 @@ def entries(asked: Asked, *, personal: bool) -> QuerySet[AuditEntry]:
     return rows
 
 
+def _of_address(text: str) -> Q:
+    """Deeds of members whose e-mail address holds these letters."""
+    if "@" not in text:
+        return Q(pk=None)
+    ids = Membership.objects.filter(user__email__icontains=text).values_list("user_id", flat=True)
+    return Q(actor_kind="user", actor_id__in=[str(pk) for pk in ids])
+
+
 def _day(text: str) -> datetime | None:
     try:
         day = date.fromisoformat(text)
@@ -80,10 +108,19 @@ def _day(text: str) -> datetime | None:
     return timezone.make_aware(datetime.combine(day, time()))
 
 
-def kinds() -> list[str]:
-    """Kinds of things that something was done to."""
+def kinds() -> list[tuple[str, str]]:
+    """Kinds of things that something was done to, each with its name."""
     rows = AuditEntry.objects.exclude(object_type="").values_list("object_type", flat=True)
-    return sorted(rows.distinct())
+    return sorted(((kind, _called(kind)) for kind in rows.distinct()), key=lambda pair: pair[1])
+
+
+def _called(kind: str) -> str:
+    """A kind of thing as a word; one that the house knows no more as it was written."""
+    try:
+        name = str(apps.get_model(kind)._meta.verbose_name)
+    except (LookupError, ValueError):
+        return kind
+    return name[:1].upper() + name[1:]
 
 
 @dataclass(frozen=True, slots=True)

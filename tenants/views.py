@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from attune.kernel import audit as kernel_audit
 from attune.kernel import jobs
-from attune.kernel.errors import AttuneError, Invalid, NotFound
+from attune.kernel.errors import AttuneError, FieldError, Invalid, NotFound
 from attune.kernel.models import JobRow
 from attune.kernel.phrases import restored, say, say_many
 from attune.kernel.tenancy import current_tenant
@@ -190,13 +190,15 @@ def audit(request: HttpRequest) -> HttpResponse:
             auditing.veil(entry)
     rows = [(entry, auditing.changes(entry), auditing.rest(entry)) for entry in page_of]
     context = {"page": page_of, "rows": rows, "asked": asked, "kinds": auditing.kinds()}
-    return render(request, "tenants/audit.html", context)
+    return render(request, "tenants/audit.html", context, status=422 if asked.wrong else 200)
 
 
 @page("audit.view")
 def audit_file(request: HttpRequest) -> HttpResponseBase:
     """The narrowed log as CSV."""
     asked = auditing.Asked.of(request.GET.dict())
+    if asked.wrong:
+        raise Invalid([FieldError("search", told) for told in asked.wrong])
     file = auditing.as_csv(asked, personal=can(request, "contacts.view_personal"))
     return download(file, "audit.csv", "text/csv; charset=utf-8")
 

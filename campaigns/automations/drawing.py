@@ -85,18 +85,14 @@ def marks(journey: Journey, tree: Mapping[str, Any]) -> dict[str, str]:
     """{step: "new" or "changed"} of a draft, beside what runs."""
     if journey.live is None:
         return {}
-    known = {step["id"]: _own(step) for step, _ in flows.walk(journey.live.flow.get("steps", []))}
+    known = {
+        step["id"]: flows.own(step) for step, _ in flows.walk(journey.live.flow.get("steps", []))
+    }
     return {
         step["id"]: "changed" if step["id"] in known else "new"
         for step, _ in flows.walk(list(tree.get("steps", [])))
-        if known.get(step["id"]) != _own(step)
+        if known.get(step["id"]) != flows.own(step)
     }
-
-
-def _own(step: Mapping[str, Any]) -> dict[str, Any]:
-    """A step without the steps in its branches."""
-    branches = [{k: v for k, v in b.items() if k != "steps"} for b in step.get("branches", [])]
-    return {**step, "branches": branches}
 
 
 def places(runs: Iterable[JourneyRun]) -> dict[UUID, Phrase]:

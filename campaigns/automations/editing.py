@@ -14,6 +14,24 @@ Tree = dict[str, Any]
 EMPTY: Tree = {"entry": {}, "exit": {}, "next": 1, "steps": []}
 
 
+def changed(old: Tree, new: Tree) -> tuple[Tree, Tree]:
+    """What is different between two flows, before and after: who comes in, who leaves, each step
+    by its id (without the steps in its branches), and the order of the steps."""
+    sides = [_parts(old), _parts(new)]
+    names = [name for name in {**sides[0], **sides[1]} if sides[0].get(name) != sides[1].get(name)]
+    before, after = ({name: side.get(name) for name in names} for side in sides)
+    return before, after
+
+
+def _parts(tree: Tree) -> Tree:
+    steps = [step for step, _ in flow.walk(list(tree.get("steps", [])))]
+    return {
+        "entry": tree.get("entry") or {}, "exit": tree.get("exit") or {},
+        "order": " ".join(step["id"] for step in steps),
+        **{step["id"]: flow.own(step) for step in steps},
+    }  # fmt: skip
+
+
 def insert(tree: Tree, step: Mapping[str, Any], *, after: str = "", branch: str = "") -> Tree:
     """A new step after another, first in one of its branches, or first of all. Its id is new for
     good: one that was removed never comes again, since somebody may have stood there."""

@@ -149,6 +149,12 @@ def walk(steps: list[dict[str, Any]], depth: int = 1) -> Iterator[tuple[dict[str
             yield from walk(branch.get("steps", []), depth + 1)
 
 
+def own(step: Mapping[str, Any]) -> dict[str, Any]:
+    """A step without the steps in its branches."""
+    branches = [{k: v for k, v in b.items() if k != "steps"} for b in step.get("branches", [])]
+    return {**step, "branches": branches} if branches else dict(step)
+
+
 def numbers(tree: Mapping[str, Any]) -> dict[str, int]:
     """{id: number} of the steps, from 1 in the order people read them."""
     return {s["id"]: n for n, (s, _) in enumerate(walk(list(tree.get("steps", []))), start=1)}

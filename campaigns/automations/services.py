@@ -73,9 +73,15 @@ def change(
         raise Conflict(say("This journey has ended."))
     if campaign.state != Campaign.State.DRAFT and via != campaign.via:
         raise Conflict(say("A journey that was launched keeps its channel; make another one."))
+    before = _settings(campaign)
     campaign.template = template
     _settle(campaign, name, via, endpoint, topic, per_hour)
-    audit.record("automations.change", journey)
+    audit.record("automations.change", journey, before=before, after=_settings(campaign))
+
+
+def _settings(campaign: Campaign) -> dict[str, str]:
+    names = ("name", "via", "endpoint", "topic", "per_hour", "template")
+    return {name: str(getattr(campaign, name) or "") for name in names}
 
 
 def _settle(
@@ -104,8 +110,9 @@ def edit(*, journey: Journey, draft: Tree, seen: int) -> None:
     if not won:
         told = say("Someone else changed this journey while you edited; reload to compare.")
         raise Conflict(told)
+    before, after = editing.changed(journey.draft, draft)
     journey.draft, journey.edited = draft, seen + 1
-    audit.record("automations.edit", journey, edit=seen + 1)
+    audit.record("automations.edit", journey, before=before, after=after, edit=seen + 1)
 
 
 # -- publish ---------------------------------------------------------------------------------------

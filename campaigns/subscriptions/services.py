@@ -41,6 +41,8 @@ def save_topic(
     row = topic or Topic(key=slugify(key or name)[:40] or f"topic-{new_id().hex[-8:]}")
     if row.key == "marketing":
         raise Invalid.one("name", say("“Marketing” stands for everything; choose another name."))
+    fields = ("name", "description", "mode", "double", "public")
+    before = {field: getattr(row, field) for field in fields if topic}
     row.name, row.description = name.strip()[:80], description.strip()[:300]
     row.mode, row.double, row.public = mode, double, public
     try:
@@ -49,7 +51,8 @@ def save_topic(
     except IntegrityError as clash:
         told = say("A topic is called “%(name)s” already.", name=row.key)
         raise Invalid.one("name", told) from clash
-    audit.record("subscriptions.save_topic", row, mode=mode, double=double, public=public)
+    audit.record("subscriptions.save_topic", row, before=before, mode=mode, double=double,
+                 public=public)  # fmt: skip
     return row
 
 

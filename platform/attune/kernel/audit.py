@@ -60,6 +60,11 @@ def _label(row: models.Model) -> str:
         return str(row)
 
 
+def _as(was: object, value: object) -> object:
+    """A field's value the way its former one was kept: as it is, or as text."""
+    return str(value) if isinstance(was, str) else value
+
+
 _listeners: list[Callable[[AuditEntry], None]] = []
 
 
@@ -70,8 +75,15 @@ def listen(hear: Callable[[AuditEntry], None]) -> None:
 
 
 def record(action: str, row: models.Model | None = None, **details: object) -> AuditEntry:
-    """Append one entry. A failing audit fails the act, since both share the transaction."""
-    who = actor()
+    """Append one entry. A failing audit fails the act, since both share the transaction.
+
+    `before={field: value}` of a row gets its `after` from the row as it is now.
+    """
+    who, before = actor(), details.get("before")
+    if row is not None and isinstance(before, dict) and "after" not in details:
+        details["after"] = {
+            name: details.get(name, _as(was, getattr(row, name))) for name, was in before.items()
+        }
     entry = AuditEntry.objects.create(
         action=action,
         object_type=row._meta.label_lower if row is not None else "",
