@@ -53,7 +53,8 @@ def numbers() -> list[Number]:
 
 
 def _running() -> int:
-    return Campaign.objects.filter(state__in=["loading", "running"]).count()
+    rows = Campaign.objects.filter(state__in=["loading", "running"], by_journey=False)
+    return rows.count()
 
 
 def needs_me() -> list[Number]:

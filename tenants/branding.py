@@ -134,6 +134,15 @@ def _kept(answer: HttpResponse) -> HttpResponse:
     return answer
 
 
+READABLE = 4.5  # contrast of words of usual size (WCAG 2.2, 1.4.3)
+
+
+def contrast(one: str, other: str) -> float:
+    """Of two colours as #rrggbb, 1 to 21 (WCAG 2.2)."""
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
 def ink_on(colour: str) -> str:
     """Black or white, whichever stands out more from a colour (WCAG 2.2, relative luminance)."""
     light = _luminance(colour)

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from attune.kernel import audit, secrets
+from attune.kernel.errors import Invalid
+from attune.kernel.phrases import say
 from attune.kernel.tenancy import current_tenant
 from campaigns.delivery import webhook
 from campaigns.delivery.models import Endpoint
@@ -20,6 +22,7 @@ def create(
 ) -> tuple[Endpoint, str]:
     """A webhook endpoint; its secret is in the answer and never shown again."""
     webhook.safe_address(url)
+    _own_name(name)
     secret = webhook.new_secret()
     endpoint = Endpoint(name=name.strip()[:120] or url[:120], url=url, types=list(types),
                         event_names=list(event_names))  # fmt: skip
@@ -29,11 +32,19 @@ def create(
     return endpoint, secret
 
 
+def _own_name(name: str, but: Endpoint | None = None) -> None:
+    """Two of one name could not be told apart where a campaign chooses its endpoint."""
+    twins = Endpoint.objects.filter(name=name.strip()[:120])
+    if name.strip() and twins.exclude(pk=but.pk if but else None).exists():
+        raise Invalid.one("name", say("Another endpoint has this name; choose one of its own."))
+
+
 def change(
     *, endpoint: Endpoint, name: str, url: str, types: Sequence[str], event_names: Sequence[str]
 ) -> None:
     """Another address or other wishes; the secret stays."""
     webhook.safe_address(url)
+    _own_name(name, but=endpoint)
     before = {"url": endpoint.url, "types": endpoint.types}
     endpoint.name, endpoint.url = name.strip()[:120] or url[:120], url
     endpoint.types, endpoint.event_names = list(types), list(event_names)

@@ -247,9 +247,11 @@ def hand_over(prepared: Prepared) -> str:
 
 
 def settle(send_id: UUID, *, failure: str, unclear: bool = False) -> None:
-    """Write the end: sent (and the event that says so), failed, or uncertain."""
+    """Write the end: sent (and the event that says so), failed, or uncertain. Who handed it over
+    knows it better than another job that took it for a crash meanwhile."""
     state = Send.State.UNCERTAIN if unclear else Send.State.FAILED if failure else Send.State.SENT
-    won = Send.objects.filter(pk=send_id, state=Send.State.SENDING).update(
+    unsettled = (Send.State.SENDING, Send.State.UNCERTAIN)
+    won = Send.objects.filter(pk=send_id, state__in=unsettled).update(
         state=state, reason=failure, sent_at=timezone.now()
     )  # an empty reason also takes away why it had waited
     if not won:

@@ -11,6 +11,8 @@ from attune.kernel.phrases import say
 from campaigns.delivery.models import Endpoint
 from campaigns.hooks.models import WebhookDelivery
 
+RETRIED = "retried"  # waits for another attempt after one that failed
+
 
 def endpoint(pk: UUID | str, *, lock: bool = False) -> Endpoint:
     rows = Endpoint.objects.select_for_update() if lock else Endpoint.objects.all()
@@ -31,6 +33,8 @@ def counts(rows: list[Endpoint]) -> dict[UUID, dict[str, int]]:
 
 def deliveries(of: Endpoint, *, state: str = "") -> QuerySet[WebhookDelivery]:
     rows = of.deliveries.order_by("-id")
+    if state == RETRIED:
+        return rows.filter(state=WebhookDelivery.State.PENDING, tries__gt=0)
     return rows.filter(state=state) if state else rows
 
 

@@ -49,7 +49,7 @@ def endpoint(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Its deliveries, the newest first."""
     row = selectors.endpoint(pk)
     state = request.GET.get("state", "")
-    state = state if state in WebhookDelivery.State.values else ""
+    state = state if state in {*WebhookDelivery.State.values, selectors.RETRIED} else ""
     context = {
         "endpoint": row, "page": paged(request, selectors.deliveries(row, state=state)),
         "counts": selectors.counts([row])[row.pk], "state": state,

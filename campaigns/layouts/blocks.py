@@ -20,7 +20,7 @@ from mjml import mjml2html
 from attune.kernel.errors import FieldError, Invalid
 from attune.kernel.phrases import Phrase, known_words, say
 from campaigns.content.checks import PLACEHOLDER
-from tenants.branding import ink_on
+from tenants.branding import READABLE, contrast, ink_on
 
 PARTS = ("subject", "preheader", "body", "cta")
 PERSON = ("first_name", "name", "email")
@@ -122,7 +122,9 @@ def _section(inside: str) -> str:
 
 def _header(one: Mapping[str, Any], style: Style) -> str:
     text = _escaped(one["text"])
-    return _section(f'<mj-text font-size="14px" font-weight="700" color="{style.accent}">{text}'
+    seen = contrast(style.accent, style.paper) >= READABLE
+    colour = style.accent if seen else style.ink
+    return _section(f'<mj-text font-size="14px" font-weight="700" color="{colour}">{text}'
                     "</mj-text>")  # fmt: skip
 
 

@@ -40,7 +40,8 @@ FROM (SELECT * FROM decision WHERE tenant_id = %(tenant)s AND source_id = %(sour
       AND mode <> 'fallback' AND window_closes_at <= %(until)s ORDER BY at DESC LIMIT %(most)s) d
 LEFT JOIN reward r ON r.tenant_id = %(tenant)s AND r.decision_id = d.id
   AND r.metric_id = %(metric)s
-GROUP BY d.id, d.action, d.propensities, d.profile, d.contact_id, d.at"""
+GROUP BY d.id, d.action, d.propensities, d.profile, d.contact_id, d.at
+ORDER BY d.contact_id, d.id  -- the same people, the same answer"""
 
 
 @dataclass(frozen=True, slots=True)

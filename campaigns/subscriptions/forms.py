@@ -19,7 +19,9 @@ class TopicForm(forms.Form):
     )
     double = forms.BooleanField(
         label=_("Ask again by e-mail"), required=False, initial=True,
-        help_text=_("Double opt-in: it counts when the person pressed the button in the letter."),
+        help_text=_("Double opt-in: who signs up by the form gets it once they pressed the button "
+                    "in the letter. The preference centre is reached by a personal link, so what "
+                    "is ticked there counts at once."),
     )  # fmt: skip
     public = forms.BooleanField(
         label=_("People may choose it themselves"), required=False, initial=True,

@@ -189,6 +189,23 @@ def test_what_a_crash_left_half_sent_is_uncertain_and_not_sent_again(tenant):
     assert (first.state, second.state) == ("uncertain", "sent")
 
 
+def test_what_another_job_took_for_a_crash_is_settled_by_who_handed_it_over(tenant):
+    campaign = launched(2)
+    load = runner.JobRow.objects.get(kind="delivery.load_campaign")
+    runner.run_job(campaign.tenant_id, load.pk)
+    first, second = Send.objects.order_by("id")
+    now = timezone.now()
+    assert sending.prepare(first.pk, now=now)
+    assert sending.find_uncertain(campaign.pk, first.pk, second.pk) == 1
+    sending.settle(first.pk, failure="")
+    first.refresh_from_db()
+    assert (first.state, first.reason) == ("sent", "")
+    assert Event.objects.filter(name="Message Sent").count() == 1
+    sending.settle(first.pk, failure="Too late")
+    first.refresh_from_db()
+    assert first.state == "sent"
+
+
 def test_pause_holds_and_resume_sends_the_rest(tenant):
     campaign = launched()
     load = runner.JobRow.objects.get(kind="delivery.load_campaign")

@@ -23,9 +23,11 @@ from tests import make
 from tests.campaigns.partners import Partner
 
 
-def asked(partner: Partner, *kinds: str, names: tuple[str, ...] = ()) -> tuple[Endpoint, str]:
+def asked(
+    partner: Partner, *kinds: str, names: tuple[str, ...] = (), name: str = "partner"
+) -> tuple[Endpoint, str]:
     url = f"http://127.0.0.1:{partner.server_port}/in"
-    made = endpoints.create(name="partner", url=url, types=kinds, event_names=names)
+    made = endpoints.create(name=name, url=url, types=kinds, event_names=names)
     hearing.forget()
     return made
 
@@ -171,6 +173,17 @@ def test_an_endpoint_that_is_away_waits_and_holds_up_no_other(tenant, partner):
     assert "refused" in rows.exclude(attempts=[]).first().last["error"].lower()
 
 
+def test_two_endpoints_have_two_names(tenant):
+    first, _ = endpoints.create(name="partner", url="http://127.0.0.1:9/x")
+    second, _ = endpoints.create(name="other", url="http://127.0.0.1:9/x")
+    with pytest.raises(Invalid, match="Another endpoint has this name"):
+        endpoints.create(name=" partner ", url="http://127.0.0.1:9/y")
+    values = {"url": first.url, "types": [], "event_names": []}
+    with pytest.raises(Invalid, match="Another endpoint has this name"):
+        endpoints.change(endpoint=second, name="partner", **values)
+    endpoints.change(endpoint=first, name="partner", **values)
+
+
 def test_for_a_day_after_a_rotation_both_secrets_sign(tenant, partner):
     endpoint, old = asked(partner, "segment.changed")
     new = endpoints.rotate(endpoint=endpoint)
@@ -242,7 +255,7 @@ def test_what_a_process_held_that_did_not_know_yet_leaves_after_all(tenant, part
 
 def test_whoever_tells_the_same_endpoints_takes_them_in_one_order(tenant, partner, monkeypatch):
     """Two batches that took them in two orders would wait for each other's jobs for ever."""
-    some = [asked(partner, types.TRACKED, "contact.unsubscribed")[0] for _ in range(3)]
+    some = [asked(partner, types.TRACKED, "contact.unsubscribed", name=name)[0] for name in "abc"]
     asks = {wish.endpoint_id: wish for wish in hearing.wishes()}
     monkeypatch.setattr(hearing, "wishes", lambda: [asks[e.pk] for e in reversed(some)])
     taken: list[str] = []

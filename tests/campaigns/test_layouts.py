@@ -173,3 +173,9 @@ def test_a_button_can_be_read_on_any_accent(tenant, accent, ink):
     page = email.html_body(sending.envelope_of(send))
     button = page[: page.index("Buy")].rpartition("<a ")[2]
     assert f"color:{ink}" in button
+
+
+@pytest.mark.parametrize(("accent", "shown"), [("#2f4fd0", "#2f4fd0"), ("#ffe44d", "#1d1d1b")])
+def test_a_header_can_be_read_whatever_the_accent(tenant, accent, shown):
+    style = blocks.Style(accent=accent, ink="#1d1d1b")
+    assert f'color="{shown}">Tea' in blocks.to_mjml([{"kind": "header", "text": "Tea"}], style)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
+from unittest import mock
 
 import numpy as np
 import pytest
 from django.utils import timezone
 
 from attune.kernel.errors import Conflict
+from attune.kernel.models import new_id
 from campaigns.contacts.models import Contact, Event
 from campaigns.decisions import services as decisions
 from campaigns.decisions.models import Decision
+from campaigns.experiments import bandits
 from campaigns.experiments import services as experiments
 from campaigns.experiments.models import Experiment
 from campaigns.predictions import selectors, services, trials
@@ -24,10 +27,12 @@ assert model_tasks  # whose handlers the jobs need
 
 
 def persuaded(n: int = 1_300, by: float = 0.5) -> Experiment:
-    """Who likes tea orders because of the text; coffee drinkers order or not whatever they get."""
+    """Who likes tea orders because of the text; coffee drinkers order or not whatever they get. All
+    of it is the same each time, since what follows from it has to hold for certain."""
     trial = make.experiment([make.approved()], holdout=0.5)
     now, rng = timezone.now(), random.Random(5)
-    people = [Contact(external_id=f"u{i}") for i in range(n)]
+    ids = sorted(new_id() for _ in range(n))
+    people = [Contact(pk=pk, external_id=f"u{i}") for i, pk in enumerate(ids)]
     Contact.objects.bulk_create(people)
     tastes = {p.pk: rng.choice(["tea", "coffee"]) for p in people}
     then = now - timedelta(days=DAYS)
@@ -36,10 +41,12 @@ def persuaded(n: int = 1_300, by: float = 0.5) -> Experiment:
               properties={"taste": tastes[p.pk], "shoe": rng.randint(36, 46)})
         for p in people
     )  # fmt: skip
-    experiments.decide_many(experiment=trial, contact_ids=[p.pk for p in people], now=then)
+    draws = {str(pk): rng.random() for pk in ids}
+    with mock.patch.object(bandits, "draw_of", lambda _, unit: draws[unit]):
+        experiments.decide_many(experiment=trial, contact_ids=ids, now=then)
     control = next(arm.key for arm in experiments.arms_of(trial) if arm.is_control)
     events = []
-    for d in Decision.objects.filter(source_id=trial.pk):
+    for d in Decision.objects.filter(source_id=trial.pk).order_by("contact_id"):
         rate = 0.1 + by * (tastes[d.contact_id] == "tea") * (d.action != control)
         if rng.random() < rate:
             events.append(Event(message_id=f"o{d.pk}", type="track", name="Order Completed",

@@ -16,6 +16,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from attune.kernel import tracing
@@ -50,13 +51,14 @@ def error_page(request: HttpRequest, refusal: AttuneError) -> HttpResponse:
     if getattr(request, "htmx", None):
         response = HttpResponse(status=204)
         return toast(response, str(refusal.detail), kind="error")
-    back = ours(request, request.META.get("HTTP_REFERER", ""), "/")
-    if request.method == "POST" and status == Conflict.status and back != "/":
+    member = getattr(request, "member", None)
+    home = reverse("insights:home", args=[member.slug]) if member is not None else "/"
+    back = ours(request, request.META.get("HTTP_REFERER", ""), home)
+    if request.method == "POST" and status == Conflict.status and back != home:
         messages.error(request, str(refusal.detail))  # said where the button was pressed
         return HttpResponse(status=303, headers={"Location": back})
     context = {"refusal": refusal, "status": status, "reference": reference, "back": back}
-    inside = getattr(request, "member", None) is not None
-    name = "web/error_inside.html" if inside else "web/error.html"
+    name = "web/error.html" if member is None else "web/error_inside.html"
     return render(request, name, context, status=status)
 
 
