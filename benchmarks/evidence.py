@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from benchmarks.reasons import REASONS
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -20,6 +22,9 @@ def table(result: dict) -> str:
         lines.append(
             f"| `{row['metric']}` | {row['ours']} | {row['unit']} | {peer} | {goal} | {row['n']} |"
         )
+    missed = [row["metric"] for row in result["rows"] if row["metric"] in REASONS]
+    for metric in missed:
+        lines += ["", f"`{metric}` misses its goal: {REASONS[metric]}"]
     return "\n".join(lines)
 
 
