@@ -22,6 +22,7 @@ from attune.kernel.tenancy import tenant_context
 from campaigns.automations.models import Journey, JourneyRun
 from campaigns.contacts.models import Contact
 from campaigns.delivery import endpoints
+from campaigns.delivery.models import Endpoint
 from insights.sources.models import Source
 from tenants.models import User
 from tests import make
@@ -69,7 +70,9 @@ def shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker, settings: An
             demo_budget.spend(timezone.now())
             demo_forecasts.foretell(timezone.now().date())
             underway(demo_journeys.launch())
-            endpoints.create(name="Partner", url="http://127.0.0.1:9/hook", types=["message.sent"])
+            if not Endpoint.objects.exists():
+                hook = "http://127.0.0.1:9/hook"
+                endpoints.create(name="Partner", url=hook, types=["message.sent"])
             demo_risk.look_out(User.objects.get(pk=place.users["owner"]))
             demo_house.settle(place)
         demo_house.take_on_a_client(place)

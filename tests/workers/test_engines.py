@@ -18,7 +18,7 @@ from workers.engines import ranking, tuning
 from workers.engines.embedding import Encoder
 from workers.engines.loading import ModelFolder, local_runtime
 from workers.engines.openvino_runtime import OpenVINORuntime
-from workers.engines.protocol import AdapterMissing, DeadlinePassed, Request
+from workers.engines.protocol import AdapterMissing, Completion, DeadlinePassed, Request
 from workers.engines.transformers_runtime import TransformersRuntime
 
 SYSTEM = {"role": "system", "content": "You write."}
@@ -204,3 +204,8 @@ def test_the_packaged_encoder_puts_like_beside_like():
     a, b, c = encoder.encode(["a warm cup of tea", "hot tea in a mug", "the engine of a truck"])
     assert a @ b > 0.6 > a @ c
     assert np.linalg.norm(a) == pytest.approx(1, abs=1e-5)
+
+
+def test_what_no_database_holds_is_left_out_of_what_a_model_says():
+    said = Completion("warm\x00 tea \ud83c and 茶 🍵", 5, True)
+    assert said == Completion("warm tea  and 茶 🍵", 5, True)

@@ -56,11 +56,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """One sample: its text, its new tokens, and whether it ended by itself."""
+    """One sample: its text, its new tokens, and whether it ended by itself. A model may say what no
+    database holds (NUL, half of a pair of surrogates): that is left out of the text."""
 
     text: str
     new_tokens: int
     finished: bool
+
+    def __post_init__(self) -> None:
+        sound = self.text.replace("\x00", "").encode("utf-8", "ignore").decode("utf-8")
+        if sound != self.text:
+            object.__setattr__(self, "text", sound)
 
 
 @dataclass(frozen=True, slots=True)
