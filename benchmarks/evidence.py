@@ -22,9 +22,9 @@ def table(result: dict) -> str:
         lines.append(
             f"| `{row['metric']}` | {row['ours']} | {row['unit']} | {peer} | {goal} | {row['n']} |"
         )
-    missed = [row["metric"] for row in result["rows"] if row["metric"] in REASONS]
-    for metric in missed:
-        lines += ["", f"`{metric}` misses its goal: {REASONS[metric]}"]
+    for row in result["rows"]:
+        if row["metric"] in REASONS and row["ours"] > row["goal"]:
+            lines += ["", f"`{row['metric']}` misses its goal: {REASONS[row['metric']]}"]
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""Why a goal of design/targets.md is missed: what `make evidence` prints below the table, beside the
+"""Why a goal of design/targets.md (a most) is missed: what `make evidence` prints below the table, beside the
 numbers that show it. A reason goes when its goal is reached."""
 
 REASONS = {

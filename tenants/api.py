@@ -101,7 +101,7 @@ class Usage(TenantAPIView):
     """What the workspace used in a month, by kind, and the caps that hold now."""
 
     scopes: ClassVar = {"get": "usage.view"}
-    asks = frozenset({"month"})
+    asks: ClassVar = {"get": frozenset({"month"})}
 
     def get(self, request: Request) -> Response:
         tenant = Tenant.objects.get(pk=current_tenant())

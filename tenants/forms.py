@@ -10,9 +10,9 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from attune.kernel.phrases import say, word
+from attune.kernel.phrases import Phrase, say, word
 from tenants import caps, custom_roles, rights
-from tenants.models import ApiKey, Membership, Tenant
+from tenants.models import ApiKey, Membership, Meter, Tenant
 from tenants.roles import OWNERS_ALONE, PERMISSIONS, ROLE_ABOUT
 
 
@@ -180,7 +180,7 @@ class CapsForm(forms.Form):
     def __init__(self, *arguments: Any, lines: Sequence[caps.Line], **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.lines = lines
-        if not self._used_up_at_once():
+        if not self.is_bound:
             del self.fields["sure"]
 
     def chosen(self) -> dict[str, int | None]:
@@ -188,23 +188,29 @@ class CapsForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
-        if not values.get("sure"):
-            for line in self._used_up_at_once():
-                told = say("%(used)s are used already this month: with this cap nothing more is "
-                           "let through until the next. Tick the box below to set it anyway.",
-                           used=line.used)  # fmt: skip
-                self.add_error(line.kind, str(told))
+        full = self._used_up_at_once(values)
+        if not full:
+            del self.fields["sure"]
+        elif not values.get("sure"):
+            for line in full:
+                self.add_error(line.kind, str(_used_up(line)))
         return values
 
-    def _used_up_at_once(self) -> list[caps.Line]:
+    def _used_up_at_once(self, values: dict[str, Any]) -> list[caps.Line]:
         """Of what is asked for, the caps that are newly set and reached from the start."""
-        found = []
-        for line in self.lines:
-            given = self.data.get(line.kind, "") if line.kind in caps.CAPPED else ""
-            cap = int(given) if given.isdecimal() and len(given) < 14 else None
-            if cap is not None and cap <= line.used and cap != self.initial.get(line.kind):
-                found.append(line)
-        return found
+        return [
+            line for line in self.lines
+            if (cap := values.get(line.kind)) is not None
+            and cap <= line.used and cap != self.initial.get(line.kind)
+        ]  # fmt: skip
+
+
+def _used_up(line: caps.Line) -> Phrase:
+    if line.kind == Meter.Kind.CONTACTS:
+        return say("There are %(used)s already: with this cap imports stop at once. Tick the box "
+                   "below to set it anyway.", used=line.used)  # fmt: skip
+    return say("%(used)s are used already this month: with this cap nothing more is let through "
+               "until the next. Tick the box below to set it anyway.", used=line.used)  # fmt: skip
 
 
 class BrandForm(forms.Form):

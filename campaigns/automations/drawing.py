@@ -127,8 +127,8 @@ class Happened:
     why: Phrase | None = None
 
 
-def way(run: JourneyRun) -> list[Happened]:
-    """What happened to one person, in order."""
+def way(run: JourneyRun, *, personal: bool) -> list[Happened]:
+    """What happened to one person, in order; no reason names anybody unless `personal`."""
     tree = run.version.flow
     names = names_of(tree)
     told = {
@@ -139,7 +139,10 @@ def way(run: JourneyRun) -> list[Happened]:
         for step, _ in flows.walk(tree.get("steps", [])) for b in step.get("branches", [])
     }  # fmt: skip
     outcomes = {str(value): as_is(str(label)) for value, label in JourneyRun.Outcome.choices}
-    rows, whys = JourneyStep.objects.filter(run=run).order_by("at", "id"), selectors.reasons_of(run)
+    rows, whys = (
+        JourneyStep.objects.filter(run=run).order_by("at", "id"),
+        selectors.reasons_of(run, personal=personal),
+    )
     return [
         Happened(
             row.at, told.get(row.node, say("A step that was removed since")),

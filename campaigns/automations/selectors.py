@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
+from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Substr
 from django.utils import timezone
 
 from attune.kernel.errors import NotFound
-from attune.kernel.phrases import Phrase, as_is, say
+from attune.kernel.phrases import HIDDEN, Phrase, as_is, say, veiled
 from attune.kernel.storable import as_uuid
 from attune.kernel.tenancy import current_tenant
 from campaigns.automations import flow as flows
 from campaigns.automations.models import Journey, JourneyRun, JourneyStep
 from campaigns.automations.walking import WINDOW
 from campaigns.contacts.models import EventCount
-from campaigns.content.models import Channel
+from campaigns.content.models import Channel, Revision
 from campaigns.delivery import reach
 from campaigns.delivery.models import Campaign, Send
 from campaigns.delivery.reach import Reach
@@ -137,26 +139,36 @@ def progress(of: Journey) -> Progress:
 
 
 MOST_WHYS = 3
+PLACES = re.compile(r"%\((\w+)\)s")
 
 
 def _whys(of: Journey) -> dict[str, tuple[tuple[Phrase, int], ...]]:
     """{step: why its messages did not leave}; a message's slot names its run and step."""
     rows = Send.objects.filter(campaign=of.campaign_id, state__in=NOT_SENT)
-    counted = rows.annotate(node=Substr("slot", RUN_HEX + 2)).values("node", "state", "reason")
-    found: dict[str, list[tuple[Phrase, int]]] = {}
-    for row in counted.annotate(n=Count("id")).order_by("-n"):
-        why = row["reason"] or as_is(str(Send.State(row["state"]).label))
-        found.setdefault(row["node"], []).append((why, row["n"]))
-    return {node: tuple(whys[:MOST_WHYS]) for node, whys in found.items()}
+    told = {"node": Substr("slot", RUN_HEX + 2), "text": KeyTextTransform("text", "reason")}
+    counted = rows.annotate(**told).values("node", "state", "text").annotate(n=Count("id"))
+    found: dict[str, dict[Phrase, int]] = {}
+    for row in counted.order_by("-n", "text"):  # by the sentence, not by whom it names
+        blank = {name: HIDDEN for name in PLACES.findall(row["text"] or "")}
+        why = veiled(Phrase(row["text"] or "", blank))
+        if why in ("", HIDDEN):
+            why = as_is(str(Send.State(row["state"]).label))
+        whys = found.setdefault(row["node"], {})
+        whys[why] = whys.get(why, 0) + row["n"]
+    return {node: tuple(whys.items())[:MOST_WHYS] for node, whys in found.items()}
 
 
-def reasons_of(run: JourneyRun) -> dict[str, Phrase]:
-    """{step: why its message to this person did not leave}."""
+def reasons_of(run: JourneyRun, *, personal: bool) -> dict[str, Phrase]:
+    """{step: why its message to this person did not leave}; without names unless `personal`."""
     rows = Send.objects.filter(
         campaign=run.journey.campaign_id, contact=run.contact_id, state__in=NOT_SENT,
         slot__startswith=f"{run.pk.hex}:",
     )  # fmt: skip
-    return {send.slot[RUN_HEX + 1 :]: send.reason for send in rows if send.reason}
+    return {
+        send.slot[RUN_HEX + 1 :]: send.reason if personal else veiled(send.reason)
+        for send in rows
+        if send.reason
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,13 +256,29 @@ def unheard(tree: Mapping[str, object], now: datetime) -> list[str]:
     return [name for name in wanted if name not in heard]
 
 
-def reach_of(journey: Journey) -> Reach:
-    """Of those whom the draft would let in, how many can be written to: of the segment, or of who
-    did the event in the last 30 days."""
-    entry, campaign = journey.draft.get("entry") or {}, journey.campaign
-    channel = Channel.EMAIL if campaign.via == Campaign.Via.EMAIL else campaign.channel
-    segment = as_uuid(str(entry.get("segment") or entry.get("audience") or ""))
-    if segment is not None:
-        return reach.in_segment(segment, channel, campaign.topic)
-    since = timezone.now() - ASKED_OF
-    return reach.who_did(str(entry.get("event", "")), since, channel, campaign.topic)
+def reach_of(journey: Journey) -> Reach | None:
+    """Of those whom the draft would let in, how many can be written to: of the segment, of who did
+    the event in the last 30 days, or of who is of both. None before the draft says who comes in,
+    and by which channel it writes."""
+    entry, channel = journey.draft.get("entry") or {}, _channel_of(journey)
+    if entry.get("on") not in {"event", "segment"} or channel is None:
+        return None
+    topic = journey.campaign.topic
+    if entry["on"] == "segment":
+        segment = as_uuid(str(entry.get("segment", "")))
+        return reach.in_segment(segment, channel, topic) if segment else None
+    since, audience = timezone.now() - ASKED_OF, as_uuid(str(entry.get("audience") or ""))
+    return reach.who_did(str(entry.get("event", "")), since, channel, topic, audience)
+
+
+def _channel_of(journey: Journey) -> str | None:
+    """The channel of the draft's first message; None while no text of it is chosen."""
+    if journey.campaign.via == Campaign.Via.EMAIL:
+        return str(Channel.EMAIL)
+    for step, _ in flows.walk(list(journey.draft.get("steps", []))):
+        texts = [pk for one in step.get("texts", []) if (pk := as_uuid(str(one)))]
+        trial = as_uuid(str(step.get("experiment") or ""))
+        rows = Revision.objects.filter(Q(pk__in=texts) | Q(arm__experiment=trial))
+        if (texts or trial) and (found := rows.values_list("asset__channel", flat=True).first()):
+            return str(found)
+    return None

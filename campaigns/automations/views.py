@@ -212,15 +212,17 @@ def people(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @page("campaigns.view")
 def entry_reach(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """How many of those whom the draft would let in can be written to, as a fragment."""
-    told = selectors.reach_of(selectors.journey(pk))
-    return render(request, "delivery/reach.html", {"reach": told})
+    row = selectors.journey(pk)
+    context = {"reach": selectors.reach_of(row), "entry": row.draft.get("entry") or {}}
+    return render(request, "automations/reach.html", context)
 
 
 @page("campaigns.view")
 def run(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """One person's way, step by step."""
     mine = selectors.run(pk)
-    context = {"run": mine, "journey": mine.journey, "steps": drawing.way(mine)}
+    steps = drawing.way(mine, personal=can(request, "contacts.view_personal"))
+    context = {"run": mine, "journey": mine.journey, "steps": steps}
     return render(request, "automations/run.html", context)
 
 

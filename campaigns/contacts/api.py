@@ -65,7 +65,7 @@ class ContactViewSet(ReadViewSet):
         "events": "events.view",
         "consent": "contacts.edit",
     }
-    asks = frozenset({"user_id"})
+    asks: ClassVar = {"list": frozenset({"user_id"})}
 
     @extend_schema(parameters=[OpenApiParameter("user_id", str)])
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from attune.kernel import audit, secrets
@@ -22,21 +23,23 @@ def create(
 ) -> tuple[Endpoint, str]:
     """A webhook endpoint; its secret is in the answer and never shown again."""
     webhook.safe_address(url)
-    _own_name(name)
     secret = webhook.new_secret()
     endpoint = Endpoint(name=name.strip()[:120] or url[:120], url=url, types=list(types),
                         event_names=list(event_names))  # fmt: skip
     endpoint.sealed_secret = secrets.seal(secret, bound_to=_place(endpoint))
-    endpoint.save()
+    _keep(endpoint)
     audit.record("delivery.create_endpoint", endpoint)
     return endpoint, secret
 
 
-def _own_name(name: str, but: Endpoint | None = None) -> None:
-    """Two of one name could not be told apart where a campaign chooses its endpoint."""
-    twins = Endpoint.objects.filter(name=name.strip()[:120])
-    if name.strip() and twins.exclude(pk=but.pk if but else None).exists():
-        raise Invalid.one("name", say("Another endpoint has this name; choose one of its own."))
+def _keep(endpoint: Endpoint, only: Sequence[str] | None = None) -> None:
+    """Save it. Two of one name could not be told apart where a campaign chooses its endpoint."""
+    try:
+        with transaction.atomic():
+            endpoint.save(update_fields=only)
+    except IntegrityError as twin:
+        told = say("Another endpoint has this name; choose one of its own.")
+        raise Invalid.one("name", told) from twin
 
 
 def change(
@@ -44,11 +47,10 @@ def change(
 ) -> None:
     """Another address or other wishes; the secret stays."""
     webhook.safe_address(url)
-    _own_name(name, but=endpoint)
     before = {"url": endpoint.url, "types": endpoint.types}
     endpoint.name, endpoint.url = name.strip()[:120] or url[:120], url
     endpoint.types, endpoint.event_names = list(types), list(event_names)
-    endpoint.save(update_fields=["name", "url", "types", "event_names"])
+    _keep(endpoint, ["name", "url", "types", "event_names"])
     audit.record("delivery.change_endpoint", endpoint, before=before)
 
 

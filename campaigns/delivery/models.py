@@ -35,6 +35,9 @@ class Endpoint(TenantModel):
 
     class Meta(TenantModel.Meta):
         db_table = "endpoint"
+        constraints = [
+            models.UniqueConstraint(name="one_endpoint_a_name", fields=["tenant_id", "name"])
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -57,6 +57,9 @@ FROM contact c
 WHERE c.tenant_id = %(tenant)s AND c.id IN (
   SELECT e.contact_id FROM event e WHERE e.tenant_id = %(tenant)s AND e.name = %(event)s
     AND e.at > %(since)s AND NOT e.is_machine)
+  AND (%(segment)s::uuid IS NULL OR EXISTS (
+    SELECT 1 FROM segment_membership m WHERE m.tenant_id = %(tenant)s AND m.contact_id = c.id
+      AND m.segment_id = %(segment)s AND m.left_at IS NULL))
 GROUP BY 1"""  # noqa: S608 - our own words
 REACHABLE_SQL = f"""
 SELECT c.id FROM contact c
@@ -111,13 +114,15 @@ def of(campaign: Campaign) -> Reach:
     return replace(found, shown=sum(arm.weight for arm in arms if arm.revision_id is not None))
 
 
-def in_segment(segment: UUID | str, channel: str, topic: Topic | None) -> Reach:
+def in_segment(segment: UUID, channel: str, topic: Topic | None) -> Reach:
     return _counted(REACH_SQL, channel, topic, {"segment": segment})
 
 
-def who_did(event: str, since: datetime, channel: str, topic: Topic | None) -> Reach:
-    """Of everybody who did this since then."""
-    return _counted(DID_SQL, channel, topic, {"event": event, "since": since})
+def who_did(
+    event: str, since: datetime, channel: str, topic: Topic | None, segment: UUID | None = None
+) -> Reach:
+    """Of everybody who did this since then, and is in the segment where one is named."""
+    return _counted(DID_SQL, channel, topic, {"event": event, "since": since, "segment": segment})
 
 
 def _counted(sql: str, channel: str, topic: Topic | None, of: dict[str, Any]) -> Reach:

@@ -120,10 +120,10 @@ def revise(
     if seen != campaign.version:
         raise Conflict(say("Somebody made version %(n)s since you looked; look again.",
                            n=str(campaign.version)))  # fmt: skip
-    if local_time is not None and campaign.standing:
+    if local_time is not None and local_time != campaign.local_time and campaign.standing:
         told = say("A policy chooses the moment itself: leave the time of day empty.")
         raise Invalid.one("local_time", told)
-    if template is not None and campaign.channel != Channel.EMAIL:
+    if template not in (None, campaign.template) and campaign.channel != Channel.EMAIL:
         raise Invalid.one("template", say("Only e-mails have a template; leave it empty."))
     wanted = {"template": template, "topic": topic, "local_time": local_time, "per_hour": per_hour}
     chosen = _chosen(campaign, texts)

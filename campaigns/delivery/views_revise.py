@@ -16,7 +16,9 @@ from attune.web.forms import add_refusal
 from attune.web.pages import form_status
 from campaigns.delivery import revising, selectors, turns
 from campaigns.delivery.forms import ReviseForm
+from campaigns.delivery.models import Campaign
 from campaigns.layouts import selectors as layouts
+from campaigns.layouts.models import TemplateVersion
 from campaigns.subscriptions import selectors as subscriptions
 from tenants.models import Tenant
 from tenants.pages import go, page
@@ -36,9 +38,9 @@ def revise(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         try:
             made = revising.revise(
                 campaign=row, seen=_number(request.POST.get("seen", "")),
-                template=layouts.version(chosen["template"]) if chosen.get("template") else None,
+                template=_template(form, row),
                 topic=subscriptions.topic(chosen["topic"]) if chosen["topic"] else None,
-                local_time=chosen.get("local_time"), per_hour=chosen["per_hour"],
+                local_time=chosen.get("local_time", row.local_time), per_hour=chosen["per_hour"],
                 texts=_texts(request.POST.getlist("text")),
             )  # fmt: skip
             told = say_many(
@@ -63,6 +65,14 @@ def revise(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         "runs": row.state in revising.RUNS,
     }  # fmt: skip
     return render(request, "delivery/revise.html", context, status=form_status(form))
+
+
+def _template(form: ReviseForm, row: Campaign) -> TemplateVersion | None:
+    """The one that was chosen; what is not asked for stays."""
+    if "template" not in form.fields:
+        return row.template
+    chosen = form.cleaned_data["template"]
+    return layouts.version(chosen) if chosen else None
 
 
 def _number(text: str) -> int:

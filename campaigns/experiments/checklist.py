@@ -71,6 +71,8 @@ def _size(experiment: Experiment, goals: list[Goal], now: datetime) -> Iterator[
     arms = len(services.arms_of(experiment))
     sends = experiment.campaigns.select_related("audience").first()
     audience = sends.audience if sends is not None else None
+    # where a site asks, or a campaign goes on, new people come every day
+    grows = sends is None or sends.goes_on or sends.via == "decide"
     base = planning.base_of(goals[0].metric, window_days=experiment.window_hours / 24, now=now,
                             segment=audience)  # fmt: skip
     told = planning.plan(base, lift=experiment.target_lift, arms=arms)
@@ -78,7 +80,7 @@ def _size(experiment: Experiment, goals: list[Goal], now: datetime) -> Iterator[
         yield Check("warn", say("How many people it takes is not known before somebody converts."))
         return
     lift = f"{experiment.target_lift * 100:.0f} %"
-    if told.total > base.people:
+    if told.total > base.people and not grows:
         yield Check("warn", say("An effect of %(lift)s takes about %(people)s people in all, and "
                                 "there are %(there)s: it will say “not enough yet” for ever. Look "
                                 "for a larger effect, use fewer arms, or a longer window.",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from attune.kernel.tenancy import current_tenant
 from campaigns.decisions import selectors as log
 from campaigns.decisions.models import Goal, Metric
 from campaigns.experiments import (
@@ -23,6 +25,7 @@ from campaigns.experiments import (
 from campaigns.experiments.models import Allocation, Arm, Experiment
 from campaigns.experiments.standing import Finding
 from campaigns.experiments.statistics import Effect, Moments, Strata
+from tenants.models import Tenant
 
 BEFORE = timedelta(days=30)  # of what people did before they were decided for
 
@@ -246,10 +249,11 @@ def _advice(
         criteria=experiment.criteria,
         target=experiment.target_lift,
     )
+    tenant = Tenant.objects.get(pk=current_tenant())
     least = {"clear": 0.0, "target": experiment.target_lift, "no_harm": None}
     return standing.settle(
         told, earlier, readings, at=until, sign=1 if primary.higher_is_better else -1,
-        least=least[experiment.criteria],
+        least=least[experiment.criteria], zone=ZoneInfo(tenant.timezone),
     )  # fmt: skip
 
 

@@ -149,8 +149,6 @@ def _arm_faults(arms: list[ArmPlan]) -> Iterator[FieldError]:
         yield FieldError("arms", say("Give at least two arms with different keys."))
     if any(not 0 < a.weight < 1e6 for a in arms):
         yield FieldError("arms", say("Every share must be more than 0."))
-    if len({a.revision.asset.channel for a in arms if a.revision}) > 1:
-        yield FieldError("arms", say("Its variants must be of one channel."))
     shown = [a.revision.pk for a in arms if a.revision]
     if len(set(shown)) != len(shown):
         yield FieldError("arms", say("Two arms show the same text."))

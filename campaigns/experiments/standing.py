@@ -12,10 +12,8 @@ sequence of intervals covers at all times together, so also their running inters
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any, Literal, Self
-
-from django.utils import timezone
 
 from attune.kernel.phrases import Phrase, say
 from campaigns.experiments.advice import Reading, Recommendation
@@ -23,12 +21,12 @@ from campaigns.experiments.advice import Reading, Recommendation
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a look showed: ship or roll back, of which arm (empty: every arm), by a guardrail or
-    by the primary metric, when, and when it was undone."""
+    """What a look showed: ship or roll back, of which arm (empty: every arm), when, and when it was
+    undone. `harmed` are the arms and guardrails, where it was harm that it showed."""
 
     kind: Literal["ship", "rollback"]
     arm: str
-    by_guardrail: bool
+    harmed: frozenset[tuple[str, str]]
     at: datetime
     undone: datetime | None = None
 
@@ -38,14 +36,16 @@ class Finding:
         if not kept:
             return None
         undone = kept.get("undone")
-        return cls(kept["kind"], kept["arm"], kept["by_guardrail"],
-                   datetime.fromisoformat(kept["at"]),
-                   datetime.fromisoformat(undone) if undone else None)  # fmt: skip
+        return cls(
+            kept["kind"], kept["arm"], frozenset((arm, name) for arm, name in kept["harmed"]),
+            datetime.fromisoformat(kept["at"]), datetime.fromisoformat(undone) if undone else None,
+        )  # fmt: skip
 
     def stored(self) -> dict[str, Any]:
-        undone = self.undone and self.undone.isoformat()
-        return {"kind": self.kind, "arm": self.arm, "by_guardrail": self.by_guardrail,
-                "at": self.at.isoformat(), "undone": undone}  # fmt: skip
+        return {
+            "kind": self.kind, "arm": self.arm, "harmed": [list(p) for p in sorted(self.harmed)],
+            "at": self.at.isoformat(), "undone": self.undone and self.undone.isoformat(),
+        }  # fmt: skip
 
 
 def settle(
@@ -56,99 +56,115 @@ def settle(
     at: datetime,
     sign: int,
     least: float | None,
+    zone: tzinfo,
 ) -> tuple[Recommendation, Finding | None]:
     """What to say now, and what is remembered of it.
 
     `told` is today's look alone; `least` is the relative effect that a shipped arm must still be
-    estimated to have (0 for better at all, None where it only must not be worse).
+    estimated to have (0 for better at all, None where it only must not be worse); moments are said
+    in `zone`.
     """
     if told.kind == "invalid":
         return told, earlier
-    harm = any(r.harmed for r in readings)
+    say_of = _Words(readings, least, zone)
+    harmed = frozenset((r.key, name) for r in readings for name in r.harmed)
     stands = earlier is not None and _stands(earlier, readings, sign, least)
-    if earlier and stands and earlier.by_guardrail and not harm:
-        return _still(told, earlier, readings), earlier
+    if earlier and stands and earlier.harmed and not harmed:
+        return say_of.still(told, earlier), earlier
     if told.kind != "not_yet":
-        kind: Literal["ship", "rollback"] = "ship" if told.kind == "ship" else "rollback"
-        new = Finding(kind, told.arm, harm, at)
-        same = earlier and replace(earlier, at=at) == new
-        return told, earlier if same else new
+        return told, _found(told, earlier if stands else None, harmed, at)
     if earlier is None:
         return told, None
     if stands:
-        return _still(told, earlier, readings), earlier
+        return say_of.still(told, earlier), earlier
     undone = earlier if earlier.undone else replace(earlier, undone=at)
-    return replace(told, sentence=_undone(told.sentence, undone, readings)), undone
+    return replace(told, sentence=say_of.undone(told.sentence, undone)), undone
+
+
+def _found(
+    told: Recommendation, standing: Finding | None, harmed: frozenset[tuple[str, str]], at: datetime
+) -> Finding:
+    """What this look shows; since when, if an earlier one showed it too."""
+    kind: Literal["ship", "rollback"] = "ship" if told.kind == "ship" else "rollback"
+    new = Finding(kind, told.arm, harmed, at)
+    if standing is None or bool(standing.harmed) != bool(harmed) or standing.kind != kind:
+        return new
+    if harmed:
+        return replace(new, harmed=harmed | standing.harmed, at=standing.at)
+    return standing if standing.arm == told.arm else new
 
 
 def _stands(found: Finding, readings: list[Reading], sign: int, least: float | None) -> bool:
-    """Whether today's estimate still speaks for it, though its interval does not alone."""
+    """Whether today's estimates still speak for it, though their intervals do not alone."""
     if found.undone:
         return False
-    if found.by_guardrail:
-        return any(r.leaning for r in readings if r.key == found.arm)
-    for reading in readings:
-        effect = reading.primary
-        if found.arm not in ("", reading.key):
-            continue
-        if effect is None:
+    if found.harmed:
+        return any((r.key, name) in found.harmed for r in readings for name in r.leaning)
+    known = {r.key: r.primary for r in readings if r.primary is not None}
+    if found.kind == "ship":
+        mine = known.get(found.arm)
+        if mine is None:
             return False
-        reached = abs(effect.base) * (least or 0)
-        if found.kind == "ship" and least is not None and sign * effect.difference <= reached:
-            return False
-        if found.kind == "rollback" and found.arm and sign * effect.difference >= reached:
-            return False
-        if found.kind == "rollback" and not found.arm and sign * effect.difference >= 0:
-            return False
-    return True
+        if least is None:  # it did no harm: until it is shown to do some
+            return (mine.high if sign > 0 else -mine.low) >= 0
+        return sign * mine.difference > abs(mine.base) * least
+    reach = (least or 0.0) if found.arm else 0.0  # better, but by too little; or worse
+    return len(known) == len(readings) and all(
+        sign * e.difference < abs(e.base) * reach for e in known.values()
+    )
 
 
-def _still(told: Recommendation, found: Finding, readings: list[Reading]) -> Recommendation:
-    return Recommendation(found.kind, _sentence(found, readings), found.arm, told.people_missing)
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """Sentences about what an earlier look showed."""
 
+    readings: list[Reading]
+    least: float | None
+    zone: tzinfo
 
-def _sentence(found: Finding, readings: list[Reading]) -> Phrase:
-    arm = _name(found.arm, readings)
-    if found.by_guardrail:
-        return say(
-            "Roll back: the look of %(when)s showed a guardrail harmed by %(arm)s, and today's "
-            "estimate still says so.",
-            when=_when(found.at), arm=arm,
+    def still(self, told: Recommendation, found: Finding) -> Recommendation:
+        return Recommendation(found.kind, self._sentence(found), found.arm, told.people_missing)
+
+    def undone(self, told: Phrase, found: Finding) -> Phrase:
+        values = {"when": self._when(found.at), "undone": self._when(found.undone),
+                  "arm": self._name(found.arm) if found.arm else say("every arm")}  # fmt: skip
+        before = (
+            say("The look of %(when)s said to ship %(arm)s; since %(undone)s the estimate no "
+                "longer speaks for it.", **values)
+            if found.kind == "ship"
+            else say("The look of %(when)s said to roll back %(arm)s; since %(undone)s the "
+                     "estimate no longer speaks for it.", **values)
         )  # fmt: skip
-    if found.kind == "rollback" and not found.arm:
+        return say("%(told)s %(before)s", told=told, before=before)
+
+    def _sentence(self, found: Finding) -> Phrase:
+        when, arm = self._when(found.at), self._name(found.arm)
+        if found.harmed:
+            names = [say("%(arm)s (%(metrics)s)", arm=self._name(key), metrics=[metric])
+                     for key, metric in sorted(found.harmed)]  # fmt: skip
+            return say(
+                "Roll back: the look of %(when)s showed a guardrail harmed by %(names)s, and "
+                "today's estimate still says so.", when=when, names=names,
+            )  # fmt: skip
+        if found.kind == "rollback" and not found.arm:
+            return say("Roll back: the look of %(when)s showed every arm worse than the control, "
+                       "and today's estimates still say so.", when=when)  # fmt: skip
+        if found.kind == "rollback":
+            return say(
+                "Roll back: the look of %(when)s showed %(arm)s better, but by less than the "
+                "target effect, and today's estimate still says so.", when=when, arm=arm,
+            )  # fmt: skip
+        if self.least is None:
+            return say("Ship %(arm)s: the look of %(when)s reached the planned size without harm, "
+                       "and none has been shown since.", when=when, arm=arm)  # fmt: skip
         return say(
-            "Roll back: the look of %(when)s showed every arm worse than the control, and today's "
-            "estimates still say so.",
-            when=_when(found.at),
-        )
-    if found.kind == "rollback":
-        return say(
-            "Roll back: the look of %(when)s showed %(arm)s better, but by less than the target "
-            "effect, and today's estimate still says so.",
-            when=_when(found.at), arm=arm,
+            "Ship %(arm)s: the look of %(when)s showed enough for that. Its interval is valid at "
+            "every look, so that stands, though today's look alone would leave it open.",
+            when=when, arm=arm,
         )  # fmt: skip
-    return say(
-        "Ship %(arm)s: the look of %(when)s showed enough for that. Its interval is valid at every "
-        "look, so that stands, though today's look alone would leave it open.",
-        when=_when(found.at), arm=arm,
-    )  # fmt: skip
 
+    def _name(self, arm: str) -> str:
+        return next((r.name for r in self.readings if r.key == arm), arm)
 
-def _undone(told: Phrase, found: Finding, readings: list[Reading]) -> Phrase:
-    arm = _name(found.arm, readings) if found.arm else say("every arm")
-    before = (
-        say("The look of %(when)s said to ship %(arm)s; since %(undone)s the estimate no longer "
-            "speaks for it.", when=_when(found.at), arm=arm, undone=_when(found.undone))
-        if found.kind == "ship"
-        else say("The look of %(when)s said to roll back %(arm)s; since %(undone)s the estimate no "
-                 "longer speaks for it.", when=_when(found.at), arm=arm, undone=_when(found.undone))
-    )  # fmt: skip
-    return say("%(told)s %(before)s", told=told, before=before)
-
-
-def _name(arm: str, readings: list[Reading]) -> str:
-    return next((r.name for r in readings if r.key == arm), arm)
-
-
-def _when(at: datetime | None) -> str:
-    return f"{timezone.localtime(at):%Y-%m-%d %H:%M}"
+    def _when(self, at: datetime | None) -> str:
+        return f"{at.astimezone(self.zone):%Y-%m-%d %H:%M}" if at else "?"

@@ -85,7 +85,8 @@ class ConversationViewSet(ReadViewSet):
         "partial_update": "chat.answer",
         "move": "chat.answer",
     }
-    asks = frozenset({"state", "inbox", "contact", "after"})
+    asks: ClassVar = {"list": frozenset({"state", "inbox", "contact"}),
+                      "messages": frozenset({"after"})}  # fmt: skip
 
     def get_queryset(self) -> Any:
         rows = super().get_queryset()

@@ -56,7 +56,7 @@ class FindingViewSet(ReadViewSet):
     scopes: ClassVar = {
         "list": "insights.view", "retrieve": "insights.view", "move": "insights.edit",
     }  # fmt: skip
-    asks = frozenset({"state"})
+    asks: ClassVar = {"list": frozenset({"state"})}
 
     @extend_schema(parameters=[OpenApiParameter("state", enum=Finding.State.values)])
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -59,7 +59,7 @@ class RiskScoreViewSet(ReadViewSet):
     model = RiskScore
     serializer_class = RiskScoreOut
     scopes: ClassVar = {"list": "contacts.view", "retrieve": "contacts.view"}
-    asks = frozenset({"risk_id"})
+    asks: ClassVar = {"list": frozenset({"risk_id"}), "retrieve": frozenset({"risk_id"})}
 
     def get_queryset(self) -> QuerySet[RiskScore]:
         """Of one risk where `risk_id` names it; nothing is found of one that is not there."""

@@ -9,9 +9,12 @@ from django.test import Client
 from django.urls import reverse
 
 from attune.kernel.errors import Conflict, Invalid
+from attune.kernel.phrases import say
 from campaigns.automations import drawing, selectors, services
 from campaigns.automations.flow import check_shape
-from campaigns.automations.models import JourneyRun
+from campaigns.automations.models import JourneyRun, JourneyStep
+from campaigns.delivery import endpoints
+from campaigns.delivery.models import Send
 from tests import make
 from tests.campaigns.journeys import (
     abandoned,
@@ -155,7 +158,7 @@ def test_a_step_says_why_its_messages_did_not_leave(tenant):
     later(journey)
     whys = selectors.progress(journey).steps["s1"].whys
     assert [(str(why), n) for why, n in whys] == [("The contact has no valid e-mail address.", 1)]
-    told = drawing.way(journey.runs.get(contact__external_id="ada"))
+    told = drawing.way(journey.runs.get(contact__external_id="ada"), personal=True)
     assert [(str(h.what), str(h.why)) for h in told if h.why] == [
         ("Not written to", "The contact has no valid e-mail address.")
     ]
@@ -169,15 +172,56 @@ def test_before_launch_it_says_which_events_did_not_come_in(tenant):
     ]
 
 
+def test_a_reason_that_names_somebody_is_said_without_the_name_where_names_may_not_be_seen(tenant):
+    for name in ("ada", "bob"):
+        make.contact(name)
+    journey = running(tree(by_event("Hi"), text(1)))
+    for name in ("ada", "bob"):
+        make.record(make.track(name, "Hi"))
+    later(journey)
+    JourneyStep.objects.filter(what="sent").update(what="failed")
+    for send in Send.objects.all():
+        why = say("The mail provider refused: %(answer)s", answer=send.address)
+        Send.objects.filter(pk=send.pk).update(state="failed", reason=why)
+    whys = selectors.progress(journey).steps["s1"].whys
+    assert [(str(why), n) for why, n in whys] == [("The mail provider refused: …", 2)]
+    run = journey.runs.get(contact__external_id="ada")
+    seen = {p: [str(h.why) for h in drawing.way(run, personal=p) if h.why] for p in (True, False)}
+    assert seen == {True: ["The mail provider refused: ada@example.com"],
+                    False: ["The mail provider refused: …"]}  # fmt: skip
+
+
 def test_before_launch_it_says_how_many_can_be_written_to(tenant):
     for name, email in (("ada", ""), ("bob", "bob@example.com"), ("cy", "cy@example.com")):
         make.contact(name, email=email)
     for name in ("ada", "bob"):
         make.record(make.track(name, "Hi"))
     journey = services.create(name="Hello", draft=tree(by_event("Hi"), text(1)))
-    found = selectors.reach_of(journey)
-    assert (found.reachable, [str(o) for o in found.others]) == (1, ["1 has no valid address"])
+
+    def told(**entry: str) -> tuple[int, list[str]]:
+        journey.draft = {**journey.draft, "entry": {"again": "never", **entry}}
+        found = selectors.reach_of(journey)
+        return found.reachable, [str(other) for other in found.others]
+
+    assert told(on="event", event="Hi") == (1, ["1 has no valid address"])
     everybody = make.segment({"any": [{"did": "Hi"}, {"trait": "email", "exists": True}]})
-    by_segment = {"on": "segment", "segment": str(everybody.pk), "again": "never"}
-    journey.draft = {**journey.draft, "entry": by_segment}
-    assert selectors.reach_of(journey).reachable == 2
+    cy = make.segment({"trait": "email", "is": "cy@example.com"})
+    assert told(on="segment", segment=str(everybody.pk)) == (2, ["1 has no valid address"])
+    assert told(on="event", event="Hi", audience=str(cy.pk)) == (0, [])
+    journey.draft = {**journey.draft, "entry": {}}
+    assert selectors.reach_of(journey) is None
+
+
+def test_whom_it_can_write_to_is_asked_by_the_channel_of_its_first_message(tenant, client):
+    make.contact("ada", email="")
+    make.record(make.track("ada", "Hi"))
+    endpoint, _ = endpoints.create(name="Partner", url="http://127.0.0.1:9/x")
+    empty = tree(by_event("Hi"), step(1, "message", texts=[]))
+    journey = services.create(name="Banner", via="webhook", endpoint=endpoint, draft=empty)
+    page = reverse("automations:reach", args=[tenant.slug, journey.pk])
+    client.force_login(tenant.owner)
+    assert "Choose the text of the first message" in client.get(page).content.decode()
+    banner = tree(by_event("Hi"), text(1, make.approved("banner")))
+    services.edit(journey=journey, draft=banner, seen=1)
+    assert selectors.reach_of(journey).reachable == 1  # whom no e-mail reaches
+    assert "who did this in the last 30 days" in client.get(page).content.decode()

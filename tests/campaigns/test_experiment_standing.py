@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -26,16 +27,18 @@ def arm(low: float, high: float, *, harmed: bool = False, leaning: bool = False)
 
 
 def looks(
-    *seen: Reading, criteria: str = "clear", srm: float = 0.5
+    *seen: Reading | list[Reading], criteria: str = "clear", needed: int = 9_000
 ) -> list[tuple[str, str, Finding | None]]:
     """Looks an hour apart: the verdict, the sentence and what is remembered."""
     found, told = None, []
     least = {"clear": 0.0, "target": 0.2, "no_harm": None}[criteria]
     for hour, one in enumerate(seen):
-        today = advice.recommend([one], control_name="Old", srm=srm, needed=9_000, per_day=10,
+        arms = one if isinstance(one, list) else [one]
+        today = advice.recommend(arms, control_name="Old", srm=0.5, needed=needed, per_day=10,
                                  criteria=criteria, target=0.2)  # fmt: skip
         at = NOON + timedelta(hours=hour)
-        now, found = standing.settle(today, found, [one], at=at, sign=1, least=least)
+        now, found = standing.settle(today, found, arms, at=at, sign=1, least=least,
+                                     zone=UTC)  # fmt: skip
         found = Finding.of(found.stored() if found else None)  # as a snapshot keeps it
         told.append((now.kind, str(now.sentence), found))
     return told
@@ -58,7 +61,7 @@ def test_a_win_whose_estimate_turned_is_undone_until_it_is_shown_anew():
     assert [kind for kind, _, _ in told] == ["ship", "not_yet", "not_yet", "ship"]
     for _, sentence, _ in told[1:3]:
         assert "said to ship New; since 2026-03-01 13:00 the estimate no longer" in sentence
-    assert told[3][2] == Finding("ship", "new", False, NOON + timedelta(hours=3))
+    assert told[3][2] == Finding("ship", "new", frozenset(), NOON + timedelta(hours=3))
 
 
 @pytest.mark.parametrize(
@@ -82,14 +85,14 @@ def test_harm_that_was_shown_keeps_an_arm_from_being_shipped_while_it_still_lean
     better = {"low": 0.001, "high": 0.03}
     told = looks(arm(**better, harmed=True), arm(**better, leaning=True), arm(**better))
     assert [kind for kind, _, _ in told] == ["rollback", "rollback", "ship"]
-    assert "a guardrail harmed by New, and today's" in told[1][1]
+    assert "a guardrail harmed by New (Complaints), and today's" in told[1][1]
 
 
 def test_a_mismatch_of_sizes_is_said_first_and_forgets_nothing():
     one = arm(0.001, 0.03)
     today = advice.recommend([one], control_name="Old", srm=1e-9, needed=9, per_day=1)
-    before = Finding("ship", "new", False, NOON)
-    now, found = standing.settle(today, before, [one], at=NOON, sign=1, least=0.0)
+    before = Finding("ship", "new", frozenset(), NOON)
+    now, found = standing.settle(today, before, [one], at=NOON, sign=1, least=0.0, zone=UTC)
     assert (now.kind, found) == ("invalid", before)
 
 
@@ -105,9 +108,46 @@ def test_equal_arms_are_told_to_ship_at_any_of_many_looks_in_under_five_per_cent
                           events=hits[1], control_n=n, control_events=hits[0])  # fmt: skip
             today = advice.recommend([one], control_name="A", srm=0.5, needed=9, per_day=1)
             now, found = standing.settle(
-                today, found, [one], at=NOON + timedelta(hours=look), sign=1, least=0.0
+                today, found, [one], at=NOON + timedelta(hours=look), sign=1, least=0.0, zone=UTC
             )
             told.append(now.kind)
             shipped += today.kind == "ship" and "ship" not in told[:-1]
         said += "ship" in told
     assert said == shipped <= 0.05 * trials
+
+
+def named(key: str, low: float, high: float, harmed: str = "", leaning: str = "") -> Reading:
+    return replace(arm(low, high), key=key, name=key, harmed=(harmed,) if harmed else (),
+                   leaning=tuple(n for n in (harmed, leaning) if n))  # fmt: skip
+
+
+def test_what_did_no_harm_is_shipped_until_it_is_shown_to_do_some():
+    neutral = named("A", -0.02, 0.018)
+    good, leaning, worse = (
+        named("B", *ends) for ends in ((-0.01, 0.02), (-0.02, 0.01), (-0.03, -0.001))
+    )
+    seen = [[neutral, good], [neutral, worse]]
+    told = looks(*seen, criteria="no_harm", needed=4_000)
+    assert [kind for kind, _, _ in told] == ["ship", "not_yet"]
+    assert told[0][2].arm == "B"
+    open_ = advice.recommend([neutral, leaning], control_name="Old", srm=0.5, needed=9_000,
+                             per_day=10, criteria="no_harm")  # fmt: skip
+    held, _ = standing.settle(open_, told[0][2], [neutral, leaning], at=NOON, sign=1, least=None,
+                              zone=UTC)  # fmt: skip
+    assert (open_.kind, held.kind) == ("not_yet", "ship")
+    assert "reached the planned size without harm, and none has been shown" in held.sentence
+
+
+def test_harm_stands_by_the_guardrail_and_the_arms_that_showed_it():
+    seen = [named("B", 0.001, 0.03, harmed="Refunds")], [named("B", 0.001, 0.03, leaning="Other")]
+    assert kinds(*seen) == ["rollback", "ship"]  # another guardrail leans by chance
+    both = [named("B", -0.01, 0.01, harmed="Refunds"), named("C", 0.001, 0.03, harmed="Refunds")]
+    one = [named("B", -0.01, 0.01), named("C", 0.001, 0.03, leaning="Refunds")]
+    assert kinds(both, one) == ["rollback", "rollback"]
+    assert looks(both, one)[1][2].at == NOON
+
+
+def test_a_roll_back_for_too_little_ends_when_any_arm_may_reach_the_target():
+    seen = [[named("B", 0.001, 0.008), named("C", -0.004, 0.009)],
+            [named("B", 0.001, 0.008), named("C", 0.005, 0.05)]]  # fmt: skip
+    assert kinds(*seen, criteria="target") == ["rollback", "not_yet"]

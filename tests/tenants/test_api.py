@@ -178,6 +178,16 @@ def test_a_parameter_that_cannot_be_read_is_refused_by_name(tenant, asked, field
     assert told in answer.json()["detail"]
 
 
+def test_each_operation_knows_its_own_parameters(tenant):
+    who = client(tenant, "chat.view")
+    assert who.get("/v1/conversations?state=open&limit=5").status_code == 200
+    assert who.get("/v1/conversations?after=50").status_code == 422
+    talk = make.conversation()
+    assert who.get(f"/v1/conversations/{talk.pk}/messages?after=0").status_code == 200
+    assert who.get(f"/v1/conversations/{talk.pk}/messages?state=open").status_code == 422
+    assert who.get(f"/v1/conversations/{talk.pk}?limit=5").status_code == 422
+
+
 def test_the_schema_is_openapi_3_1_and_documents_every_route(db):
     text = Client().get("/docs/api/schema?format=json").json()
     assert text["openapi"].startswith("3.1")

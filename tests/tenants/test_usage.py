@@ -250,6 +250,8 @@ def test_a_cap_that_is_used_up_is_seen_and_one_that_would_be_at_once_is_asked_ab
     assert "2 are used already this month" in asked.content.decode()
     assert "Set it although it is used up at once" in asked.content.decode()
     assert me(tenant).own_caps == {}
+    assert browser.post(url, {"events": " 2 "}).status_code == 422  # as the field reads it
+    assert "imports stop at once" in browser.post(url, {"contacts": "0"}).content.decode()
     assert browser.post(url, {"events": "2", "sure": "on"}).status_code == 302
     assert me(tenant).own_caps == {"events": 2}
     shown = browser.get(url).content.decode()

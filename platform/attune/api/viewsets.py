@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from rest_framework import mixins, viewsets
@@ -39,16 +40,20 @@ class Idempotent:
         return response
 
 
+PAGED = frozenset({"limit", "cursor"})  # of every list
+
+
 class KnownParameters:
     """Refuses a query parameter that the view does not read: a filter that is misspelt would be
-    passed over, and everything be taken for what was asked for."""
+    passed over, and everything be taken for what was asked for. `asks` maps the action, or the
+    lower-case method of a plain view, to what it reads."""
 
-    asks: ClassVar[frozenset[str]] = frozenset()
-    everywhere: ClassVar[frozenset[str]] = frozenset()
+    asks: ClassVar[Mapping[str, frozenset[str]]] = {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        known = self.asks | self.everywhere
+        action = getattr(self, "action", None) or str(request.method).lower()
+        known = self.asks.get(action, frozenset()) | (PAGED if action == "list" else frozenset())
         unknown = sorted(set(request.query_params) - known)
         if request.method == "GET" and unknown:
             told = (
@@ -72,7 +77,6 @@ class TenantViewSet(KnownParameters, Idempotent, viewsets.GenericViewSet):
     """Views of one model. `scopes` maps the action to the verb it needs."""
 
     scopes: ClassVar[dict[str, str]]
-    everywhere = frozenset({"limit", "cursor"})
     throttle_classes = (PerKey,)
     lookup_value_regex = "[0-9a-f-]{36}"
     model: ClassVar[Any]

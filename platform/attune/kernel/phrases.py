@@ -91,6 +91,25 @@ def restored(kept: Any) -> Phrase:
     return Phrase(kept.get("text", ""), values, kept.get("many", ""))
 
 
+HIDDEN = "…"
+
+
+def veiled(phrase: Phrase) -> Phrase:
+    """The sentence without its names: what it was filled with may be somebody's address."""
+    if phrase.template == "%(text)s":  # nothing but what was filled in
+        return Phrase(HIDDEN, {})
+    values = {name: _veiled(value) for name, value in phrase.values.items()}
+    return Phrase(phrase.template, values, phrase.many)
+
+
+def _veiled(value: Value) -> Value:
+    if isinstance(value, list):
+        return [_veiled(part) for part in value]
+    if isinstance(value, Phrase):
+        return veiled(value)
+    return HIDDEN if isinstance(value, str) else value
+
+
 LETTERS = re.compile(r"[^\W\d_]")
 
 
