@@ -21,6 +21,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from attune.api.exceptions import translate
+from attune.api.serializers import ChoiceField
 from attune.api.throttles import PerKey
 from attune.kernel.errors import NotFound
 from attune.kernel.phrases import say
@@ -44,12 +45,12 @@ MOST_LETTERS = 16_000  # about 4,000 tokens: what a model of two cores reads in 
 
 
 class Part(serializers.Serializer):
-    type = serializers.ChoiceField(choices=["text"])
+    type = ChoiceField(choices=["text"])
     text = serializers.CharField(allow_blank=True, trim_whitespace=False)
 
 
 class MessageIn(serializers.Serializer):
-    role = serializers.ChoiceField(choices=["system", "developer", "user", "assistant"])
+    role = ChoiceField(choices=["system", "developer", "user", "assistant"])
     content = serializers.JSONField()
 
     def validate_content(self, value: Any) -> str:
@@ -106,7 +107,7 @@ class ChatIn(serializers.Serializer):
 class EmbeddingsIn(serializers.Serializer):
     model = serializers.CharField(max_length=80)
     input = serializers.JSONField()
-    encoding_format = serializers.ChoiceField(choices=["float", "base64"], default="float")
+    encoding_format = ChoiceField(choices=["float", "base64"], default="float")
 
     def validate_input(self, value: Any) -> list[str]:
         texts = [value] if isinstance(value, str) else value

@@ -10,7 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from attune.api.serializers import ModelSerializer
+from attune.api.serializers import ChoiceField, ModelSerializer
 from attune.api.viewsets import ReadViewSet
 from attune.kernel.errors import Invalid
 from attune.kernel.phrases import say
@@ -41,7 +41,7 @@ class JourneyOut(ModelSerializer):
 
 class JourneyIn(serializers.Serializer):
     name = serializers.CharField(max_length=120)
-    via = serializers.ChoiceField(choices=VIAS, default="email")
+    via = ChoiceField(choices=VIAS, default="email")
     endpoint = serializers.UUIDField(required=False)
     topic = serializers.UUIDField(required=False)
     per_hour = serializers.IntegerField(required=False, min_value=1, max_value=10_000_000)
@@ -55,14 +55,14 @@ class FlowIn(serializers.Serializer):
 
 class PublishIn(serializers.Serializer):
     seen = serializers.IntegerField()
-    people = serializers.ChoiceField(
+    people = ChoiceField(
         choices=["move", "stay"], default="move",
         help_text="Whether people on the way go on by the new version or finish by their own.",
     )  # fmt: skip
 
 
 class JourneyVerbIn(serializers.Serializer):
-    verb = serializers.ChoiceField(choices=["launch", "pause", "resume", "finish", "retry"])
+    verb = ChoiceField(choices=["launch", "pause", "resume", "finish", "retry"])
     seen = serializers.IntegerField(required=False, help_text="For launch.")
 
 

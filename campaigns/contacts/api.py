@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from attune.api.parsers import BeaconParser, IntakeParser
-from attune.api.serializers import ModelSerializer
+from attune.api.serializers import ChoiceField, ModelSerializer
 from attune.api.viewsets import ReadViewSet, TenantAPIView
 from attune.kernel import limits
 from attune.kernel.errors import Invalid, TooLarge
@@ -48,8 +48,8 @@ class RejectedOut(ModelSerializer):
 
 
 class ConsentIn(serializers.Serializer):
-    state = serializers.ChoiceField(choices=["given", "refused"])
-    channel = serializers.ChoiceField(choices=["email", "sms", "push", "banner"], default="email")
+    state = ChoiceField(choices=["given", "refused"])
+    channel = ChoiceField(choices=["email", "sms", "push", "banner"], default="email")
     purpose = serializers.CharField(max_length=40, default="marketing")
     wording = serializers.CharField(max_length=300, default="", allow_blank=True)
 

@@ -10,7 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from attune.api.serializers import ModelSerializer
+from attune.api.serializers import ChoiceField, ModelSerializer
 from attune.api.viewsets import ReadViewSet
 from attune.kernel.errors import Forbidden, Invalid
 from attune.kernel.phrases import say
@@ -33,12 +33,12 @@ class BriefOut(ModelSerializer):
 class BriefIn(serializers.Serializer):
     name = serializers.CharField(max_length=120)
     goal = serializers.CharField(max_length=300)
-    channel = serializers.ChoiceField(choices=Channel.choices, default="email")
+    channel = ChoiceField(choices=Channel.choices, default="email")
     products = serializers.ListField(child=serializers.UUIDField(), max_length=20)
     audience = serializers.UUIDField(required=False, allow_null=True)
     offer = serializers.CharField(max_length=300, default="", allow_blank=True)
     notes = serializers.CharField(max_length=5000, default="", allow_blank=True)
-    locale = serializers.ChoiceField(choices=Locale.choices, default="en")
+    locale = ChoiceField(choices=Locale.choices, default="en")
     must_mention = serializers.ListField(
         child=serializers.CharField(max_length=200), max_length=20, default=list
     )
@@ -101,7 +101,7 @@ class RevisionOut(ModelSerializer):
 
 class MessageIn(serializers.Serializer):
     name = serializers.CharField(max_length=160)
-    channel = serializers.ChoiceField(choices=Channel.choices)
+    channel = ChoiceField(choices=Channel.choices)
     components = serializers.DictField(child=serializers.CharField(allow_blank=True))
 
 

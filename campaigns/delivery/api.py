@@ -11,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from attune.api.serializers import ModelSerializer
+from attune.api.serializers import ChoiceField, ModelSerializer
 from attune.api.viewsets import ReadViewSet, TenantAPIView
 from attune.kernel.errors import Invalid
 from attune.kernel.phrases import say
@@ -36,7 +36,7 @@ class CampaignOut(ModelSerializer):
 
 class CampaignIn(serializers.Serializer):
     name = serializers.CharField(max_length=120)
-    via = serializers.ChoiceField(choices=Campaign.Via.choices, default="email")
+    via = ChoiceField(choices=Campaign.Via.choices, default="email")
     audience = serializers.UUIDField()
     experiment = serializers.UUIDField(required=False, help_text="This or a policy.")
     policy = serializers.UUIDField(required=False, help_text="It goes on by itself.")
@@ -48,7 +48,7 @@ class CampaignIn(serializers.Serializer):
 
 
 class VerbIn(serializers.Serializer):
-    verb = serializers.ChoiceField(
+    verb = ChoiceField(
         choices=["launch", "schedule", "unschedule", "pause", "resume", "cancel", "finish"]
     )
     at = serializers.DateTimeField(
@@ -163,7 +163,7 @@ class BounceIn(serializers.Serializer):
 
     send_id = serializers.UUIDField(required=False)
     email = serializers.EmailField(required=False)
-    kind = serializers.ChoiceField(choices=Bounce.Kind.choices)
+    kind = ChoiceField(choices=Bounce.Kind.choices)
     id = serializers.CharField(max_length=200)
     detail = serializers.CharField(max_length=300, required=False, default="", allow_blank=True)
 

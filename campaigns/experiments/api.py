@@ -10,7 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from attune.api.serializers import ModelSerializer
+from attune.api.serializers import ChoiceField, ModelSerializer
 from attune.api.viewsets import ReadViewSet
 from attune.kernel.errors import NotFound
 from attune.kernel.phrases import say
@@ -42,7 +42,7 @@ class ArmIn(serializers.Serializer):
 
 class ExperimentIn(serializers.Serializer):
     name = serializers.CharField(max_length=120)
-    kind = serializers.ChoiceField(choices=Experiment.Kind.choices, default="fixed")
+    kind = ChoiceField(choices=Experiment.Kind.choices, default="fixed")
     arms = ArmIn(many=True)
     primary_metric = serializers.SlugField(max_length=60)
     guardrail_metrics = serializers.ListField(
@@ -52,8 +52,8 @@ class ExperimentIn(serializers.Serializer):
     floor = serializers.FloatField(min_value=0, max_value=0.5, default=0.01)
     window_hours = serializers.IntegerField(min_value=1, max_value=8760, default=168)
     target_lift = serializers.FloatField(min_value=0.001, max_value=10, default=0.1)
-    assigned_by = serializers.ChoiceField(choices=Experiment.By.choices, default="attune")
-    criteria = serializers.ChoiceField(choices=Experiment.Criteria.choices, default="clear")
+    assigned_by = ChoiceField(choices=Experiment.By.choices, default="attune")
+    criteria = ChoiceField(choices=Experiment.Criteria.choices, default="clear")
     use_before = serializers.BooleanField(default=False, help_text="CUPED.")
     hash_version = serializers.IntegerField(
         min_value=1, max_value=2, default=2, help_text="Of the GrowthBook SDK that assigns."

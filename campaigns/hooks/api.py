@@ -10,7 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from attune.api.serializers import ModelSerializer
+from attune.api.serializers import ChoiceField, ModelSerializer
 from attune.api.viewsets import ReadViewSet
 from campaigns.delivery import endpoints
 from campaigns.delivery.models import Endpoint
@@ -29,7 +29,7 @@ class EndpointIn(serializers.Serializer):
     name = serializers.CharField(max_length=120)
     url = serializers.URLField(max_length=500)
     types = serializers.ListField(
-        child=serializers.ChoiceField(choices=sorted(types.KNOWN)), default=list, max_length=50
+        child=ChoiceField(choices=sorted(types.KNOWN)), default=list, max_length=50
     )
     event_names = serializers.ListField(
         child=serializers.CharField(max_length=200), default=list, max_length=100

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
@@ -26,6 +27,10 @@ class EndpointForm(forms.Form):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        if settings.WEBHOOK_ALLOW_PRIVATE:
+            self.fields["url"].help_text = _(
+                "This installation also takes http:// and addresses inside its own network."
+            )
         self.fields["types"].choices = [
             (one.name, format_html("{} <code>{}</code>", one.about, one.name))
             for one in types.TYPES

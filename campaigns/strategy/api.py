@@ -10,7 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from attune.api.serializers import ModelSerializer
+from attune.api.serializers import ChoiceField, ModelSerializer
 from attune.api.viewsets import ReadViewSet
 from attune.kernel.phrases import say
 from campaigns.strategy import selectors, services
@@ -53,7 +53,7 @@ class RampOut(ModelSerializer):
 class PolicyMove(serializers.Serializer):
     """`kill`: everybody gets the default from the next decision on."""
 
-    verb = serializers.ChoiceField(choices=["start", "kill", "resume"])
+    verb = ChoiceField(choices=["start", "kill", "resume"])
 
 
 class PolicyViewSet(ReadViewSet):

@@ -12,7 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from attune.api.serializers import ModelSerializer
+from attune.api.serializers import ChoiceField, ModelSerializer
 from attune.api.viewsets import ReadViewSet
 from campaigns.generators import registry
 from campaigns.generators.models import ModelVersion
@@ -29,7 +29,7 @@ class VersionOut(ModelSerializer):
 
 
 class MoveIn(serializers.Serializer):
-    verb = serializers.ChoiceField(choices=["shadow", "canary", "go_live", "retire", "revoke"])
+    verb = ChoiceField(choices=["shadow", "canary", "go_live", "retire", "revoke"])
 
 
 class VersionViewSet(ReadViewSet):

@@ -8,6 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from attune.api.serializers import ChoiceField
 from chat.assistant import services
 from chat.assistant.models import Report
 from chat.conversations import visiting
@@ -18,7 +19,7 @@ from chat.inboxes.models import Inbox
 class Reporting(serializers.Serializer):
     conversation = serializers.UUIDField()
     seq = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
-    reason = serializers.ChoiceField(choices=Report.Reason.choices)
+    reason = ChoiceField(choices=Report.Reason.choices)
     comment = serializers.CharField(max_length=500, allow_blank=True, default="")
 
 

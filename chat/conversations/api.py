@@ -10,7 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from attune.api.serializers import ModelSerializer
+from attune.api.serializers import ChoiceField, ModelSerializer
 from attune.api.viewsets import ReadViewSet
 from attune.kernel.errors import Invalid
 from attune.kernel.phrases import say
@@ -52,14 +52,14 @@ class StoredOut(serializers.Serializer):
 
 
 class ConversationIn(serializers.Serializer):
-    priority = serializers.ChoiceField(choices=Conversation.Priority.choices, required=False)
+    priority = ChoiceField(choices=Conversation.Priority.choices, required=False)
     labels = serializers.ListField(
         child=serializers.CharField(max_length=40), max_length=20, required=False
     )
 
 
 class MoveIn(serializers.Serializer):
-    verb = serializers.ChoiceField(choices=["resolve", "reopen"])
+    verb = ChoiceField(choices=["resolve", "reopen"])
     ask = serializers.BooleanField(
         default=True, help_text="Whether the customer is asked how it was, where the inbox does."
     )

@@ -10,7 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from attune.api.serializers import ModelSerializer
+from attune.api.serializers import ChoiceField, ModelSerializer
 from attune.api.viewsets import ReadViewSet
 from attune.kernel.locking import locked
 from chat.knowledge import services
@@ -33,13 +33,13 @@ class DocumentListed(ModelSerializer):
 
 
 class DocumentIn(serializers.Serializer):
-    kind = serializers.ChoiceField(choices=["page", "faq"], default="page")
+    kind = ChoiceField(choices=["page", "faq"], default="page")
     title = serializers.CharField(max_length=300, help_text="Of a FAQ entry: the question.")
     body = serializers.CharField(
         max_length=services.MOST_LETTERS, help_text="Text or Markdown; of a FAQ entry: the answer."
     )
     url = serializers.URLField(default="", allow_blank=True, max_length=500)
-    language = serializers.ChoiceField(choices=["en", "zh-hans"], default="en")
+    language = ChoiceField(choices=["en", "zh-hans"], default="en")
     reference = serializers.CharField(
         default="", allow_blank=True, max_length=80,
         help_text="Your own id of it: a document of this kind with this id is replaced.",
@@ -47,7 +47,7 @@ class DocumentIn(serializers.Serializer):
 
 
 class DocumentMove(serializers.Serializer):
-    verb = serializers.ChoiceField(choices=["archive", "restore"])
+    verb = ChoiceField(choices=["archive", "restore"])
 
 
 class DocumentViewSet(ReadViewSet):

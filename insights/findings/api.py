@@ -10,7 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from attune.api.serializers import ModelSerializer
+from attune.api.serializers import ChoiceField, ModelSerializer
 from attune.api.viewsets import ReadViewSet
 from attune.kernel.errors import Invalid
 from attune.kernel.phrases import say
@@ -44,7 +44,7 @@ class FindingOut(ModelSerializer):
 
 
 class FindingMove(serializers.Serializer):
-    verb = serializers.ChoiceField(choices=sorted(services.BY_HAND))
+    verb = ChoiceField(choices=sorted(services.BY_HAND))
     why = serializers.CharField(required=False, allow_blank=True, max_length=500)
 
 

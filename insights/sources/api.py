@@ -11,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from attune.api.serializers import ModelSerializer
+from attune.api.serializers import ChoiceField, ModelSerializer
 from attune.api.viewsets import ReadViewSet
 from attune.kernel.locking import locked
 from insights.sources import cleaning, services
@@ -27,13 +27,13 @@ class SourceOut(ModelSerializer):
 
 class SourceIn(serializers.Serializer):
     name = serializers.CharField(max_length=120)
-    kind = serializers.ChoiceField(choices=Source.Kind.choices)
+    kind = ChoiceField(choices=Source.Kind.choices)
     licence = serializers.CharField(default="", allow_blank=True, max_length=200)
-    language = serializers.ChoiceField(choices=["", *NAMES], default="", allow_blank=True)
+    language = ChoiceField(choices=["", *NAMES], default="", allow_blank=True)
 
 
 class SourceMove(serializers.Serializer):
-    verb = serializers.ChoiceField(choices=["archive", "restore"])
+    verb = ChoiceField(choices=["archive", "restore"])
 
 
 class TextIn(serializers.Serializer):

@@ -231,3 +231,10 @@ def test_a_beacon_is_taken_with_the_key_in_its_body(tenant):
 def test_a_body_that_is_too_large_without_a_key_is_a_problem_too():
     answer = Client().post("/v1/batch", b"x" * 3_000_000, content_type="application/json")
     assert (answer.status_code, answer["Content-Type"]) == (401, "application/problem+json")
+
+
+def test_a_word_that_is_none_of_those_to_choose_from_is_answered_with_them(tenant):
+    asked = {"name": "A", "kind": "best", "arms": [], "primary_metric": "order"}
+    status, answer = post(client(tenant, "experiments.edit"), "/v1/experiments", asked)
+    told = {error["field"]: error["message"] for error in answer["errors"]}
+    assert (status, told["kind"]) == (422, "Choose one of fixed, thompson.")

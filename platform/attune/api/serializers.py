@@ -8,6 +8,18 @@ from django.db import models
 from rest_framework import serializers
 
 from attune.kernel.phrase_field import PhraseField
+from attune.kernel.phrases import say
+
+
+class ChoiceField(serializers.ChoiceField):
+    """One of some words; who gives another is told which there are."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            return super().to_internal_value(data)
+        except serializers.ValidationError as refusal:
+            told = say("Choose one of %(names)s.", names=[str(one) for one in self.choices])
+            raise serializers.ValidationError(told, code="invalid_choice") from refusal
 
 
 class ModelSerializer(serializers.ModelSerializer):
