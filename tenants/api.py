@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -11,14 +11,14 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from attune.api.serializers import ModelSerializer
+from attune.api.serializers import ModelSerializer, sees_names
 from attune.api.viewsets import ReadViewSet, TenantAPIView
 from attune.kernel import jobs
 from attune.kernel.errors import Invalid
 from attune.kernel.models import AuditEntry, JobRow
 from attune.kernel.phrases import say
 from attune.kernel.tenancy import current_tenant
-from tenants import caps
+from tenants import auditing, caps
 from tenants.api_clients import LineOut
 from tenants.models import Tenant
 
@@ -39,6 +39,13 @@ class AuditOut(ModelSerializer):
             "id", "action", "object_type", "object_id", "object_label", "actor_kind",
             "actor_label", "request", "details", "created_at",
         )  # fmt: skip
+
+    def to_representation(self, instance: AuditEntry) -> dict[str, Any]:
+        """As the page and the file show it: what was done to a person is told without the name."""
+        if sees_names(self.context.get("request")) or not auditing.is_personal(instance):
+            return super().to_representation(instance)
+        told: dict[str, Any] = super().to_representation(auditing.veil(instance))
+        return {**told, "details": {}}
 
 
 class WorkspaceOut(ModelSerializer):

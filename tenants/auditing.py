@@ -157,9 +157,13 @@ def _shown(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
+def is_personal(entry: AuditEntry) -> bool:
+    return entry.object_type.startswith(PERSONAL)
+
+
 def veil(entry: AuditEntry) -> AuditEntry:
     """Without the name of a person, for who may not see names."""
-    if entry.object_type.startswith(PERSONAL):
+    if is_personal(entry):
         entry.object_label = f"{entry.object_type.rpartition('.')[2]} {entry.object_id[-6:]}"
     return entry
 
@@ -182,7 +186,7 @@ def as_csv(asked: Asked, *, personal: bool) -> IO[bytes]:
 def _rows(asked: Asked, *, personal: bool) -> Iterator[list[str]]:
     for entry in entries(asked, personal=personal)[:MOST].iterator(chunk_size=2_000):
         shown = entry if personal else veil(entry)
-        details = entry.details if personal or not entry.object_type.startswith(PERSONAL) else {}
+        details = entry.details if personal or not is_personal(entry) else {}
         yield [
             shown.created_at.isoformat(), shown.actor_kind, shown.actor_label, shown.action,
             shown.object_type, shown.object_id, shown.object_label,

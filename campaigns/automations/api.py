@@ -79,6 +79,7 @@ class JourneyRunOut(ModelSerializer):
             "id", "journey_id", "contact_id", "key", "state", "outcome", "node", "entered_at",
             "since", "due_at", "problem", "ended_at",
         )  # fmt: skip
+        personal = ("key", "problem")  # a key may be an address, a problem name one
 
 
 class JourneyViewSet(ReadViewSet):
@@ -108,7 +109,7 @@ class JourneyViewSet(ReadViewSet):
         values = data.validated_data
         endpoint = None
         if "endpoint" in values:
-            endpoint = delivery.endpoints().filter(pk=values["endpoint"]).first()
+            endpoint = delivery.endpoint(values["endpoint"])
         row = services.create(
             name=values["name"], via=values["via"], endpoint=endpoint,
             topic=subscriptions.topic(values["topic"]) if "topic" in values else None,

@@ -23,6 +23,7 @@ from typing import Any
 
 from attune.kernel.errors import FieldError, Invalid
 from attune.kernel.phrases import known_words, say
+from attune.kernel.storable import as_uuid
 
 KINDS = ("delay", "wait", "split", "cohort", "message", "exit")
 UNITS = {"minutes": 60, "hours": 3600, "days": 86_400}
@@ -237,6 +238,8 @@ def _check_step(step: Any, seen: set[str], depth: int) -> None:
         raise Invalid.one(name, say("“%(field)s” is not of its kind.", field="n"))
     if str(step.get("weekday", "")) not in WEEKDAYS:
         raise Invalid.one(name, say("Choose a day of the week."))
+    if step.get("n") and step.get("unit") not in UNITS:
+        raise Invalid.one(name, say("“unit” is one of %(names)s.", names=", ".join(UNITS)))
     _check_branches(step, name)
 
 
@@ -245,7 +248,8 @@ BRANCHED = {"wait": {CAME, TIMEOUT}, "split": {OTHERWISE}, "cohort": set()}
 
 def _check_branches(step: Mapping[str, Any], name: str) -> None:
     branches = step.get("branches", [])
-    sound = isinstance(branches, list) and all(
+    sound = isinstance(branches, list) and ("branches" in step or step["kind"] not in BRANCHED)
+    sound = sound and all(
         isinstance(b, dict) and isinstance(b.get("key"), str) and isinstance(b.get("steps"), list)
         for b in branches
     )
@@ -264,8 +268,9 @@ def _check_branches(step: Mapping[str, Any], name: str) -> None:
     shares = [b.get("share") for b in branches] if step["kind"] == "cohort" else []
     if not all(isinstance(s, int | float) and not isinstance(s, bool) for s in shares):
         raise Invalid.one(name, say("“%(field)s” is not of its kind.", field="share"))
-    if any(not isinstance(b.get("segment", ""), str) for b in branches):
-        raise Invalid.one(name, say("“%(field)s” is not of its kind.", field="segment"))
+    wanted = [b["segment"] for b in branches if b.get("segment")]
+    if any(not isinstance(one, str) or as_uuid(one) is None for one in wanted):
+        raise Invalid.one(name, say("“%(field)s” is no id of a segment.", field="segment"))
     if any(len(key) > 20 for key in keys):
         raise Invalid.one(name, say("A branch's key has at most 20 letters."))
 
@@ -274,9 +279,18 @@ def _check_asked(raw: Mapping[str, Any], name: str) -> None:
     where = raw.get("where", [])
     if not isinstance(where, list) or not all(isinstance(one, dict) for one in where):
         raise Invalid.one(name, say("Conditions are a list of objects."))
+    for one in where:
+        named = isinstance(one.get("property"), str) and one["property"].strip()
+        if not named or one.get("op") not in OPERATORS:
+            told = say("A condition has a property and an op, one of %(names)s.",
+                       names=", ".join(OPERATORS))  # fmt: skip
+            raise Invalid.one(name, told)
     for field_name in ("event", "key", "segment", "audience", "again", "on"):
         if not isinstance(raw.get(field_name, ""), str) or len(raw.get(field_name, "")) > 200:
             raise Invalid.one(name, say("“%(field)s” is not of its kind.", field=field_name))
+    for field_name in ("segment", "audience"):
+        if raw.get(field_name) and as_uuid(raw[field_name]) is None:
+            raise Invalid.one(name, say("“%(field)s” is no id of a segment.", field=field_name))
 
 
 # -- what is wrong with it -----------------------------------------------------------------------

@@ -235,7 +235,7 @@ def _rate(n: int, reached: int) -> Moments:
 
 def segment_names(tree: Mapping[str, object]) -> dict[str, str]:
     """{id: name} of the segments that a flow speaks of."""
-    wanted = set(segments_in(tree))
+    wanted = {pk for one in segments_in(tree) if (pk := as_uuid(one))}
     rows = Segment.objects.filter(pk__in=wanted).values_list("pk", "name")
     return {str(pk): name for pk, name in rows}
 

@@ -69,14 +69,18 @@ def change(
 ) -> None:  # fmt: skip
     """How its messages leave. What is on its way keeps to what holds when it is due."""
     campaign = locked(journey.campaign)
-    if campaign.state in {Campaign.State.FINISHED, Campaign.State.CANCELLED}:
-        raise Conflict(say("This journey has ended."))
+    _not_ended(campaign)
     if campaign.state != Campaign.State.DRAFT and via != campaign.via:
         raise Conflict(say("A journey that was launched keeps its channel; make another one."))
     before = _settings(campaign)
     campaign.template = template
     _settle(campaign, name, via, endpoint, topic, per_hour)
     audit.record("automations.change", journey, before=before, after=_settings(campaign))
+
+
+def _not_ended(campaign: Campaign) -> None:
+    if campaign.state in {Campaign.State.FINISHED, Campaign.State.CANCELLED}:
+        raise Conflict(say("This journey has ended."))
 
 
 def _settings(campaign: Campaign) -> dict[str, str]:
@@ -105,7 +109,9 @@ def _settle(
 
 
 def edit(*, journey: Journey, draft: Tree, seen: int) -> None:
-    """A new draft. `seen` is the edit that whoever changes it saw; another since is a Conflict."""
+    """A new draft. `seen` is the edit that whoever changes it saw; another since is a Conflict, and
+    so is a journey that has ended."""
+    _not_ended(journey.campaign)
     won = Journey.objects.filter(pk=journey.pk, edited=seen).update(draft=draft, edited=seen + 1)
     if not won:
         told = say("Someone else changed this journey while you edited; reload to compare.")
@@ -213,6 +219,7 @@ def publish(*, journey: Journey, seen: int, moves: bool = True) -> JourneyVersio
     """Make the draft the live version. `moves`: people on the way go on by it, from the step where
     they stand (who stands at a step that is gone leaves); else they finish by the old one."""
     locked(journey)
+    _not_ended(locked(journey.campaign))
     if journey.edited != seen:
         raise Conflict(say("This journey was changed since you looked; look again."))
     if errors := list(faults(journey)):

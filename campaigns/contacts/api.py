@@ -39,12 +39,14 @@ class EventOut(ModelSerializer):
             "id", "message_id", "type", "name", "contact_id", "user_id", "anonymous_id",
             "properties", "at", "received_at", "source", "is_machine",
         )  # fmt: skip
+        personal = ("user_id", "anonymous_id", "properties")
 
 
 class RejectedOut(ModelSerializer):
     class Meta:
         model = RejectedEvent
         fields = ("id", "raw", "field", "reason", "source", "created_at", "replayed_at")
+        personal = ("raw",)
 
 
 class ConsentIn(serializers.Serializer):
@@ -82,7 +84,8 @@ class ContactViewSet(ReadViewSet):
     def events(self, request: Request, pk: str) -> Response:
         """The newest 100 events of a contact."""
         rows = selectors.timeline(self.get_object().pk)
-        return Response({"results": EventOut(rows, many=True).data})
+        told = EventOut(rows, many=True, context=self.get_serializer_context())
+        return Response({"results": told.data})
 
     @extend_schema(request=ConsentIn, responses={201: ConsentIn})
     @action(detail=True, methods=["post"])

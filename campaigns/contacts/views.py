@@ -9,15 +9,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
+from attune.kernel import audit
 from attune.kernel.errors import AttuneError, Invalid, NotFound
 from attune.kernel.phrases import say, say_many
 from attune.web.forms import add_refusal
 from attune.web.pages import form_status, paged
 from campaigns.contacts import importing, imports, selectors, services
 from campaigns.contacts.forms import ConsentForm, ReplayForm, TraitForm, UploadForm
-from campaigns.contacts.models import STAGES, Contact, IdentityMerge
+from campaigns.contacts.models import STAGES, Contact, ContactImport, IdentityMerge
 from tenants import offers
-from tenants.pages import can, go, page
+from tenants.pages import can, demand, go, page
 
 
 @page("contacts.view")
@@ -133,26 +134,37 @@ def file(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         except AttuneError as wrong:
             refusal, of.mapping = wrong, mapping
     choices = [("", say("leave out")), *((t, t) for t in (*imports.TARGETS, "userId+email"))]
+    sees = _sees(request, of)
     columns = [
         {
             "name": name,
             "chosen": of.mapping.get(name, ""),
             "trait": f"trait:{name}",
-            "cells": [row[i] for row in of.sample],
+            "cells": [row[i] for row in of.sample] if sees else [],
         }
         for i, name in enumerate(of.columns)
     ]
     context = {
         "of": of, "columns": columns, "choices": choices, "refusal": refusal,
         "stopped": importing.interrupted(of),
-        "problems": of.problems.order_by("line")[:50],
+        "problems": of.problems.order_by("line")[:50], "sees": sees,
     }  # fmt: skip
     return render(request, "contacts/file.html", context)
+
+
+def _sees(request: HttpRequest, of: ContactImport) -> bool:
+    """Whether the rows of a file may be shown: to who may see names, and to who brought it."""
+    if can(request, "contacts.view_personal"):
+        return True
+    brought = audit.latest_of(of, "contacts.upload")
+    return brought is not None and brought.actor_id == str(request.user.pk)
 
 
 @page("contacts.import")
 def problems(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     of = selectors.get_import(pk)
+    if not _sees(request, of):
+        demand(request, "contacts.view_personal")
     response = HttpResponse(importing.problems_csv(of), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="problems-{of.pk}.csv"'
     return response

@@ -74,6 +74,14 @@ def of_contact(contact_id: uuid.UUID) -> QuerySet[Send]:
     return sends().filter(contact_id=contact_id)
 
 
+def endpoint(pk: uuid.UUID | str, *, lock: bool = False) -> Endpoint:
+    rows = Endpoint.objects.select_for_update() if lock else Endpoint.objects.all()
+    row = rows.filter(pk=pk).first()
+    if row is None:
+        raise NotFound(say("There is no such endpoint in this workspace."))
+    return row
+
+
 def endpoints() -> QuerySet[Endpoint]:
     return Endpoint.objects.order_by("name")
 

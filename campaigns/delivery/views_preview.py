@@ -40,7 +40,7 @@ def _asked(bag: dict[str, str]) -> tuple[Contact, TemplateVersion | None]:
     return found, layouts.version(wears) if wears else None
 
 
-@page("sends.view")
+@page("contacts.view_personal")
 def preview(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """?as= an address, a user id or a contact; ?template= a version."""
     revision = content.revision(pk)
@@ -56,7 +56,7 @@ def preview(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return render(request, "delivery/preview.html", context)
 
 
-@page("sends.view")
+@page("contacts.view_personal")
 def preview_html(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     contact, template = _asked(request.GET.dict())
     return alone(email.html_body(previewing.envelope(content.revision(pk), contact, template)))

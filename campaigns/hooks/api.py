@@ -10,8 +10,9 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from attune.api.serializers import ChoiceField, ModelSerializer
+from attune.api.serializers import ChoiceField, ModelSerializer, sees_names
 from attune.api.viewsets import ReadViewSet
+from attune.kernel.errors import Forbidden
 from campaigns.delivery import endpoints
 from campaigns.delivery.models import Endpoint
 from campaigns.hooks import selectors, services, types
@@ -49,6 +50,11 @@ class DeliveryOut(ModelSerializer):
         fields = ("id", "endpoint_id", "message_id", "type", "payload", "state", "attempts",
                   "next_at", "delivered_at", "created_at")  # fmt: skip
 
+    def to_representation(self, instance: WebhookDelivery) -> dict[str, Any]:
+        told: dict[str, Any] = super().to_representation(instance)
+        hidden = instance.type == types.TRACKED and not sees_names(self.context.get("request"))
+        return {**told, "payload": None} if hidden else told
+
 
 class EndpointViewSet(ReadViewSet):
     """Webhook endpoints. A secret is shown once, when it is made."""
@@ -63,6 +69,8 @@ class EndpointViewSet(ReadViewSet):
     def create(self, request: Request) -> Response:
         data = EndpointIn(data=request.data)
         data.is_valid(raise_exception=True)
+        if types.TRACKED in data.validated_data["types"] and not sees_names(request):
+            raise Forbidden(types.NAMES_IN_IT)
         row, secret = endpoints.create(**data.validated_data)
         services.hearing.forget()
         return Response({**EndpointOut(row).data, "secret": secret}, status=201)
@@ -72,7 +80,8 @@ class EndpointViewSet(ReadViewSet):
     def deliveries(self, request: Request, pk: str) -> Response:
         """The newest 100 deliveries of an endpoint, each with its attempts."""
         rows = selectors.deliveries(self.get_object())[:100]
-        return Response({"results": DeliveryOut(rows, many=True).data})
+        told = DeliveryOut(rows, many=True, context=self.get_serializer_context())
+        return Response({"results": told.data})
 
 
 class WebhookDeliveryViewSet(ReadViewSet):

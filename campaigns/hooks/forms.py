@@ -25,8 +25,9 @@ class EndpointForm(forms.Form):
         help_text=_("For event.tracked: one a line, such as Order Completed; none for all."),
     )  # fmt: skip
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    def __init__(self, *arguments: Any, names: bool, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.names = names  # whether who fills it in may see customers' names
         if settings.WEBHOOK_ALLOW_PRIVATE:
             self.fields["url"].help_text = _(
                 "This installation also takes http:// and addresses inside its own network."
@@ -35,6 +36,12 @@ class EndpointForm(forms.Form):
             (one.name, format_html("{} <code>{}</code>", one.about, one.name))
             for one in types.TYPES
         ]
+
+    def clean_types(self) -> list[str]:
+        chosen: list[str] = self.cleaned_data["types"]
+        if types.TRACKED in chosen and not self.names:
+            raise forms.ValidationError(str(types.NAMES_IN_IT))
+        return chosen
 
     def clean_event_names(self) -> list[str]:
         lines = str(self.cleaned_data["event_names"]).splitlines()

@@ -14,14 +14,6 @@ from campaigns.hooks.models import WebhookDelivery
 RETRIED = "retried"  # waits for another attempt after one that failed
 
 
-def endpoint(pk: UUID | str, *, lock: bool = False) -> Endpoint:
-    rows = Endpoint.objects.select_for_update() if lock else Endpoint.objects.all()
-    row = rows.filter(pk=pk).first()
-    if row is None:
-        raise NotFound(say("There is no such endpoint in this workspace."))
-    return row
-
-
 def counts(rows: list[Endpoint]) -> dict[UUID, dict[str, int]]:
     """{endpoint: {state: deliveries}} of the last 30 days, none left out."""
     found = {row.pk: dict.fromkeys(WebhookDelivery.State.values, 0) for row in rows}

@@ -8,6 +8,10 @@ from attune.kernel.phrases import Phrase, say
 
 TRACKED = "event.tracked"
 TEST = "endpoint.test"
+NAMES_IN_IT = say(
+    "event.tracked tells what customers did and said, with their names in it: only somebody who "
+    "may see customers' names (contacts.view_personal) sends it anywhere."
+)
 
 
 @dataclass(frozen=True, slots=True)

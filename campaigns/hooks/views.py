@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -16,10 +17,10 @@ from attune.web.forms import add_refusal
 from attune.web.pages import form_status, paged
 from campaigns.delivery import endpoints as keeping
 from campaigns.delivery import selectors as delivery
-from campaigns.hooks import selectors, services
+from campaigns.hooks import selectors, services, types
 from campaigns.hooks.forms import EndpointForm
 from campaigns.hooks.models import WebhookDelivery
-from tenants.pages import go, page
+from tenants.pages import can, go, page
 
 
 @page("webhooks.manage")
@@ -30,9 +31,14 @@ def endpoints(request: HttpRequest) -> HttpResponse:
     return render(request, "hooks/endpoints.html", context)
 
 
+def _form(request: HttpRequest, **options: Any) -> EndpointForm:
+    names = can(request, "contacts.view_personal")
+    return EndpointForm(request.POST or None, names=names, **options)
+
+
 @page("webhooks.manage")
 def new(request: HttpRequest) -> HttpResponse:
-    form, secret, made = EndpointForm(request.POST or None), "", None
+    form, secret, made = _form(request), "", None
     if request.method == "POST" and form.is_valid():
         try:
             made, secret = keeping.create(**form.cleaned_data)
@@ -47,7 +53,7 @@ def new(request: HttpRequest) -> HttpResponse:
 @page("webhooks.manage")
 def endpoint(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Its deliveries, the newest first."""
-    row = selectors.endpoint(pk)
+    row = delivery.endpoint(pk)
     state = request.GET.get("state", "")
     state = state if state in {*WebhookDelivery.State.values, selectors.RETRIED} else ""
     context = {
@@ -60,10 +66,10 @@ def endpoint(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 @page("webhooks.manage")
 def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    row = selectors.endpoint(pk, lock=request.method == "POST")
+    row = delivery.endpoint(pk, lock=request.method == "POST")
     now = {"name": row.name, "url": row.url, "types": row.types,
            "event_names": "\n".join(row.event_names)}  # fmt: skip
-    form = EndpointForm(request.POST or None, initial=now)
+    form = _form(request, initial=now)
     if request.method == "POST" and form.is_valid():
         try:
             keeping.change(endpoint=row, **form.cleaned_data)
@@ -80,6 +86,8 @@ def attempt(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """One delivery: what it says and every attempt."""
     row = selectors.delivery(pk)
     body = json.dumps(row.payload, indent=2, ensure_ascii=False)
+    if row.type == types.TRACKED and not can(request, "contacts.view_personal"):
+        body = str(types.NAMES_IN_IT)
     context = {"delivery": row, "endpoint": row.endpoint, "body": body}
     return render(request, "hooks/delivery.html", context)
 
@@ -95,7 +103,7 @@ def replay(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @page("webhooks.manage")
 def move(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Test, replay what failed, switch on or off, or give it a new secret."""
-    row, verb = selectors.endpoint(pk, lock=True), request.POST.get("verb", "")
+    row, verb = delivery.endpoint(pk, lock=True), request.POST.get("verb", "")
     if verb == "test":
         services.try_out(endpoint=row)
     elif verb == "replay":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from attune.api.serializers import ModelSerializer
+from attune.api.serializers import ModelSerializer, sees_names
 from attune.api.viewsets import ReadViewSet
 from campaigns.contacts.models import Score
 from campaigns.predictions import explaining
@@ -31,7 +31,7 @@ class ScoreOut(ModelSerializer):
     def to_representation(self, row: Score) -> dict[str, Any]:
         """Traits are told to keys alone that may read personal data."""
         told: dict[str, Any] = super().to_representation(row)
-        personal = "contacts.view_personal" in self.context["request"].auth.scopes
+        personal = sees_names(self.context["request"])
         told["reasons"] = [
             [name, explaining.shown(name, value, personal=personal), by]
             for name, value, by in row.reasons

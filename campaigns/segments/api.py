@@ -63,7 +63,7 @@ class SegmentViewSet(ReadViewSet):
         "retrieve": "segments.view",
         "create": "segments.edit",
         "partial_update": "segments.edit",
-        "preview": "segments.view",
+        "preview": "segments.edit",  # a count answers questions about one person too
         "explain": "contacts.view_personal",
     }
 

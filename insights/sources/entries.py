@@ -37,7 +37,7 @@ GUESSES = {
     "评分": "rating", "lang": "language", "locale": "language", "语言": "language",
     "userid": "user_id", "customer_id": "user_id",
 }  # fmt: skip
-NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
+NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d{1,3})?")
 MOST_ATTRIBUTES, MOST_VALUE = 20, 200
 LEAST_RATING, MOST_RATING = 0, 100
 UNKNOWN_PRODUCT = "product"  # the attribute of a text whose product the catalogue does not know
@@ -176,12 +176,17 @@ def _rating(value: Any) -> float | None:
     """The first number of it: 4, "4.5", "4/5", "5 stars"."""
     if value in (None, ""):
         return None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _within(float(value), value)
     match = NUMBER.search(str(value)[:40])
     if match is None and "★" in str(value):
         return float(str(value).count("★"))
     if match is None:
         raise Wrong("rating", say("The rating “%(value)s” is no number.", value=str(value)[:40]))
-    rating = float(match.group().replace(",", "."))
+    return _within(float(match.group().replace(",", ".")), value)
+
+
+def _within(rating: float, value: Any) -> float:
     if not LEAST_RATING <= rating <= MOST_RATING:
         told = say("The rating “%(value)s” is not between %(least)s and %(most)s.",
                    value=str(value)[:40], least=LEAST_RATING, most=MOST_RATING)  # fmt: skip

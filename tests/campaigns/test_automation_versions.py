@@ -225,3 +225,13 @@ def test_whom_it_can_write_to_is_asked_by_the_channel_of_its_first_message(tenan
     services.edit(journey=journey, draft=banner, seen=1)
     assert selectors.reach_of(journey).reachable == 1  # whom no e-mail reaches
     assert "who did this in the last 30 days" in client.get(page).content.decode()
+
+
+def test_what_has_ended_gets_no_new_draft_and_no_new_version(tenant):
+    journey = running(abandoned())
+    services.move(journey=journey, verb="finish")
+    with pytest.raises(Conflict, match="has ended"):
+        services.edit(journey=journey, draft=abandoned(), seen=1)
+    with pytest.raises(Conflict, match="has ended"):
+        services.publish(journey=journey, seen=1)
+    assert journey.versions.count() == 1

@@ -241,7 +241,7 @@ def test_pages_and_api_subscribe_show_and_replay(tenant, partner, client):
     again = client.post("/v1/endpoints", {"name": "x", "url": url, "types": ["message.sent"]},
                         content_type="application/json", headers=head)  # fmt: skip
     assert again.json()["secret"].startswith("whsec_")
-    assert selectors.endpoint(again.json()["id"]).types == ["message.sent"]
+    assert Endpoint.objects.get(pk=again.json()["id"]).types == ["message.sent"]
 
 
 def test_what_a_process_held_that_did_not_know_yet_leaves_after_all(tenant, partner):

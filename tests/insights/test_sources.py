@@ -89,6 +89,7 @@ def prepare(**cells: object) -> entries.Entry:
 
 
 def test_a_row_becomes_a_document():
+    assert prepare(rating=1e-5).rating == 1e-5
     found = prepare(rating="4/5", at="28.11.2025", language="en-GB", attributes={"shop": "Berlin"})
     assert (found.rating, found.language, found.attributes) == (4.0, "en", {"shop": "Berlin"})
     assert found.at.year == 2025
@@ -99,7 +100,8 @@ def test_a_row_becomes_a_document():
     ("cells", "field", "why"),
     [
         ({"at": "2027-01-01"}, "at", "lies in the future"), ({"at": "soon"}, "at", "no date"),
-        ({"rating": "great"}, "rating", "no number"), ({"language": "klingon"}, "language", "no language"),
+        ({"rating": "great"}, "rating", "no number"), ({"rating": 1e30}, "rating", "not between"),
+        ({"rating": "1e+30"}, "rating", "not between"), ({"language": "klingon"}, "language", "no language"),
         ({"external_id": "x" * 121}, "external_id", "longer than 120"),
         ({"text": None}, "text", "empty"), ({"text": ["a"]}, "text", "not written as text"),
         ({"attributes": {"a": [1]}}, "attributes", "short value"),

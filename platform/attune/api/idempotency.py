@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from attune.kernel import secrets
 from attune.kernel.errors import Invalid
 from attune.kernel.models import IdempotencyRecord
 from attune.kernel.phrases import say
@@ -37,9 +38,9 @@ def begin(request: Request) -> IdempotencyRecord | None:
         return None
     if len(key) > 255 or not key.isprintable():
         raise Invalid.one(HEADER, say("The key is longer than 255 characters or not printable."))
-    fingerprint = hashlib.sha256(
-        b"\n".join([request.method.encode(), request.path.encode(), request._request.body])
-    ).hexdigest()
+    who = str(getattr(request.auth, "id", "")).encode()  # an answer is its own caller's alone
+    asked = [who, request.method.encode(), request.path.encode(), request._request.body]
+    fingerprint = hashlib.sha256(b"\n".join(asked)).hexdigest()
     try:
         with transaction.atomic():
             return IdempotencyRecord.objects.create(key=key, fingerprint=fingerprint)
@@ -51,14 +52,21 @@ def begin(request: Request) -> IdempotencyRecord | None:
             say("This key was used for another request."),
             say("Send a new key for a new request."),
         )
-    body: Any = orjson.loads(record.body) if record.body else None
+    kept = secrets.unseal(record.body, bound_to=_place(record)) if record.body else ""
+    body: Any = orjson.loads(kept) if kept else None
     raise Replayed(Response(body, status=record.status, headers={"Idempotent-Replayed": "true"}))
 
 
 def finish(record: IdempotencyRecord, response: Response) -> None:
-    """Keep a success; a refusal rolled the claim back with everything else."""
+    """Keep a success, sealed: an answer may hold a secret that is shown once. A refusal rolled the
+    claim back with everything else."""
     if response.status_code >= 400:
         return
     record.status = response.status_code
-    record.body = response.rendered_content.decode() if response.data is not None else ""
+    told = response.rendered_content.decode() if response.data is not None else ""
+    record.body = secrets.seal(told, bound_to=_place(record)) if told else ""
     record.save(update_fields=["status", "body"])
+
+
+def _place(record: IdempotencyRecord) -> str:
+    return f"idempotency:{record.tenant_id}:{record.pk}"

@@ -14,7 +14,7 @@ from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from attune.kernel.phrases import say, word
+from attune.kernel.phrases import Phrase, say, veiled, word
 
 register = template.Library()
 MINUS = "\u2212"
@@ -111,6 +111,12 @@ def when(value: datetime | date | str | None, precision: str = "minutes") -> Saf
 def words(value: str) -> str:
     """A state's or code's name as words, in the reader's language."""
     return str(word(value))
+
+
+@register.filter
+def nameless(phrase: Phrase) -> str:
+    """A kept sentence without what it was filled with, for who may not see names."""
+    return str(veiled(phrase))
 
 
 @register.filter
