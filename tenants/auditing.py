@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -111,7 +112,11 @@ def _day(text: str) -> datetime | None:
 def kinds() -> list[tuple[str, str]]:
     """Kinds of things that something was done to, each with its name."""
     rows = AuditEntry.objects.exclude(object_type="").values_list("object_type", flat=True)
-    return sorted(((kind, _called(kind)) for kind in rows.distinct()), key=lambda pair: pair[1])
+    named = {kind: _called(kind) for kind in rows.distinct()}
+    often = Counter(named.values())
+    told = [(k, f"{name} ({k.partition('.')[0]})" if often[name] > 1 else name)
+            for k, name in named.items()]  # fmt: skip
+    return sorted(told, key=lambda pair: pair[1])
 
 
 def _called(kind: str) -> str:

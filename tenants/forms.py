@@ -69,6 +69,19 @@ class SettingsForm(forms.ModelForm):
             ),
         }
 
+    def clean_frequency_cap(self) -> int:
+        told = _("With 0 nobody would ever be written to; give 1 or more.")
+        return self._least_one("frequency_cap", told)
+
+    def clean_frequency_days(self) -> int:
+        return self._least_one("frequency_days", _("Give 1 day or more."))
+
+    def _least_one(self, name: str, told: Any) -> int:
+        value: int = self.cleaned_data[name]
+        if value < 1:
+            raise forms.ValidationError(told)
+        return value
+
     def clean_timezone(self) -> str:
         value = self.cleaned_data["timezone"]
         if value not in available_timezones():

@@ -95,6 +95,7 @@ PLACES: tuple[tuple[Phrase | str, tuple[Place, ...]], ...] = (
             Place("workspace:members", "people", say("Members"), "members.view"),
             Place("workspace:usage", "coins", say("Usage"), "usage.view"),
             Place("workspace:clients", "link", say("Clients"), "clients.view"),
+            Place("workspace:keys", "link", say("API keys"), "keys.manage"),
             Place("workspace:settings", "gear", say("Settings"), "workspace.manage"),
         ),
     ),

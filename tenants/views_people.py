@@ -14,7 +14,7 @@ from attune.kernel.errors import AttuneError, Conflict, Forbidden, Invalid, NotF
 from attune.kernel.phrases import say
 from attune.web.forms import add_refusal
 from attune.web.pages import form_status
-from tenants import custom_roles, keys, offers, people, teams
+from tenants import custom_roles, keys, offers, people, rights, teams
 from tenants.forms import InviteForm, KeyForm, RoleForm, TeamForm
 from tenants.models import ApiKey, Membership
 from tenants.pages import demand, go, page
@@ -34,7 +34,8 @@ def _members(request: HttpRequest, form: InviteForm) -> HttpResponse:
         "invitations": custom_roles.open_invitations(),
         "form": form, "houses": list(Role), "own": own,
         "teams": teams.teams().prefetch_related("members__user"),
-        "table": [(verb, [verb in verbs for verbs in held]) for verb in PERMISSIONS],
+        "table": [(verb, rights.WORDS[verb], [verb in verbs for verbs in held])
+                  for verb in PERMISSIONS],
     }  # fmt: skip
     return render(request, "tenants/members.html", context, status=form_status(form))
 

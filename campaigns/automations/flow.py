@@ -16,7 +16,7 @@ everybody goes on with the step that follows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import time, timedelta
 from typing import Any
@@ -148,6 +148,17 @@ def walk(steps: list[dict[str, Any]], depth: int = 1) -> Iterator[tuple[dict[str
         yield step, depth
         for branch in step.get("branches", []):
             yield from walk(branch.get("steps", []), depth + 1)
+
+
+def unreached(steps: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Ids of steps that an exit before them in the same row keeps everybody from."""
+    led_out = False
+    for step in steps:
+        if led_out:
+            yield str(step["id"])
+        led_out = led_out or step.get("kind") == "exit"
+        for branch in step.get("branches", []):
+            yield from unreached(branch.get("steps", []))
 
 
 def own(step: Mapping[str, Any]) -> dict[str, Any]:

@@ -234,6 +234,12 @@ class DelayForm(StepForm):
         days = [(str(n), day) for n, day in enumerate(WEEKDAYS)]
         self.fields["weekday"].choices = [("", _("any day")), *days]
 
+    def clean(self) -> dict[str, Any]:
+        told = super().clean()
+        if told.get("weekday") and not told.get("at") and "at" not in self.errors:
+            self.add_error("at", _("Say at which time of that day."))
+        return told
+
     def values(self) -> dict[str, Any]:
         told = self.cleaned_data
         at: time | None = told.get("at")

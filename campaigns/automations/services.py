@@ -152,6 +152,10 @@ def affected(journey: Journey) -> Affected:
         say("“%(event)s” did not come in within 30 days: is it spelt as it is sent?", event=name)
         for name in selectors.unheard(journey.draft, timezone.now())
     ]
+    warnings += [
+        say("Step %(n)s: nobody comes here, since an exit stands before it.", n=places[one])
+        for one in flows.unreached(journey.draft.get("steps", []))
+    ]
     return Affected(sum(counts.values()), homeless, problems, same, warnings)
 
 

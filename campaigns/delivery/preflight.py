@@ -11,6 +11,7 @@ from attune.kernel.tenancy import current_tenant
 from campaigns.content.services import verify
 from campaigns.delivery import allowance, selectors, turns
 from campaigns.delivery.models import Campaign
+from campaigns.experiments import agreeing
 from campaigns.experiments.models import Experiment
 from campaigns.segments.models import Segment, SegmentMembership
 from campaigns.strategy.models import Policy
@@ -46,6 +47,10 @@ def of(campaign: Campaign) -> Preflight:
     trial = campaign.experiment
     if trial is not None and trial.state not in {Experiment.State.DRAFT, Experiment.State.RUNNING}:
         problems.append(say("The experiment is %(state)s.", state=word(trial.state)))
+    if trial is not None and trial.state == Experiment.State.DRAFT:
+        approval = agreeing.approval(trial)
+        if approval.wanted and not approval.given:
+            problems.append(say("Another person has to approve the experiment before it starts."))
     if campaign.policy is not None:
         problems += _policy_problems(campaign.policy)
     return Preflight(people, problems, list(turns.slow(blast, campaign.per_hour, tenant)))

@@ -89,14 +89,16 @@ def prepare(send_id: UUID, *, now: datetime) -> Prepared | None:
     if send.campaign.standing and _not_now(send, now):
         return None
     tenant = Tenant.objects.get(pk=current_tenant())
-    if turns.waits(send, tenant, now) or not _may_leave(send, tenant, now):
+    if turns.waits(send, tenant, now) or not _may_get(send, tenant, now):
+        return None
+    if turns.queues(send, now) or not _has_room(send, tenant):  # who gets nothing takes no turn
         return None
     return _render(send, tenant)
 
 
-def _may_leave(send: Send, tenant: Tenant, now: datetime) -> bool:
-    """Ask whether the person may be written to, whether the text is approved and unaltered, and
-    whether the month's cap has room. Where not, the row waits or is closed, with the reason."""
+def _may_get(send: Send, tenant: Tenant, now: datetime) -> bool:
+    """Ask whether the person may be written to, and whether the text is approved and unaltered.
+    Where not, the row waits or is closed, with the reason."""
     permission = may_send(
         send.contact, channel=send.channel, cap=tenant.frequency_cap,
         days=tenant.frequency_days, now=now, topic=send.campaign.topic,
@@ -111,13 +113,18 @@ def _may_leave(send: Send, tenant: Tenant, now: datetime) -> bool:
         if not turns.for_the_new_text(send, now):
             _close(send, Send.State.ABORTED, refusal.detail)
         return False
-    if not allowance.take(tenant):
-        if send.campaign.standing:  # its policy decides anew, when its time comes again
-            _close(send, Send.State.CAPPED, turns.of_the_month(tenant))
-        else:
-            turns.until_raised(send, tenant)
-        return False
     return True
+
+
+def _has_room(send: Send, tenant: Tenant) -> bool:
+    """Whether the month's cap has room; where not, the row waits or is closed."""
+    if allowance.take(tenant):
+        return True
+    if send.campaign.standing:  # its policy decides anew, when its time comes again
+        _close(send, Send.State.CAPPED, turns.of_the_month(tenant))
+    else:
+        turns.until_raised(send, tenant)
+    return False
 
 
 def _held(send_id: UUID) -> bool:

@@ -25,7 +25,7 @@ LOOK_AGAIN = timedelta(minutes=10)  # whether an endpoint is on again
 
 
 def waits(send: Send, tenant: Tenant, now: datetime) -> bool:
-    """Put the message off where the clock or the pace says so; whether it was."""
+    """Put the message off where the clock or a switch says so; whether it was."""
     zone = timing.zone_of(send.contact.timezone, tenant.timezone)
     campaign = send.campaign
     if campaign.local_time is not None and send.due_at is None:
@@ -39,11 +39,17 @@ def waits(send: Send, tenant: Tenant, now: datetime) -> bool:
     if _is_off(campaign):
         told = say("The endpoint is switched off: it waits until somebody switches it on.")
         return _put_off(send, now + LOOK_AGAIN, told)
-    if campaign.per_hour and (later := _next_slot(campaign, now)) is not None:
-        Send.objects.filter(pk=send.pk).update(paced_at=later)
-        return _put_off(send, later, say("Waits for its turn: %(most)s an hour.",
-                                         most=campaign.per_hour))  # fmt: skip
     return False
+
+
+def queues(send: Send, now: datetime) -> bool:
+    """Put a message that may leave off to its turn by the campaign's pace; whether it was."""
+    campaign = send.campaign
+    if not campaign.per_hour or (later := _next_slot(campaign, now)) is None:
+        return False
+    Send.objects.filter(pk=send.pk).update(paced_at=later)
+    return _put_off(send, later, say("Waits for its turn: %(most)s an hour.",
+                                     most=campaign.per_hour))  # fmt: skip
 
 
 def _is_off(campaign: Campaign) -> bool:
@@ -92,7 +98,7 @@ def slow(messages: int, per_hour: int | None, tenant: Tenant) -> Iterator[Phrase
     hours = messages / per_hour if per_hour else 0
     if hours > tenant.patience_hours:
         yield say(
-            "At %(most)s an hour the %(messages)s messages take about %(hours)s h. One that the "
+            "At %(most)s an hour %(messages)s messages take about %(hours)s h. One that the "
             "frequency cap stops later than %(patience)s h after the launch is not sent at all.",
             most=per_hour, messages=messages, hours=round(hours), patience=tenant.patience_hours,
         )  # fmt: skip

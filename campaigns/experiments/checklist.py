@@ -13,7 +13,7 @@ from campaigns.content.services import verify
 from campaigns.decisions import selectors as log
 from campaigns.decisions.models import Goal
 from campaigns.experiments import agreeing, planning, services
-from campaigns.experiments.health import Check
+from campaigns.experiments.health import Check, own_clicks
 from campaigns.experiments.models import Experiment
 
 LONG = 90  # days; a test that takes longer than this is rarely waited for
@@ -23,7 +23,7 @@ def items(experiment: Experiment, now: datetime) -> list[Check]:
     """The list, in the order in which people think of it."""
     goals = log.goals(experiment.pk)
     return [
-        *_question(experiment), *_texts(experiment), *_goals(goals, now),
+        *_question(experiment), *_texts(experiment), *_goals(goals, now), *own_clicks(experiment),
         *_size(experiment, goals, now), *_agreed(experiment),
     ]  # fmt: skip
 

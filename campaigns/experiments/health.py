@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from django.db.models import Count
 from django.utils import timezone
 
 from attune.kernel import audit
@@ -36,7 +37,8 @@ def checks(experiment: Experiment, latest: Snapshot, now: datetime) -> list[Chec
     """Arm sizes, people with two arms, silence, power while the verdict is open, windows still
     open, what the intervals mean."""
     found = [_sizes(latest.srm_p), *_twice(latest), *_silent(experiment, latest, now),
-             *_unchecked(latest), *_before(latest), *_corrected(experiment)]  # fmt: skip
+             *_unchecked(latest), *_before(latest), *_corrected(experiment),
+             *_waiting(experiment), *own_clicks(experiment)]  # fmt: skip
     if latest.verdict not in DECIDED:
         found.append(_power(experiment, latest))
     return [*found, *_open(latest), _intervals(latest)]
@@ -61,6 +63,34 @@ def _sizes(p: float | None) -> Check:
     return Check(
         "pass", say("The arms' sizes are as their shares planned (p = %(p)s).", p=f"{p:.2f}")
     )
+
+
+def _waiting(experiment: Experiment) -> Iterator[Check]:
+    """People count from the choice on; who has not got their message yet cannot act on it."""
+    sends = [row for c in experiment.campaigns.all()
+             for row in c.sends.values("state").annotate(n=Count("id")).order_by()]  # fmt: skip
+    whole = sum(row["n"] for row in sends)
+    waits = sum(row["n"] for row in sends if row["state"] == "pending")
+    if waits:
+        yield Check("warn", say(
+            "%(n)s of %(whole)s messages have not left yet: their people are counted already, so "
+            "effects look smaller than they will be.", n=waits, whole=whole,
+        ))  # fmt: skip
+
+
+OF_ANY_MESSAGE = frozenset({"Message Clicked", "Message Opened"})
+
+
+def own_clicks(experiment: Experiment) -> Iterator[Check]:
+    """A click or opening is one on any message, so who got none of this experiment has some too."""
+    primary = next((g.metric for g in log.goals(experiment.pk)), None)
+    if primary is None or primary.event_name not in OF_ANY_MESSAGE:
+        return
+    if experiment.arms.filter(revision=None).exists():
+        yield Check("warn", say(
+            "“%(metric)s” counts clicks and openings of any message, also of people who get none "
+            "here: measure what people do because of it, such as an order.", metric=primary.name,
+        ))  # fmt: skip
 
 
 def _corrected(experiment: Experiment) -> Iterator[Check]:

@@ -164,6 +164,15 @@ def test_a_step_says_why_its_messages_did_not_leave(tenant):
     ]
 
 
+def test_before_launch_it_says_which_steps_nobody_comes_to(tenant):
+    make.record(make.track("ada", "Hi"))
+    flow = tree(by_event("Hi"), text(1), step(2, "exit"), text(3))
+    journey = services.create(name="Exit", draft=flow)
+    assert [str(w) for w in services.affected(journey).warnings] == [
+        "Step 3: nobody comes here, since an exit stands before it."
+    ]
+
+
 def test_before_launch_it_says_which_events_did_not_come_in(tenant):
     make.record(make.track("ada", "Cart Updated"))
     journey = services.create(name="Cart", draft=abandoned())

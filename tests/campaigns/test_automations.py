@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from campaigns.approval import services as approval
 from campaigns.automations import entering, selectors, services
-from campaigns.automations.forms import EntryForm, MessageForm
+from campaigns.automations.forms import DelayForm, EntryForm, MessageForm
 from campaigns.automations.models import JourneyRun, TurnedAway
 from campaigns.contacts.models import Contact
 from campaigns.decisions.models import Decision
@@ -371,6 +371,12 @@ def test_a_condition_that_compares_with_no_number_is_refused_where_it_is_written
     form = EntryForm({**entry, "where": "coupon ?\nrevenue > lots"})
     assert form.errors == {"where": ["Line 2: “revenue” is compared with a number, such as 50."]}
     assert EntryForm({**entry, "where": "revenue > 12.5"}).is_valid()
+
+
+def test_a_day_of_the_week_needs_a_time_of_that_day(tenant):
+    form = DelayForm({"n": "1", "unit": "days", "weekday": "0"})
+    assert form.errors == {"at": ["Say at which time of that day."]}
+    assert DelayForm({"n": "1", "unit": "days", "weekday": "0", "at": "09:00"}).is_valid()
 
 
 def test_a_step_offers_texts_of_its_channel_alone(tenant):

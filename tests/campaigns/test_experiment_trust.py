@@ -11,6 +11,8 @@ from django.utils import timezone
 from attune.kernel import audit
 from attune.kernel.errors import Conflict, Forbidden, Invalid
 from campaigns.contacts.models import Event
+from campaigns.delivery import preflight
+from campaigns.delivery import services as delivery
 from campaigns.experiments import (
     advice,
     agreeing,
@@ -182,6 +184,37 @@ def test_the_checklist_says_when_there_are_fewer_people_than_it_takes(tenant):
     make.campaign(few, large)
     told = [str(c.sentence) for c in checklist.items(large, timezone.now())]
     assert any("and there are 2:" in one for one in told)
+
+
+def test_clicks_on_any_message_are_no_measure_where_some_get_none(tenant):
+    clicked = make.metric("clicked", "Message Clicked")
+    for holdout, told in ((0.5, True), (0.0, False)):
+        trial = make.experiment([make.approved(), make.approved(subject="B?")], holdout=holdout,
+                                primary=clicked, running=False)  # fmt: skip
+        found = [str(c.sentence) for c in checklist.items(trial, timezone.now())]
+        assert any("counts clicks and openings of any message" in one for one in found) == told
+
+
+def test_health_says_how_many_messages_have_not_left(tenant):
+    for n in range(5):
+        make.contact(f"p{n}")
+    trial = make.experiment([make.approved()], holdout=1e-9, running=False)
+    campaign = make.campaign(make.segment(), trial, per_hour=2)
+    delivery.launch(campaign=campaign)
+    make.run_jobs()
+    look = services.analyse(experiment=trial, now=timezone.now())
+    told = [str(c.sentence) for c in health.checks(trial, look, timezone.now())]
+    assert any(one.startswith("3 of 5 messages have not left yet") for one in told)
+
+
+def test_the_campaigns_checklist_waits_for_the_experiments_approval(tenant):
+    make.contact("ada")
+    Tenant.objects.filter(pk=tenant.id).update(approve_experiments=True)
+    trial = make.experiment([make.approved()], holdout=0.5, running=False)
+    campaign = make.campaign(make.segment(), trial)
+    assert [str(p) for p in preflight.of(campaign).problems] == [
+        "Another person has to approve the experiment before it starts."
+    ]
 
 
 def test_variants_of_two_channels_make_no_experiment(tenant):

@@ -245,7 +245,7 @@ def test_the_page_says_whom_it_concerns_and_makes_the_version(running, tenant):
 def test_a_pace_that_outlasts_the_patience_is_warned_of(running, tenant):
     workspace = Tenant(patience_hours=24)
     assert [str(one) for one in turns.slow(300, 10, workspace)] == [
-        "At 10 an hour the 300 messages take about 30 h. One that the frequency cap stops later "
+        "At 10 an hour 300 messages take about 30 h. One that the frequency cap stops later "
         "than 24 h after the launch is not sent at all."
     ]
     assert not list(turns.slow(240, 10, workspace))
@@ -254,4 +254,4 @@ def test_a_pace_that_outlasts_the_patience_is_warned_of(running, tenant):
     browser = Client()
     browser.force_login(tenant.owner)
     page = reverse("delivery_pages:revise", args=[tenant.slug, running.pk])
-    assert "At 2 an hour the 4 messages take about 2 h." in browser.get(page).content.decode()
+    assert "At 2 an hour 4 messages take about 2 h." in browser.get(page).content.decode()

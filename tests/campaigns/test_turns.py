@@ -179,3 +179,14 @@ def test_a_message_that_a_dead_worker_held_does_not_keep_its_campaign_open(tenan
     standing.ask(timezone.now())
     campaign.refresh_from_db()
     assert (Send.objects.get().state, campaign.state) == ("uncertain", "finished")
+
+
+def test_who_can_get_nothing_takes_no_turn_of_the_pace(tenant):
+    for n in range(6):
+        make.contact(f"p{n}", email=f"p{n}@example.com" if n >= 4 else "")
+    audience = make.segment({"any": [{"trait": "email", "exists": True}, {"did_not": "Seen"}]})
+    trial = make.experiment([make.approved()], holdout=1e-9, running=False)
+    campaign = make.campaign(audience, trial, per_hour=2)
+    services.launch(campaign=campaign)
+    make.run_jobs()
+    assert services.counts(campaign) == {"suppressed": 4, "sent": 2}

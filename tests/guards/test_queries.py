@@ -72,7 +72,7 @@ from tests.guards.steered import steered
 from tests.guards.walked import walked
 
 FROZEN: dict[str, int] = {
-    "insights:home": 31,
+    "insights:home": 32,
     "automations:journeys": 9,
     "hooks:new": 5,
     "workspace:sender": 7,
@@ -153,7 +153,7 @@ FROZEN: dict[str, int] = {
     "content:revision": 11,
     "approval:edit": 8,
     "approval:review": 13,
-    "experiments:experiment": 15,
+    "experiments:experiment": 17,
     "delivery_pages:campaign": 10,
     "delivery_pages:edit": 13,
     "delivery_pages:reach": 9,

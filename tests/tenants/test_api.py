@@ -166,6 +166,7 @@ def test_lists_are_paged_by_cursor(tenant):
         ("cursor=cj0xJnA9eA==", "cursor", "No list gave this cursor"),
         ("cursor=%00rubbish", "cursor", "No list gave this cursor"),
         ("limit=abc", "limit", "Give a whole number from 1 to 500."),
+        ("limit=501", "limit", "Give a whole number from 1 to 500."),
         ("limit=0", "limit", "Give a whole number from 1 to 500."),
         ("limit=-5", "limit", "Give a whole number from 1 to 500."),
         ("since=yesterday", "since", "there are cursor, limit, user_id."),

@@ -22,14 +22,14 @@ class NewestFirst(CursorPagination):
     page_size_query_param = "limit"
 
     def get_page_size(self, request: Request) -> int:
-        """What `limit` asks for, at most 500. Raises Invalid for what is no number above 0."""
+        """What `limit` asks for. Raises Invalid for what is no number from 1 to 500."""
         asked = request.query_params.get(self.page_size_query_param)
         if asked is None:
             return self.page_size
         sound = asked.isdecimal() and asked.isascii() and len(asked) <= LETTERS
-        if not sound or int(asked) < 1:
+        if not sound or not 1 <= int(asked) <= self.max_page_size:
             raise Invalid.one("limit", say("Give a whole number from 1 to 500."))
-        return min(int(asked), self.max_page_size)
+        return int(asked)
 
     def decode_cursor(self, request: Request) -> Any:
         """Where a list goes on. Raises Invalid for a cursor that no list gave."""
