@@ -48,6 +48,15 @@ def approval(experiment: Experiment) -> Approval:
                     bool(experiment.approved_digest) and not given)  # fmt: skip
 
 
+def ask(experiment: Experiment) -> None:
+    """Tell those who may approve that a plan waits for them, where the workspace wants that."""
+    if approval(experiment).wanted:
+        people = set(notices.those_who_can("approval.decide")) - {experiment.author_id}
+        notices.tell(people, say("The experiment “%(experiment)s” waits for your approval",
+                                 experiment=experiment), "experiments:experiment",
+                     experiment.pk)  # fmt: skip
+
+
 def approve(experiment: Experiment, *, by_id: int | None, label: str) -> None:
     """Agree to the plan as it stands. Nobody agrees to their own."""
     if experiment.state != Experiment.State.DRAFT:

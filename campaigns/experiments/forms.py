@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from campaigns.content import selectors as content
 from campaigns.decisions import selectors as log
-from campaigns.decisions.models import Metric
+from campaigns.decisions.models import Goal, Metric
 from campaigns.experiments.models import Experiment, LearningEvidence
 from campaigns.segments import selectors as segments
 
@@ -76,6 +76,22 @@ class ExperimentForm(forms.Form):
         metrics = [(m.key, m.name) for m in log.metrics()]
         self.fields["primary"].choices = [m for m in metrics if m[0]]
         self.fields["guardrails"].choices = self.fields["secondary"].choices = metrics
+
+    @staticmethod
+    def initial_of(row: Experiment) -> dict[str, Any]:
+        """A draft as the form shows it: its texts share what the holdout leaves."""
+        arms, goals = list(row.arms.order_by("position")), log.goals(row.pk)
+        of = {role: [g.metric.key for g in goals if g.role == role] for role in Goal.Role.values}
+        return {
+            "name": row.name, "hypothesis": row.hypothesis, "kind": row.kind,
+            "assigned_by": row.assigned_by, "criteria": row.criteria,
+            "revisions": [str(a.revision_id) for a in arms if a.revision_id],
+            "holdout": round(sum(a.weight for a in arms if not a.revision_id) * 100, 2),
+            "primary": next(iter(of["primary"]), ""), "guardrails": of["guardrail"],
+            "secondary": of["secondary"], "window_days": max(1, round(row.window_hours / 24)),
+            "target_lift": round(row.target_lift * 100, 2), "use_before": row.use_before,
+            "floor": round(row.floor * 100, 2),
+        }  # fmt: skip
 
 
 class PlanForm(forms.Form):

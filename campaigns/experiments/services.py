@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,8 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from attune.kernel import audit, live
-from attune.kernel.errors import Conflict, FieldError, Invalid
+from attune.kernel.errors import Conflict, Invalid
+from attune.kernel.locking import locked
 from attune.kernel.phrases import say, word
 from attune.kernel.states import Machine, advance
 from attune.kernel.tenancy import current_tenant
@@ -24,8 +25,9 @@ from campaigns.content.services import verify
 from campaigns.decisions import selectors as log
 from campaigns.decisions import services as decisions
 from campaigns.decisions.models import Decision, Metric
-from campaigns.experiments import agreeing, bandits, reading
+from campaigns.experiments import agreeing, bandits, drafting, reading
 from campaigns.experiments.beliefs import ArmPrior
+from campaigns.experiments.drafting import ArmPlan
 from campaigns.experiments.jobs import LEARN_PRIOR, LearnPrior
 from campaigns.experiments.models import Allocation, Arm, Experiment, Snapshot
 from campaigns.experiments.standing import Finding
@@ -45,17 +47,7 @@ SAME_FOR = timedelta(minutes=15)
 RESHUFFLE = 0.01  # a smaller change of every share is not worth a new allocation version
 
 
-@dataclass(frozen=True, slots=True)
-class ArmPlan:
-    """An arm to be: without a revision it shows nothing (the holdout)."""
-
-    key: str
-    name: str
-    weight: float
-    revision: Revision | None = None
-    is_control: bool = False
-
-
+@transaction.atomic
 def create(
     *,
     name: str,
@@ -75,99 +67,70 @@ def create(
     use_before: bool = False,
 ) -> Experiment:
     """A draft experiment with its arms and metrics. Raises Invalid with every mistake."""
-    errors = [*_faults(name, arms, kind, floor, window_hours, target_lift),
-              *_sdk_faults(kind, assigned_by, hash_version)]  # fmt: skip
-    if criteria not in Experiment.Criteria.values:
-        names = ", ".join(Experiment.Criteria.values)
-        errors.append(FieldError("criteria", say("Choose one of %(names)s.", names=names)))
-    if errors:
-        raise Invalid(errors)
-    _check_metrics(kind, primary, [*(secondary or []), *(guardrails or [])])
-    total = sum(arm.weight for arm in arms)
-    try:
-        with transaction.atomic():
-            experiment = Experiment.objects.create(
-                key=slugify(key or name)[:60] or f"experiment-{secrets.token_hex(4)}",
-                name=name[:120], hypothesis=hypothesis[:300], kind=kind, floor=floor,
-                window_hours=window_hours, target_lift=target_lift, assigned_by=assigned_by,
-                hash_version=hash_version, criteria=criteria, use_before=use_before,
-                author_id=audit.user_id(),
-            )  # fmt: skip
-    except IntegrityError as clash:
-        raise Invalid.one("name", say("An experiment has this name already.")) from clash
-    Arm.objects.bulk_create(
-        Arm(
-            experiment=experiment,
-            key=arm.key,
-            name=arm.name,
-            revision=arm.revision,
-            weight=arm.weight / total,
-            is_control=arm.is_control,
-            position=position,
-        )
-        for position, arm in enumerate(arms)
-    )
-    roles = {"primary": [primary], "secondary": secondary or [], "guardrail": guardrails or []}
-    decisions.set_goals(source_id=experiment.pk, goals=roles)
+    experiment = Experiment(
+        key=slugify(key or name)[:60] or f"experiment-{secrets.token_hex(4)}",
+        name=name.strip()[:120], hypothesis=hypothesis[:300], kind=kind, floor=floor,
+        window_hours=window_hours, target_lift=target_lift, assigned_by=assigned_by,
+        hash_version=hash_version, criteria=criteria, use_before=use_before,
+        author_id=audit.user_id(),
+    )  # fmt: skip
+    _write(experiment, arms, primary, secondary or [], guardrails or [])
     audit.record("experiments.create", experiment, kind=kind)
+    agreeing.ask(experiment)
     return experiment
 
 
-def _faults(
-    name: str, arms: list[ArmPlan], kind: str, floor: float, hours: int, lift: float
-) -> Iterator[FieldError]:
-    if not name.strip():
-        yield FieldError("name", say("Give the experiment a name."))
-    if kind not in Experiment.Kind.values:
-        yield FieldError("kind", say("Choose fixed or thompson."))
-    if not 0 <= floor <= 0.5:
-        yield FieldError("floor", say("The floor is a share from 0 to 0.5."))
-    elif kind == Experiment.Kind.THOMPSON and floor * len(arms) >= 1:
-        told = say("With %(n)s arms the floor must be below %(most)s: else every arm has an equal "
-                   "share for ever.", n=len(arms), most=f"{1 / len(arms):.2f}")  # fmt: skip
-        yield FieldError("floor", told)
-    if not 1 <= hours <= 24 * 365:
-        yield FieldError("window_hours", say("The window is 1 hour to 1 year."))
-    if not 0 < lift <= 10:
-        yield FieldError("target_lift", say("The target effect is above 0, up to 10."))
-    yield from _arm_faults(arms)
+@transaction.atomic
+def change(
+    *, experiment: Experiment, arms: list[ArmPlan], primary: Metric, secondary: list[Metric],
+    guardrails: list[Metric], **fields: Any,
+) -> None:  # fmt: skip
+    """Another plan for a draft; whoever approved the former one did not approve this. Raises
+    Conflict for what runs, and Invalid with every mistake."""
+    locked(experiment)
+    if experiment.state != Experiment.State.DRAFT:
+        raise Conflict(say("Only a draft is changed; this experiment is %(state)s.",
+                           state=word(experiment.state)))  # fmt: skip
+    sent_by = _channels(arm.revision for arm in arms_of(experiment))
+    if experiment.campaigns.exists() and sent_by != _channels(arm.revision for arm in arms):
+        told = say("A campaign sends this by another channel; choose texts of that one.")
+        raise Invalid.one("arms", told)
+    before = {name: str(getattr(experiment, name)) for name in fields}
+    for name, value in fields.items():
+        setattr(experiment, name, value)
+    _write(experiment, arms, primary, secondary, guardrails)
+    audit.record("experiments.change", experiment, before=before)
+    agreeing.ask(experiment)
 
 
-def _sdk_faults(kind: str, assigned_by: str, hash_version: int) -> Iterator[FieldError]:
-    if assigned_by not in Experiment.By.values:
-        names = ", ".join(Experiment.By.values)
-        yield FieldError("assigned_by", say("Choose one of %(names)s.", names=names))
-    elif assigned_by == Experiment.By.SDK and kind != Experiment.Kind.FIXED:
-        told = say("An SDK assigns by shares that stay; choose a fixed split.")
-        yield FieldError("kind", told)
-    if hash_version not in {1, 2}:
-        yield FieldError("hash_version", say("The SDK's hash is of version 1 or 2."))
+def _channels(texts: Iterable[Revision | None]) -> set[str]:
+    return {text.asset.channel for text in texts if text is not None}
 
 
-def _arm_faults(arms: list[ArmPlan]) -> Iterator[FieldError]:
-    if len(arms) < 2 or len({a.key for a in arms}) != len(arms):
-        yield FieldError("arms", say("Give at least two arms with different keys."))
-    if any(not 0 < a.weight < 1e6 for a in arms):
-        yield FieldError("arms", say("Every share must be more than 0."))
-    shown = [a.revision.pk for a in arms if a.revision]
-    if len(set(shown)) != len(shown):
-        yield FieldError("arms", say("Two arms show the same text."))
-    if sum(a.is_control for a in arms) != 1 or all(a.revision is None for a in arms):
-        yield FieldError("arms", say("One arm is the control, and at least one shows a text."))
-    if len({a.revision.asset.channel for a in arms if a.revision}) > 1:
-        yield FieldError("arms", say("All texts must be of one channel."))
-
-
-def _check_metrics(kind: str, primary: Metric, others: list[Metric]) -> None:
-    if kind == Experiment.Kind.THOMPSON and not primary.higher_is_better:
-        raise Invalid.one("primary", say("A bandit needs a goal that should rise."))
-    keys = [primary.key, *(m.key for m in others)]
-    twice = {key for key in keys if keys.count(key) > 1}
-    if twice:
-        raise Invalid.one(
-            "metrics",
-            say("“%(metric)s” is named in two roles; choose one.", metric=sorted(twice)[0]),
+def _write(
+    experiment: Experiment, arms: list[ArmPlan], primary: Metric, secondary: list[Metric],
+    guardrails: list[Metric],
+) -> None:  # fmt: skip
+    """Save a draft with its arms and metrics, or refuse it with every mistake."""
+    if errors := list(drafting.faults(experiment, arms)):
+        raise Invalid(errors)
+    drafting.check_metrics(experiment.kind, primary, [*secondary, *guardrails])
+    total = sum(arm.weight for arm in arms)
+    try:
+        with transaction.atomic():
+            experiment.save()
+    except IntegrityError as clash:
+        raise Invalid.one("name", say("An experiment has this name already.")) from clash
+    Arm.objects.filter(experiment=experiment).delete()
+    Arm.objects.bulk_create(
+        Arm(
+            experiment=experiment, key=arm.key, name=arm.name, revision=arm.revision,
+            weight=arm.weight / total, is_control=arm.is_control, position=position,
         )
+        for position, arm in enumerate(arms)
+    )  # fmt: skip
+    roles = {"primary": [primary], "secondary": secondary, "guardrail": guardrails}
+    decisions.set_goals(source_id=experiment.pk, goals=roles)
 
 
 def start(*, experiment: Experiment) -> None:

@@ -14,6 +14,7 @@ urlpatterns = [
     path("learnings/<uuid:pk>/weigh", views_planning.weigh, name="weigh"),
     path("<uuid:pk>/approve", views_planning.approve, name="approve"),
     path("<uuid:pk>", views.experiment, name="experiment"),
+    path("<uuid:pk>/edit", views.edit, name="edit"),
     path("<uuid:pk>/start", views.start, name="start"),
     path("<uuid:pk>/move", views.move, name="move"),
 ]

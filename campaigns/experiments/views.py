@@ -91,6 +91,22 @@ def new(request: HttpRequest) -> HttpResponse:
     )
 
 
+@page("experiments.edit")
+def edit(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    """Another plan for a draft, before anybody was decided for."""
+    row = selectors.experiment(pk)
+    form = ExperimentForm(request.POST or None, initial=ExperimentForm.initial_of(row))
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.change(experiment=row, **_plan(form.cleaned_data))
+            return go(request, "experiments:experiment", pk)
+        except AttuneError as refusal:
+            add_refusal(form, refusal)
+    context = {"form": form, "experiment": row}
+    status = form_status(form)
+    return render(request, "experiments/experiment_form.html", context, status=status)
+
+
 def _plan(values: dict[str, Any]) -> dict[str, Any]:
     """The form's words as the service's arguments."""
     holdout = values["holdout"] / 100

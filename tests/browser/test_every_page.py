@@ -69,7 +69,7 @@ def paths(shop: int) -> dict[str, str]:
         "segments:why": Segment, "catalog:product": Product, "content:brief": Brief,
         "content:edit-brief": Brief, "delivery_pages:edit": Campaign,
         "content:revision": Revision, "approval:edit": Revision, "approval:review": Review,
-        "experiments:experiment": Experiment, "delivery_pages:campaign": Campaign, "delivery_pages:revise": Campaign,
+        "experiments:experiment": Experiment, "experiments:edit": Experiment, "delivery_pages:campaign": Campaign, "delivery_pages:revise": Campaign,
     }  # fmt: skip
     rows |= {
         "conversations:conversation": Conversation,

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from attune.kernel import audit
@@ -215,6 +216,37 @@ def test_the_campaigns_checklist_waits_for_the_experiments_approval(tenant):
     assert [str(p) for p in preflight.of(campaign).problems] == [
         "Another person has to approve the experiment before it starts."
     ]
+
+
+def test_a_draft_is_edited_and_its_approval_is_of_the_former_plan(tenant, client):
+    Tenant.objects.filter(pk=tenant.id).update(approve_experiments=True)
+    reviewer = make.member(tenant, "reviewer")
+    with audit.acting(audit.Actor("user", str(tenant.owner.pk), "Olga")):
+        trial = draft()
+    told = [str(one) for one in Notice.objects.filter(user_id=reviewer.pk)]
+    assert f"The experiment “{trial}” waits for your approval" in told
+    agreeing.approve(trial, by_id=reviewer.pk, label="Rita")
+    other = make.approved(subject="Another?")
+    client.force_login(make.member(tenant, "marketer"))
+    page = reverse("experiments:edit", args=[tenant.slug, trial.pk])
+    form = client.get(page).context["form"]
+    assert form.initial["holdout"] == 50
+    values = {k: v for k, v in form.initial.items() if v not in (None, False)}
+    values |= {"hypothesis": "Questions win", "revisions": [*form.initial["revisions"], other.pk]}
+    assert client.post(page, values).status_code == 302
+    trial.refresh_from_db()
+    arms = services.arms_of(trial)
+    assert trial.hypothesis == "Questions win"
+    assert [round(a.weight, 2) for a in arms] == [0.5, 0.25, 0.25]
+    assert sum(a.is_control for a in arms) == 1
+    assert agreeing.approval(trial).stale
+    assert client.post(page, {**values, "name": ""}).status_code == 422
+    agreeing.approve(trial, by_id=reviewer.pk, label="Rita")
+    trial.refresh_from_db()
+    services.start(experiment=trial)
+    trial.refresh_from_db()
+    refused = client.post(page, values)
+    assert "Only a draft is changed" in refused.content.decode()
 
 
 def test_variants_of_two_channels_make_no_experiment(tenant):
