@@ -49,5 +49,5 @@ def _hand_over(prepared: services.Prepared) -> tuple[int, str]:
     except AttuneError as refused:  # an address that must not be called
         return 0, str.__str__(refused.detail)
     except OSError as away:
-        return 0, str(away) or type(away).__name__
+        return 0, away.strerror or str(away) or type(away).__name__
     return status, ""
