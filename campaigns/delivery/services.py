@@ -234,8 +234,9 @@ def move(*, campaign: Campaign, verb: str) -> None:
     if verb in {"finish", "cancel"}:
         abort(campaign, say("The campaign had ended.") if verb == "finish"
                else say("The campaign was cancelled."))  # fmt: skip
-    if verb == "resume" and not goes_on:
-        LOAD_CAMPAIGN.enqueue(LoadCampaign(campaign.pk, resumed=True))
+    if verb == "resume" and not goes_on:  # who joined the audience meanwhile is loaded too
+        job = LOAD_CAMPAIGN.enqueue(LoadCampaign(campaign.pk, resumed=True))
+        Campaign.objects.filter(pk=campaign.pk).update(job=job)
     live.push(current_tenant(), "campaigns", str(campaign.pk))
 
 

@@ -214,9 +214,13 @@ def test_pause_holds_and_resume_sends_the_rest(tenant):
     services.move(campaign=campaign, verb="pause")
     make.run_jobs()
     assert states(campaign) == {"pending": 4}
+    make.contact("late")  # joins the audience meanwhile
     services.move(campaign=campaign, verb="resume")
     make.run_jobs()
-    assert states(campaign) == {"sent": 4}
+    assert states(campaign) == {"sent": 5}
+    campaign.refresh_from_db()
+    assert campaign.job.pk != load.pk  # the page shows the job that loaded the newcomer
+    assert str(campaign.job.note) == "5 people decided"
 
 
 @pytest.mark.parametrize(
