@@ -136,10 +136,12 @@ class Chaos:
             subprocess.run(
                 ["pkill", "-9", "-f", f"valkey-server.*:{self.broker_port}"], check=False
             )
-            folder = bench.ROOT / "var" / "bench-valkey"
-            self.valkey = servers.start_valkey(folder, port=self.broker_port)
+            self._start_broker()
         elif what == "flush broker":
-            redis.Redis.from_url(self.redis_url).flushall()
+            try:
+                redis.Redis.from_url(self.redis_url).flushall()
+            except redis.ConnectionError:  # it is gone by itself: as lost as if it were flushed
+                self._start_broker()
         elif what == "end backends":
             with bench.owner() as owner:
                 owner.execute(
@@ -148,6 +150,10 @@ class Chaos:
                 )
         else:
             kill_database()
+
+    def _start_broker(self) -> None:
+        folder = bench.ROOT / "var" / "bench-valkey"
+        self.valkey = servers.start_valkey(folder, port=self.broker_port)
 
     def stall(self, target: str) -> None:
         """A worker that sleeps until others took its jobs over, then goes on as if it held them."""

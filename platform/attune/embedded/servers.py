@@ -82,15 +82,27 @@ def start_valkey(folder: Path, *, port: int | None = None) -> Valkey:
     )
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                url = f"redis://127.0.0.1:{port}/0"
-                (folder / "url").write_text(url)
-                return Valkey(url, process)
+        if _answers(port):
+            url = f"redis://127.0.0.1:{port}/0"
+            (folder / "url").write_text(url)
+            return Valkey(url, process)
         if process.poll() is not None:
             break
         time.sleep(0.05)
     raise RuntimeError(f"Valkey did not start in {folder}; is the folder writable?")
+
+
+def _answers(port: int) -> bool:
+    """Whether a Valkey is there. Who connects to a free port of its own machine may reach itself,
+    so an open connection says nothing yet."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(("127.0.0.1", port))
+            probe.sendall(b"PING\r\n")
+            return probe.recv(64).startswith((b"+PONG", b"-LOADING"))
+        except OSError:
+            return False
 
 
 def free_port() -> int:
