@@ -139,10 +139,8 @@ def way(run: JourneyRun, *, personal: bool) -> list[Happened]:
         for step, _ in flows.walk(tree.get("steps", [])) for b in step.get("branches", [])
     }  # fmt: skip
     outcomes = {str(value): as_is(str(label)) for value, label in JourneyRun.Outcome.choices}
-    rows, whys = (
-        JourneyStep.objects.filter(run=run).order_by("at", "id"),
-        selectors.reasons_of(run, personal=personal),
-    )
+    rows = JourneyStep.objects.filter(run=run).order_by("at", "id")
+    whys = selectors.reasons_of(run, personal=personal)
     return [
         Happened(
             row.at, told.get(row.node, say("A step that was removed since")),

@@ -31,6 +31,7 @@ from campaigns.segments.models import Segment
 
 RUN_HEX = 32  # letters of a run's id in a message's slot
 ASKED_OF = timedelta(days=30)
+MOST_WHYS, PLACES = 3, re.compile(r"%\((\w+)\)s")
 NOT_SENT = ("failed", "suppressed", "capped", "aborted", "uncertain")
 
 
@@ -138,10 +139,6 @@ def progress(of: Journey) -> Progress:
     )
 
 
-MOST_WHYS = 3
-PLACES = re.compile(r"%\((\w+)\)s")
-
-
 def _whys(of: Journey) -> dict[str, tuple[tuple[Phrase, int], ...]]:
     """{step: why its messages did not leave}; a message's slot names its run and step."""
     rows = Send.objects.filter(campaign=of.campaign_id, state__in=NOT_SENT)
@@ -149,8 +146,8 @@ def _whys(of: Journey) -> dict[str, tuple[tuple[Phrase, int], ...]]:
     counted = rows.annotate(**told).values("node", "state", "text").annotate(n=Count("id"))
     found: dict[str, dict[Phrase, int]] = {}
     for row in counted.order_by("-n", "text"):  # by the sentence, not by whom it names
-        blank = {name: HIDDEN for name in PLACES.findall(row["text"] or "")}
-        why = veiled(Phrase(row["text"] or "", blank))
+        text = row["text"] or ""
+        why = Phrase(text, dict.fromkeys(PLACES.findall(text), HIDDEN))
         if why in ("", HIDDEN):
             why = as_is(str(Send.State(row["state"]).label))
         whys = found.setdefault(row["node"], {})
@@ -260,7 +257,7 @@ def reach_of(journey: Journey) -> Reach | None:
     """Of those whom the draft would let in, how many can be written to: of the segment, of who did
     the event in the last 30 days, or of who is of both. None before the draft says who comes in,
     and by which channel it writes."""
-    entry, channel = journey.draft.get("entry") or {}, _channel_of(journey)
+    entry, channel = journey.draft.get("entry") or {}, channel_of(journey)
     if entry.get("on") not in {"event", "segment"} or channel is None:
         return None
     topic = journey.campaign.topic
@@ -271,7 +268,7 @@ def reach_of(journey: Journey) -> Reach | None:
     return reach.who_did(str(entry.get("event", "")), since, channel, topic, audience)
 
 
-def _channel_of(journey: Journey) -> str | None:
+def channel_of(journey: Journey) -> str | None:
     """The channel of the draft's first message; None while no text of it is chosen."""
     if journey.campaign.via == Campaign.Via.EMAIL:
         return str(Channel.EMAIL)

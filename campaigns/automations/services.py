@@ -238,9 +238,7 @@ def publish(*, journey: Journey, seen: int, moves: bool = True) -> JourneyVersio
     )
     Journey.objects.filter(pk=journey.pk).update(live=version)
     journey.live = version
-    first = next((s for s, _ in flows.walk(version.flow["steps"]) if s["kind"] == "message"), None)
-    if first is not None:
-        channel = _channel_of(first)
+    if channel := selectors.channel_of(journey):
         Campaign.objects.filter(pk=journey.campaign_id).update(channel=channel)
     if moves:
         _move_all(journey, version)
@@ -250,13 +248,6 @@ def publish(*, journey: Journey, seen: int, moves: bool = True) -> JourneyVersio
     audit.record("automations.publish", journey, version=number, people=told.people,
                  homeless=told.homeless, moves=moves)  # fmt: skip
     return version
-
-
-def _channel_of(step: Mapping[str, Any]) -> str:
-    if step.get("experiment"):
-        arms = experimenting.arms_of(Experiment.objects.get(pk=step["experiment"]))
-        return next((a.revision.asset.channel for a in arms if a.revision), Channel.EMAIL)
-    return str(Revision.objects.select_related("asset").get(pk=step["texts"][0]).asset.channel)
 
 
 def _move_all(journey: Journey, version: JourneyVersion) -> None:
